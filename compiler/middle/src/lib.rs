@@ -1,0 +1,3 @@
+//! Core: lowering from the typed tree, optimisation, reference counting.
+pub mod core;
+pub mod prim;

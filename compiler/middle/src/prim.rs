@@ -1,0 +1,206 @@
+//! Primitive operations: what `extern "prim"` functions of the standard library and the operators on machine
+//! types become, and what codegen must emit inline.
+//!
+//! An operation is typed by its operands: `IntAdd` on two `u8`s is an 8-bit addition. `name` is the
+//! spelling in `extern "prim" fn name(..)`. Reads (`ArrayGet`, `CellGet`, ..) of counted values give a borrow that is only
+//! valid until the container changes: the counting pass dups at once unless it can prove more.
+
+macro_rules! prims {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $modes:ident $effect:ident;)*) => {
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum PrimOp { $($(#[$doc])* $variant,)* }
+
+        impl PrimOp {
+            pub const ALL: &'static [PrimOp] = &[$(PrimOp::$variant,)*];
+
+            /// The spelling in `extern "prim"` declarations.
+            pub fn name(self) -> &'static str {
+                match self { $(PrimOp::$variant => $name,)* }
+            }
+
+            /// How arguments are passed.
+            pub fn args(self) -> ArgModes {
+                match self { $(PrimOp::$variant => ArgModes::$modes,)* }
+            }
+
+            /// What evaluating it may do besides computing its result.
+            pub fn effect(self) -> PrimEffect {
+                match self { $(PrimOp::$variant => PrimEffect::$effect,)* }
+            }
+        }
+    };
+}
+
+/// How a primitive takes counted arguments. Scalars do not care.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ArgModes {
+    /// All operands are borrowed; a counted result is borrowed from the first.
+    Borrow,
+    /// All operands are borrowed; the result is fresh.
+    BorrowFresh,
+    /// All operands are consumed.
+    Consume,
+    /// The first operand is borrowed, the others consumed (`cell_set`).
+    BorrowFirst,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PrimEffect {
+    /// May be removed, duplicated and reordered.
+    Pure,
+    /// May panic; otherwise pure.
+    Panic,
+    /// Allocates or updates in place a value it consumed; may be removed, not duplicated.
+    Alloc,
+    /// Reads mutable memory.
+    Read,
+    /// Writes mutable memory or never returns.
+    Write,
+}
+
+prims! {
+    // Integers. `int_*` overflow panics in debug (E7100) and wraps in release; `wrapping_*` always wraps.
+    IntAdd "int_add" Borrow Panic;
+    IntSub "int_sub" Borrow Panic;
+    IntMul "int_mul" Borrow Panic;
+    /// Panics on zero, and on MIN / -1 as overflow (wraps in release).
+    IntDiv "int_div" Borrow Panic;
+    IntRem "int_rem" Borrow Panic;
+    IntNeg "int_neg" Borrow Panic;
+    /// Panics in debug when the shift amount is not below the width; masks it in release. Right shift is
+    /// arithmetic on signed types.
+    IntShl "int_shl" Borrow Panic;
+    IntShr "int_shr" Borrow Panic;
+    WrappingAdd "wrapping_add" Borrow Pure;
+    WrappingSub "wrapping_sub" Borrow Pure;
+    WrappingMul "wrapping_mul" Borrow Pure;
+    WrappingNeg "wrapping_neg" Borrow Pure;
+    WrappingShl "wrapping_shl" Borrow Pure;
+    WrappingShr "wrapping_shr" Borrow Pure;
+    /// Would the operation overflow?
+    AddOverflows "add_overflows" Borrow Pure;
+    SubOverflows "sub_overflows" Borrow Pure;
+    MulOverflows "mul_overflows" Borrow Pure;
+    IntAnd "int_and" Borrow Pure;
+    IntOr "int_or" Borrow Pure;
+    IntXor "int_xor" Borrow Pure;
+    IntNot "int_not" Borrow Pure;
+    RotateLeft "rotate_left" Borrow Pure;
+    RotateRight "rotate_right" Borrow Pure;
+    /// Results are `i64`.
+    CountOnes "count_ones" Borrow Pure;
+    LeadingZeros "leading_zeros" Borrow Pure;
+    TrailingZeros "trailing_zeros" Borrow Pure;
+    SwapBytes "swap_bytes" Borrow Pure;
+    /// 64 x 64 -> high 64 bits, unsigned.
+    MulHigh "mul_high" Borrow Pure;
+
+    // Comparison of integers, floats, Bool and Char.
+    Eq "eq" Borrow Pure;
+    Ne "ne" Borrow Pure;
+    Lt "lt" Borrow Pure;
+    Le "le" Borrow Pure;
+    Gt "gt" Borrow Pure;
+    Ge "ge" Borrow Pure;
+    BoolNot "bool_not" Borrow Pure;
+
+    // Floats (IEEE 754).
+    FloatAdd "float_add" Borrow Pure;
+    FloatSub "float_sub" Borrow Pure;
+    FloatMul "float_mul" Borrow Pure;
+    FloatDiv "float_div" Borrow Pure;
+    /// C's `fmod`.
+    FloatRem "float_rem" Borrow Pure;
+    FloatNeg "float_neg" Borrow Pure;
+    FloatAbs "float_abs" Borrow Pure;
+    FloatSqrt "float_sqrt" Borrow Pure;
+    FloatFloor "float_floor" Borrow Pure;
+    FloatCeil "float_ceil" Borrow Pure;
+    FloatTrunc "float_trunc" Borrow Pure;
+    /// Ties to even.
+    FloatRound "float_round" Borrow Pure;
+    FloatMin "float_min" Borrow Pure;
+    FloatMax "float_max" Borrow Pure;
+    FloatCopySign "float_copysign" Borrow Pure;
+    FloatFma "float_fma" Borrow Pure;
+
+    // Conversions; the target is the result's type.
+    /// `as` with its checks: E7101 narrowing, E7102 float to int, E7103 int to Char.
+    Cast "cast" Borrow Panic;
+    /// Truncates or extends, never panics (ints, Char, Bool).
+    IntConvert "int_convert" Borrow Pure;
+    /// Saturates; NaN gives 0.
+    FloatToIntSat "float_to_int_sat" Borrow Pure;
+    FloatToBits "float_to_bits" Borrow Pure;
+    FloatFromBits "float_from_bits" Borrow Pure;
+
+    // Arrays `[T]`. Indices and lengths are `i64`.
+    ArrayLen "array_len" Borrow Pure;
+    /// Panics out of bounds.
+    ArrayGet "array_get" Borrow Panic;
+    /// No check: the caller has proved the bound.
+    ArrayGetUnchecked "array_get_unchecked" Borrow Pure;
+    /// `(xs, i, v) -> xs`; in place when unique, else copies first. Panics out of bounds.
+    ArraySet "array_set" Consume Panic;
+    ArraySetUnchecked "array_set_unchecked" Consume Alloc;
+    /// `(xs, v) -> xs`, amortised O(1) when unique.
+    ArrayPush "array_push" Consume Alloc;
+    /// `(xs) -> xs` without its last element; unchecked.
+    ArrayPop "array_pop" Consume Alloc;
+    /// `(capacity) -> []`.
+    ArrayWithCapacity "array_with_capacity" Consume Alloc;
+    /// `(n, v) -> [v, v, ..]`.
+    ArrayFilled "array_filled" Consume Alloc;
+    /// `(xs, n) -> xs` cut to its first n elements.
+    ArrayTruncate "array_truncate" Consume Alloc;
+    /// `(&xs, start, end) -> copy`; unchecked.
+    ArraySlice "array_slice" BorrowFresh Alloc;
+    /// `(xs, &ys) -> xs ++ ys`.
+    ArrayAppend "array_append" Consume Alloc;
+    /// `(xs, i, j) -> xs`; checked.
+    ArraySwap "array_swap" Consume Panic;
+    /// `(xs, i) -> (xs, element)`: the slot is left as a hole that only `ArrayPut` may touch next. Checked.
+    ArrayTake "array_take" Consume Panic;
+    /// `(xs, i, v) -> xs`: fills the hole of `ArrayTake`.
+    ArrayPut "array_put" Consume Alloc;
+
+    // Fixed arrays `[T; N]` are products; dynamic indexing reads memory-shaped copies. Checked.
+    FixedGet "fixed_get" Borrow Panic;
+    FixedSet "fixed_set" Consume Panic;
+
+    // Strings: a byte view; everything else is in the runtime.
+    /// Length in bytes, `i64`.
+    StrLen "str_len" Borrow Pure;
+    /// Byte at an unchecked offset, `u8`.
+    StrByte "str_byte" Borrow Pure;
+
+    // Heap cells: captured variables, `Ref`, `Cell`.
+    CellNew "cell_new" Consume Alloc;
+    CellGet "cell_get" Borrow Read;
+    /// `(&cell, v) -> ()`.
+    CellSet "cell_set" BorrowFirst Write;
+    /// Takes the value out and leaves a hole that only `CellSet` may touch next.
+    CellTake "cell_take" BorrowFresh Write;
+
+    /// Same object?
+    PtrEq "ptr_eq" Borrow Pure;
+    /// Is this the only owner? Scalars are.
+    IsUnique "is_unique" Borrow Read;
+
+    // Control.
+    /// `(&Str) -> Never`
+    Panic "panic" Borrow Write;
+    /// Registers a closure to run if a panic happens before `DeferPop`: `(() -> ()) -> ()`.
+    DeferPush "defer_push" Consume Write;
+    /// Forgets the innermost registered closure.
+    DeferPop "defer_pop" Consume Write;
+    /// Keeps a value from being optimised away (benchmarks).
+    BlackBox "black_box" Consume Write;
+}
+
+impl PrimOp {
+    /// The operation called `name` in the standard library.
+    pub fn by_name(name: &str) -> Option<PrimOp> {
+        PrimOp::ALL.iter().copied().find(|op| op.name() == name)
+    }
+}

@@ -1,0 +1,3 @@
+//! From syntax trees to the typed tree: names, types, effects, patterns, contracts.
+pub mod typed;
+pub mod types;

@@ -1,0 +1,2 @@
+//! What compiled Reml programs call: heap, strings, panics, entry.
+pub mod abi;
