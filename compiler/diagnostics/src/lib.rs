@@ -1,4 +1,12 @@
 //! Diagnostics as data: where something is (spans and the source map), what is wrong (one `Diagnostic` type, with a
 //! registry of stable codes), and how it is shown (renderers behind one trait).
+
+pub mod codes;
+mod diagnostic;
+mod source_map;
 mod span;
+
+pub use codes::Code;
+pub use diagnostic::{Diagnostic, Fix, Label, Severity};
+pub use source_map::{FileId, LineColumn, SourceFile, SourceMap, SourceSpaceFull};
 pub use span::Span;

@@ -150,7 +150,10 @@ pub enum Stmt {
     /// body. Its parameters are owned by the body.
     Join(Join),
     /// Writes a hole left by a `Construct` (tail recursion modulo cons): `*addr = value`. Consumes `value`.
-    Fill { addr: Var, value: Atom },
+    Fill {
+        addr: Var,
+        value: Atom,
+    },
     /// Counted form only: one more owner.
     Dup(Var),
     /// Counted form only: one owner less; frees at zero.
@@ -159,7 +162,12 @@ pub enum Stmt {
     /// read into variables that live on.
     /// Unique: drops the other fields and frees the cell, or keeps its memory in `token`. Shared: dups
     /// the moved fields, decrements, and `token` becomes null.
-    Release { var: Var, variant: u32, moved: Vec<(u32, Var)>, token: Option<Var> },
+    Release {
+        var: Var,
+        variant: u32,
+        moved: Vec<(u32, Var)>,
+        token: Option<Var>,
+    },
     /// Counted form only: frees the memory of an unused token.
     FreeToken(Var),
 }
@@ -177,7 +185,11 @@ pub enum End {
     Return(Atom),
     Jump(JoinId, Vec<Atom>),
     /// A call in tail position: never grows the stack.
-    TailCall { callee: Callee, args: Vec<Atom>, span: Span },
+    TailCall {
+        callee: Callee,
+        args: Vec<Atom>,
+        span: Span,
+    },
     Switch(Switch),
     /// Control cannot get here (after a call of type `Never`, or an impossible tag).
     Unreachable,
@@ -232,9 +244,17 @@ pub enum Op {
     Closure(FuncId, Vec<Atom>),
     /// A value of the variable's type, which is a tuple, record, fixed array (variant 0) or declared type. `token` (counted
     /// form only) is memory to reuse.
-    Construct { variant: u32, args: Vec<Atom>, token: Option<Var> },
+    Construct {
+        variant: u32,
+        args: Vec<Atom>,
+        token: Option<Var>,
+    },
     /// Reads a field of a value known to be of `variant`; the result is borrowed from `base`.
-    Field { base: Atom, variant: u32, index: u32 },
+    Field {
+        base: Atom,
+        variant: u32,
+        index: u32,
+    },
     /// The tag of a sum value, as `i64`.
     Tag(Atom),
     /// `[T]` with these elements.
@@ -244,7 +264,11 @@ pub enum Op {
     /// Fills a global (entry function only). Consumes.
     GlobalSet(GlobalId, Atom),
     /// The address of a field of a freshly built cell, for `Fill`.
-    FieldAddr { base: Var, variant: u32, index: u32 },
+    FieldAddr {
+        base: Var,
+        variant: u32,
+        index: u32,
+    },
 }
 
 impl Block {

@@ -36,7 +36,6 @@ ids! {
     PatternId = "pat";
 }
 
-
 pub struct Program {
     pub types: TypeStore,
     pub modules: PrimaryMap<ModuleId, Module>,
@@ -251,66 +250,121 @@ pub enum ExprKind {
     Fn(FnId, Vec<TypeId>),
     /// A trait's method, as callee or value, at the trait's arguments then its own. Resolved to an impl
     /// (or to a structural derivation) by monomorphisation.
-    Method { trait_: TraitId, method: u32, args: Vec<TypeId> },
+    Method {
+        trait_: TraitId,
+        method: u32,
+        args: Vec<TypeId>,
+    },
     /// A constructor used as a function value; `ty` is the function type. Saturated uses are `Construct`.
-    ConstructorFn { variant: u32 },
-    Call { callee: ExprId, args: Vec<ExprId> },
+    ConstructorFn {
+        variant: u32,
+    },
+    Call {
+        callee: ExprId,
+        args: Vec<ExprId>,
+    },
     /// A built-in operation on machine types whose operand types are known; operands have equal types,
     /// save shifts.
-    Binary { op: BinaryOp, left: ExprId, right: ExprId },
+    Binary {
+        op: BinaryOp,
+        left: ExprId,
+        right: ExprId,
+    },
     /// Negation of a number, `!` of a `Bool`.
-    Unary { op: UnaryOp, operand: ExprId },
+    Unary {
+        op: UnaryOp,
+        operand: ExprId,
+    },
     /// Short-circuit.
     And(ExprId, ExprId),
     Or(ExprId, ExprId),
     /// `ty` is an `Adt` (sum: `variant` picks; record and newtype: 0). Arguments in field order.
-    Construct { variant: u32, args: Vec<ExprId> },
+    Construct {
+        variant: u32,
+        args: Vec<ExprId>,
+    },
     /// Structural record; values in the type's field order.
     Record(Vec<ExprId>),
     Tuple(Vec<ExprId>),
     /// `[T]` or `[T; N]`.
     Array(Vec<ExprId>),
     /// Field of a structural or nominal record (index in stored order), or of a tuple.
-    Field { base: ExprId, index: u32 },
+    Field {
+        base: ExprId,
+        index: u32,
+    },
     /// A copy of `base` with some fields replaced.
-    Update { base: ExprId, fields: Vec<(u32, ExprId)> },
+    Update {
+        base: ExprId,
+        fields: Vec<(u32, ExprId)>,
+    },
     /// The inner value of a newtype (no code), as pattern or `.0`.
     Unwrap(ExprId),
     /// Bounds-checked element of `[T]` or `[T; N]`.
-    Index { base: ExprId, index: ExprId },
+    Index {
+        base: ExprId,
+        index: ExprId,
+    },
     /// Checked conversion between primitive types (section 4.1).
     Cast(ExprId),
     /// A closure. Its parameters and body share the enclosing `Body`'s ids; captures are found by lowering.
-    Lambda { params: Vec<PatternId>, body: ExprId },
+    Lambda {
+        params: Vec<PatternId>,
+        body: ExprId,
+    },
     /// Local, possibly mutually recursive, monomorphic functions; each local is bound to its lambda, in scope
     /// of all of them and of `rest`. (Generalised local functions are lifted to `FnDef`s when they capture
     /// nothing; else they are duplicated per instance by the checker.)
-    LetRec { bindings: Vec<(LocalId, ExprId)>, rest: ExprId },
-    Block { stmts: Vec<Stmt>, result: Option<ExprId> },
-    If { cond: ExprId, then: ExprId, els: ExprId },
-    Match { scrutinee: ExprId, arms: Vec<Arm> },
+    LetRec {
+        bindings: Vec<(LocalId, ExprId)>,
+        rest: ExprId,
+    },
+    Block {
+        stmts: Vec<Stmt>,
+        result: Option<ExprId>,
+    },
+    If {
+        cond: ExprId,
+        then: ExprId,
+        els: ExprId,
+    },
+    Match {
+        scrutinee: ExprId,
+        arms: Vec<Arm>,
+    },
     /// `loop`, and `while`/`for` after desugaring. `ty` is the type of its breaks.
-    Loop { body: ExprId },
+    Loop {
+        body: ExprId,
+    },
     Break(Option<ExprId>),
     Continue,
     /// From the enclosing function or lambda.
     Return(Option<ExprId>),
     /// `place := value`.
-    Assign { place: Place, value: ExprId },
+    Assign {
+        place: Place,
+        value: ExprId,
+    },
     /// `&e` / `&mut place`: an argument passed as a borrow.
     Borrow(ExprId),
     BorrowMut(Place),
     /// `*r` of a reference.
     Deref(ExprId),
     /// Panics with a compile-time known message; `ty` is `Never`.
-    Panic { code: &'static str, message: Box<str> },
+    Panic {
+        code: &'static str,
+        message: Box<str>,
+    },
     /// Reported already.
     Error,
 }
 
 pub enum Stmt {
     /// Irrefutable, or refutable with a panic when the checker only warned.
-    Let { pattern: PatternId, value: ExprId },
+    Let {
+        pattern: PatternId,
+        value: ExprId,
+    },
     Expr(ExprId),
     /// Runs when control leaves the enclosing block.
     Defer(ExprId),
@@ -324,8 +378,15 @@ pub struct Place {
 
 pub enum PlaceStep {
     /// Field of a record or tuple, by stored index; `ty` is the field's type.
-    Field { index: u32, ty: TypeId },
-    Index { index: ExprId, ty: TypeId, span: Span },
+    Field {
+        index: u32,
+        ty: TypeId,
+    },
+    Index {
+        index: ExprId,
+        ty: TypeId,
+        span: Span,
+    },
 }
 
 pub struct Arm {
@@ -381,17 +442,38 @@ pub enum PatternKind {
     /// Tuples, structural and nominal records, and newtypes: one pattern per field in stored order (absent
     /// fields are wildcards).
     Product(Vec<PatternId>),
-    Variant { variant: u32, fields: Vec<PatternId> },
+    Variant {
+        variant: u32,
+        fields: Vec<PatternId>,
+    },
     /// On arrays and `List`s; at most one rest, after which `suffix` matches from the end.
-    Slice { prefix: Vec<PatternId>, rest: Option<Option<LocalId>>, suffix: Vec<PatternId> },
+    Slice {
+        prefix: Vec<PatternId>,
+        rest: Option<Option<LocalId>>,
+        suffix: Vec<PatternId>,
+    },
     /// Inclusive bounds after normalisation; `None` is open. Characters use their scalar values.
-    IntRange { start: Option<i128>, end: Option<i128> },
-    FloatRange { start: Option<f64>, end: Option<f64>, inclusive: bool },
+    IntRange {
+        start: Option<i128>,
+        end: Option<i128>,
+    },
+    FloatRange {
+        start: Option<f64>,
+        end: Option<f64>,
+        inclusive: bool,
+    },
     /// Matches the whole text; named groups bind text locals.
-    Regex { source: Box<str>, groups: Vec<(u32, LocalId)> },
+    Regex {
+        source: Box<str>,
+        groups: Vec<(u32, LocalId)>,
+    },
     /// Calls `view` (a one-argument function expression) on the value. Partial: it returns `Option`, and
     /// `None` falls through.
-    Active { view: ExprId, partial: bool, arg: PatternId },
+    Active {
+        view: ExprId,
+        partial: bool,
+        arg: PatternId,
+    },
     Or(Vec<PatternId>),
     Error,
 }

@@ -23,7 +23,10 @@ pub enum Type {
     Tuple(Box<[TypeId]>),
     /// Structural record; fields sorted by name text (Unicode scalar order).
     Record(Box<[(Symbol, TypeId)]>),
-    Fn { params: Box<[TypeId]>, ret: TypeId },
+    Fn {
+        params: Box<[TypeId]>,
+        ret: TypeId,
+    },
     /// A declared sum, record or newtype, applied to as many arguments as it has generics.
     Adt(TypeDefId, Box<[TypeId]>),
     /// `[T]`: growable, value semantics.
@@ -31,7 +34,10 @@ pub enum Type {
     /// `[T; N]`.
     FixedArray(TypeId, u64),
     /// `&T`, `&mut T`. Second-class: only parameters and locals have it.
-    Ref { mutable: bool, inner: TypeId },
+    Ref {
+        mutable: bool,
+        inner: TypeId,
+    },
     /// `Ref`-cell of a captured `var`; made by lowering, never written by a user.
     VarCell(TypeId),
     /// The n-th generic of the enclosing definition (an impl's generics come before its method's own).

@@ -352,10 +352,26 @@ pub struct ConductorDecl {
 #[derive(Clone, PartialEq, Debug)]
 pub enum ConductorSection {
     /// `id: Kind = value |> depends_on([..]) |> ..`; the tails are kept in written order.
-    Dsl { id: Ident, kind: Path, value: Option<Expr>, tails: Vec<(Path, Vec<Arg>)>, span: Span },
-    Channels { channels: Vec<Channel>, span: Span },
-    Execution { body: Expr, span: Span },
-    Monitoring { target: Option<Path>, body: Option<Expr>, span: Span },
+    Dsl {
+        id: Ident,
+        kind: Path,
+        value: Option<Expr>,
+        tails: Vec<(Path, Vec<Arg>)>,
+        span: Span,
+    },
+    Channels {
+        channels: Vec<Channel>,
+        span: Span,
+    },
+    Execution {
+        body: Expr,
+        span: Span,
+    },
+    Monitoring {
+        target: Option<Path>,
+        body: Option<Expr>,
+        span: Span,
+    },
 }
 
 /// `a.out ~> b.in : T`.
@@ -394,7 +410,11 @@ pub enum StmtKind {
     /// A local `use`, `type`, ..
     Item(Box<Item>),
     /// `place := value`. `legacy` marks the tolerated plain `=` (section 4), which warns.
-    Assign { place: Expr, value: Expr, legacy: bool },
+    Assign {
+        place: Expr,
+        value: Expr,
+        legacy: bool,
+    },
     Defer(Expr),
     Expr(Expr),
     Error,
@@ -423,51 +443,120 @@ pub enum ExprKind {
     Tuple(Vec<Expr>),
     Array(Vec<Expr>),
     /// `{ x: 1, ..base }` (no path) or `Point { x: 1 }`.
-    Record { path: Option<Path>, fields: Vec<FieldInit>, base: Option<Expr> },
+    Record {
+        path: Option<Path>,
+        fields: Vec<FieldInit>,
+        base: Option<Expr>,
+    },
     /// `{ "k": v }` and `json!( .. )`: a Json literal; values are ordinary expressions.
     JsonObject(Vec<(Box<str>, Expr)>),
     JsonArray(Vec<Expr>),
     /// `json!(expr)` leaf: convert with `IntoJson`.
     JsonValue(Expr),
     /// Field access or method name: `e.name`.
-    Field { base: Expr, name: Ident },
+    Field {
+        base: Expr,
+        name: Ident,
+    },
     /// `e.0`.
-    TupleField { base: Expr, index: u32, index_span: Span },
-    Index { base: Expr, index: Expr },
+    TupleField {
+        base: Expr,
+        index: u32,
+        index_span: Span,
+    },
+    Index {
+        base: Expr,
+        index: Expr,
+    },
     /// Calls; `f(a)(b)`, `x.m(a)` has a `Field` callee.
-    Call { callee: Expr, args: Vec<Arg> },
+    Call {
+        callee: Expr,
+        args: Vec<Arg>,
+    },
     /// `f::<T>` is not Reml; type arguments on calls do not exist.
     /// `e?`
     Try(Expr),
     /// `await e`, `e.await`.
     Await(Expr),
-    Unary { op: UnaryOp, operand: Expr },
-    Binary { op: BinaryOp, op_span: Span, left: Expr, right: Expr },
+    Unary {
+        op: UnaryOp,
+        operand: Expr,
+    },
+    Binary {
+        op: BinaryOp,
+        op_span: Span,
+        left: Expr,
+        right: Expr,
+    },
     /// `a .. b`, `a ..= b`, `a ..`, `.. b`.
-    Range { start: Option<Expr>, end: Option<Expr>, inclusive: bool },
+    Range {
+        start: Option<Expr>,
+        end: Option<Expr>,
+        inclusive: bool,
+    },
     /// `x |> f(a)`: the right side is kept as written.
-    Pipe { left: Expr, right: Expr },
+    Pipe {
+        left: Expr,
+        right: Expr,
+    },
     /// `e as T`.
-    Cast { operand: Expr, ty: Type },
-    Lambda { params: Vec<Param>, ret: Option<Type>, body: Expr },
-    If { cond: Expr, then: Expr, els: Option<Expr> },
-    Match { scrutinee: Expr, arms: Vec<Arm> },
-    While { cond: Expr, body: Expr },
-    For { pattern: Pattern, iterable: Expr, body: Expr },
+    Cast {
+        operand: Expr,
+        ty: Type,
+    },
+    Lambda {
+        params: Vec<Param>,
+        ret: Option<Type>,
+        body: Expr,
+    },
+    If {
+        cond: Expr,
+        then: Expr,
+        els: Option<Expr>,
+    },
+    Match {
+        scrutinee: Expr,
+        arms: Vec<Arm>,
+    },
+    While {
+        cond: Expr,
+        body: Expr,
+    },
+    For {
+        pattern: Pattern,
+        iterable: Expr,
+        body: Expr,
+    },
     Loop(Expr),
     Block(Block),
     Unsafe(Block),
     /// `effect {ffi, unsafe} { .. }`.
-    EffectBlock { tags: EffectRow, body: Block },
-    Async { is_move: bool, body: Block },
+    EffectBlock {
+        tags: EffectRow,
+        body: Block,
+    },
+    Async {
+        is_move: bool,
+        body: Block,
+    },
     Return(Option<Expr>),
     Break(Option<Expr>),
     Continue,
-    Perform { operation: Path, args: Vec<Arg> },
-    Handle { body: Expr, handler: HandlerExpr },
+    Perform {
+        operation: Path,
+        args: Vec<Arg>,
+    },
+    Handle {
+        body: Expr,
+        handler: HandlerExpr,
+    },
     InlineAsm(Vec<Arg>),
     /// `llvm_ir!(T) { "template", inputs(..) }`.
-    LlvmIr { ty: Type, template: Box<str>, inputs: Vec<Expr> },
+    LlvmIr {
+        ty: Type,
+        template: Box<str>,
+        inputs: Vec<Expr>,
+    },
     /// `_` in an argument list: the slot of a pipe.
     Placeholder,
     Error,
@@ -566,24 +655,45 @@ pub enum PatternKind {
     Literal(PatternLiteral),
     Tuple(Vec<Pattern>),
     /// `{ x, y: p, .. }`.
-    Record { fields: Vec<FieldPattern>, rest: bool },
+    Record {
+        fields: Vec<FieldPattern>,
+        rest: bool,
+    },
     /// `Some(p)`, `Expr.Num(n)`, `None`.
-    Constructor { path: Path, args: Vec<Pattern> },
+    Constructor {
+        path: Path,
+        args: Vec<Pattern>,
+    },
     /// `Point { x, .. }`, `Named({ name, .. })`.
-    ConstructorRecord { path: Path, fields: Vec<FieldPattern>, rest: bool },
+    ConstructorRecord {
+        path: Path,
+        fields: Vec<FieldPattern>,
+        rest: bool,
+    },
     /// `[a, ..rest, z]`.
     Slice(Vec<SliceElement>),
     /// `h :: t`.
     Cons(Pattern, Pattern),
     /// At least one bound is present, each a literal.
-    Range { start: Option<PatternLiteral>, end: Option<PatternLiteral>, inclusive: bool },
+    Range {
+        start: Option<PatternLiteral>,
+        end: Option<PatternLiteral>,
+        inclusive: bool,
+    },
     /// `r"^\d+$"`.
     Regex(Box<str>),
     /// `(|Name|_|) p`, `(|Name|) p`.
-    Active { name: Ident, partial: bool, arg: Option<Pattern> },
+    Active {
+        name: Ident,
+        partial: bool,
+        arg: Option<Pattern>,
+    },
     Or(Vec<Pattern>),
     /// `p as x` and `x @ p`.
-    Alias { pattern: Pattern, name: Ident },
+    Alias {
+        pattern: Pattern,
+        name: Ident,
+    },
     Error,
 }
 
@@ -598,7 +708,10 @@ pub struct FieldPattern {
 pub enum SliceElement {
     Pattern(Pattern),
     /// `..` or `..name`.
-    Rest { name: Option<Ident>, span: Span },
+    Rest {
+        name: Option<Ident>,
+        span: Span,
+    },
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -623,16 +736,29 @@ pub struct Type {
 #[derive(Clone, PartialEq, Debug)]
 pub enum TypeKind {
     /// `Int`, `List<T>`, `Core.Parse.Parser<T>`.
-    Path { path: Path, args: Vec<Type> },
+    Path {
+        path: Path,
+        args: Vec<Type>,
+    },
     /// `(A, B) -> C ! {e}`, `fn(A) -> C`, `A -> B`. `effects: None` when omitted.
-    Fn { params: Vec<Type>, ret: Type, effects: Option<EffectRow> },
+    Fn {
+        params: Vec<Type>,
+        ret: Type,
+        effects: Option<EffectRow>,
+    },
     /// Two or more elements.
     Tuple(Vec<Type>),
     Unit,
     Record(Vec<Field>),
     /// `[T]` or `[T; N]`.
-    Array { element: Type, len: Option<u64> },
-    Ref { mutable: bool, inner: Type },
+    Array {
+        element: Type,
+        len: Option<u64>,
+    },
+    Ref {
+        mutable: bool,
+        inner: Type,
+    },
     /// `_`: inferred.
     Hole,
     Error,

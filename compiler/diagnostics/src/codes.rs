@@ -1,0 +1,154 @@
+//! The stable codes of diagnostics. A code is never renamed or reused; `registry` explains each one.
+
+use std::fmt;
+
+/// The identity of a kind of diagnostic, `type.mismatch`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Code(pub &'static str);
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0)
+    }
+}
+
+macro_rules! codes {
+    ($($name:ident = $text:literal;)*) => {
+        $(pub const $name: Code = Code($text);)*
+
+        /// Every code, in the order of the language specification.
+        pub const ALL: &[Code] = &[$($name,)*];
+    };
+}
+
+codes! {
+    // Input
+    SOURCE_NOT_FOUND = "source.not_found";
+    SOURCE_UNREADABLE = "source.unreadable";
+    SOURCE_INVALID_UTF8 = "source.invalid_utf8";
+    SOURCE_BINARY = "source.binary";
+    SOURCE_TOO_LARGE = "source.too_large";
+
+    // Lexer and parser
+    LEX_UNKNOWN_TOKEN = "parser.lexer.unknown_token";
+    LEX_INVALID_ESCAPE = "parser.lexer.invalid_escape";
+    LEX_UNTERMINATED_STRING = "parser.lexer.unterminated_string";
+    LEX_UNTERMINATED_CHAR = "parser.lexer.unterminated_char";
+    LEX_UNTERMINATED_COMMENT = "parser.lexer.unterminated_comment";
+    LEX_NUMBER_OUT_OF_RANGE = "parser.lexer.number_out_of_range";
+    LEX_INVALID_NUMBER = "parser.lexer.invalid_number";
+    LEX_BIDI_CONTROL = "parser.lexer.bidi_control";
+    PARSE_EXPECTED = "parser.syntax.expected_tokens";
+    PARSE_UNEXPECTED_EOF = "parser.unexpected_eof";
+    PARSE_NESTING_LIMIT = "parser.syntax.nesting_limit";
+    PARSE_CHAINED_COMPARISON = "parser.syntax.chained_comparison";
+    PARSE_FOREIGN_SYNTAX = "parser.syntax.foreign_spelling";
+    PARSE_PIPE_PLACEHOLDER = "parser.syntax.pipe_placeholder";
+
+    // Names and modules
+    NAME_UNKNOWN = "language.name.unknown";
+    NAME_DUPLICATE = "language.name.duplicate";
+    NAME_AMBIGUOUS = "language.name.ambiguous";
+    SHADOWING_UNICODE = "language.shadowing.unicode";
+    TYPE_UNKNOWN = "language.type.unknown";
+    TYPE_ARITY = "language.type.arity";
+    ARITY_MISMATCH = "language.arity.mismatch";
+    ARGUMENT_UNKNOWN_NAME = "language.argument.unknown_name";
+    VISIBILITY_PRIVATE = "language.visibility.private";
+    USE_UNKNOWN = "language.use.unknown";
+    USE_DUPLICATE = "language.use.duplicate";
+    USE_UNUSED = "language.use.unused";
+    USE_CYCLE = "language.use.cycle";
+    USE_AMBIGUOUS = "language.use.ambiguous";
+    USE_INVALID_SUPER = "language.use.invalid_super";
+    MAIN_MISSING = "language.main.missing";
+    MAIN_SIGNATURE = "language.main.signature";
+    INIT_CYCLE = "language.init.cycle";
+    TOP_LEVEL_EXPRESSION = "language.top_level_expression";
+    PACKAGE_INVALID_MANIFEST = "package.manifest.invalid";
+    PACKAGE_DEPENDENCY_MISSING = "package.dependency.missing";
+
+    // Control flow and statements
+    CONTROL_UNREACHABLE = "language.control_flow.unreachable";
+    CONTROL_OUTSIDE_LOOP = "language.control_flow.outside_loop";
+    CONTROL_OUTSIDE_FUNCTION = "language.control_flow.outside_function";
+    ASSIGN_IMMUTABLE = "language.assign.immutable";
+    ASSIGN_LEGACY = "language.assign.legacy_equals";
+    ASSIGN_INVALID_PLACE = "language.assign.invalid_place";
+    ITERATOR_EXPECTED = "language.iterator.expected";
+    TRY_INVALID = "language.try.invalid";
+    FORMAT_INVALID = "language.format.invalid";
+    REFERENCE_ESCAPES = "language.reference.escapes";
+    ATTRIBUTE_UNKNOWN = "language.attribute.unknown";
+    ATTRIBUTE_INVALID = "language.attribute.invalid";
+    MUST_USE = "language.must_use";
+    SIGNATURE_INCOMPLETE = "language.signature.incomplete";
+    NOT_SUPPORTED = "language.not_supported_yet";
+
+    // Types
+    TYPE_MISMATCH = "type.mismatch";
+    TYPE_INFINITE = "type.infinite";
+    TYPE_AMBIGUOUS = "type.ambiguous";
+    TYPE_NOT_CALLABLE = "type.not_callable";
+    TYPE_CAST_INVALID = "type.cast.invalid";
+    TYPE_LITERAL_RANGE = "type.literal.out_of_range";
+    TYPE_RECURSIVE_VALUE = "type.recursive_without_indirection";
+    TYPE_POLYMORPHIC_RECURSION = "type.polymorphic_recursion";
+    RETURN_CONFLICT = "language.inference.return_conflict";
+    VALUE_RESTRICTION = "language.inference.value_restriction";
+    RECORD_DUPLICATE_FIELD = "type.record.literal.duplicate_field";
+    RECORD_MISSING_FIELD = "type.record.literal.missing_field";
+    RECORD_UNKNOWN_FIELD = "type.record.literal.unknown_field";
+    RECORD_ACCESS_UNKNOWN = "type.record.access.unknown_field";
+    ARRAY_EMPTY = "type.array.literal.empty_requires_annotation";
+    ARRAY_LENGTH = "type.array.literal.length_mismatch";
+    ARRAY_ELEMENT = "type.array.literal.element_mismatch";
+    ARRAY_CONFLICT = "type.array.literal.annotation_conflict";
+
+    // Traits
+    IMPL_MISSING = "typeclass.impl.missing";
+    IMPL_DUPLICATE = "typeclass.impl.duplicate";
+    IMPL_ORPHAN = "typeclass.impl.orphan";
+    IMPL_INCOMPLETE = "typeclass.impl.incomplete";
+    IMPL_SIGNATURE = "typeclass.impl.signature_mismatch";
+    TRAIT_UNKNOWN = "typeclass.trait.unknown";
+    TRAIT_AMBIGUOUS = "typeclass.ambiguous";
+    DERIVE_INVALID = "typeclass.derive.invalid";
+
+    // Patterns
+    PATTERN_MISSING = "pattern.exhaustiveness.missing";
+    PATTERN_UNREACHABLE = "pattern.unreachable_arm";
+    PATTERN_DUPLICATE_BINDING = "pattern.binding.duplicate_name";
+    PATTERN_OR_BINDINGS = "pattern.or.binding_mismatch";
+    PATTERN_REFUTABLE = "pattern.refutable_binding";
+    PATTERN_ARITY = "pattern.constructor.arity";
+    PATTERN_MULTIPLE_REST = "pattern.slice.multiple_rest";
+    PATTERN_SLICE_TYPE = "pattern.slice.type_mismatch";
+    PATTERN_RANGE_INVERTED = "pattern.range.bound_inverted";
+    PATTERN_RANGE_TYPE = "pattern.range.type_mismatch";
+    PATTERN_REGEX_TARGET = "pattern.regex.unsupported_target";
+    PATTERN_REGEX_SYNTAX = "pattern.regex.invalid_syntax";
+    PATTERN_ACTIVE_CONTRACT = "pattern.active.return_contract_invalid";
+    PATTERN_ACTIVE_EFFECT = "pattern.active.effect_violation";
+    PATTERN_GUARD_IF = "pattern.guard.if_deprecated";
+
+    // Effects
+    EFFECT_PURITY = "effects.purity.violated";
+    EFFECT_EXCEEDED = "effects.contract.exceeded";
+    EFFECT_PANIC = "effects.contract.panic";
+    EFFECT_ALLOC = "effects.contract.alloc";
+    EFFECT_UNSAFE_REQUIRED = "effects.unsafe.required";
+    EFFECT_UNKNOWN_TAG = "effects.tag.unknown";
+    EFFECT_HANDLER_MISSING_WITH = "effects.handler.missing_with";
+
+    // Building and running
+    LINK_TOOL_MISSING = "build.linker.missing";
+    LINK_FAILED = "build.linker.failed";
+    OUTPUT_UNWRITABLE = "build.output.unwritable";
+    FOREIGN_SYMBOL_MISSING = "ffi.symbol.missing";
+    RUNTIME_OVERFLOW = "E7100";
+    RUNTIME_CAST_RANGE = "E7101";
+    RUNTIME_CAST_FLOAT = "E7102";
+    RUNTIME_CAST_CHAR = "E7103";
+    RUNTIME_STACK_OVERFLOW = "runtime.stack_overflow";
+}
