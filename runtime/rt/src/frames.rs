@@ -179,10 +179,8 @@ pub fn write_trace(out: &mut dyn Write, tables: &FrameTables, walk: Walk) -> fmt
     }
     let tail = walk.skip(depth - LAST_FRAMES).map(|code| tables.place(code));
     let mut shown = [None; LAST_FRAMES];
-    let mut kept = 0;
-    for place in tail.flatten().filter(|place| !place.hidden) {
-        shown[kept] = Some(place);
-        kept += 1;
+    for (slot, place) in shown.iter_mut().zip(tail.flatten().filter(|place| !place.hidden)) {
+        *slot = Some(place);
     }
     let omitted = depth - FIRST_FRAMES - LAST_FRAMES;
     writeln!(out, "    ... {} frames omitted", Grouped(omitted))?;

@@ -3,9 +3,9 @@
 //! A program runs on a stack of its own, reserved large and committed by the kernel page by page, so that
 //! deep recursion is bounded by memory, not by a setting. From low to high addresses:
 //!
-//!     red zone     never accessible; a fault here is an overflow
-//!     yellow zone  opened once for runtime or C code that faults in it, so that it can finish
-//!     stack
+//! - red zone: never accessible; a fault here is an overflow
+//! - yellow zone: opened once for runtime or C code that faults in it, so that it can finish
+//! - stack
 //!
 //! A fault in compiled code in either zone, or in any code in the red one, becomes the panic `runtime.stack_overflow`. The
 //! signal handler runs on an alternate stack and only redirects the interrupted thread to an emergency stack, where reporting and
