@@ -367,26 +367,74 @@ mod tests {
         }
     }
 
+    /// What a panic looks like from a deferred closure.
+    static SEEN: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+
+    extern "C" fn invoke(cx: Cx, closure: *mut crate::abi::Closure) {
+        let mut trace = format!("closure {}: ", closure.addr());
+        crate::frames::write_trace(&mut trace, &cx.runtime().frames.borrow(), crate::panic::caller(cx)).unwrap();
+        SEEN.lock().unwrap().push(trace);
+    }
+
+    /// Compiled code in miniature: defers two closures, calls a function, which panics.
+    #[unsafe(naked)]
+    extern "C" fn panicking_main(_: Cx) -> i32 {
+        core::arch::naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "mov rdi, r15",
+            "mov esi, 8",
+            "call {push}",
+            "mov rdi, r15",
+            "mov esi, 16",
+            "call {push}",
+            "call {inner}",
+            "ud2",
+            push = sym crate::defer::reml_defer_push,
+            inner = sym panicking,
+        )
+    }
+
+    #[unsafe(naked)]
+    extern "C" fn panicking() {
+        core::arch::naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "mov rdi, r15",
+            "mov esi, 7",
+            "mov edx, 3",
+            "call {panic}",
+            "ud2",
+            panic = sym crate::panic::reml_panic_index,
+        )
+    }
+
     #[test]
-    fn deferred_closures_run_after_a_panic_in_reverse() {
-        static ORDER: std::sync::Mutex<Vec<usize>> = std::sync::Mutex::new(Vec::new());
-        extern "C" fn invoke(_: Cx, closure: *mut crate::abi::Closure) {
-            ORDER.lock().unwrap().push(closure.addr());
-        }
-        extern "C" fn main(cx: Cx) -> i32 {
-            for closure in [8usize, 16, 24] {
-                crate::defer::reml_defer_push(cx, closure as *mut _);
-            }
-            assert_eq!(crate::defer::reml_defer_pop(cx).addr(), 24);
-            // SAFETY: the stub has the signature of its body.
-            let panic: extern "C" fn(Cx) -> ! =
-                unsafe { std::mem::transmute(crate::panic::reml_panic_match as *const ()) };
-            panic(cx)
-        }
-        let info = ProgramInfo { invoke: invoke as *const u8, ..info(main) };
-        // SAFETY: as in `run`.
+    fn a_panic_knows_its_callers_and_runs_what_is_deferred_in_reverse() {
+        use crate::abi::{FrameFunction, FrameTable, FrameText};
+        let function =
+            |start: *const u8, name| FrameFunction { start, size: 48, name, first_site: 0, site_count: 0, hidden: 0 };
+        let text = "main.mainmain.inner";
+        let functions = [
+            function(panicking_main as *const u8, FrameText { start: 0, len: 9 }),
+            function(panicking as *const u8, FrameText { start: 9, len: 10 }),
+        ];
+        let frames = FrameTable {
+            functions: functions.as_ptr(),
+            function_count: 2,
+            sites: ptr::null(),
+            site_count: 0,
+            files: ptr::null(),
+            file_count: 0,
+            text: text.as_ptr(),
+            text_len: text.len() as u64,
+        };
+        let info =
+            ProgramInfo { main: panicking_main as *const u8, invoke: invoke as *const u8, frames: &frames, flags: 0 };
+        // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
         let outcome = unsafe { run_program(&info, Vec::new(), &RunOptions { stack_size: Some(1 << 20) }) };
-        assert_eq!(outcome.exit_code, PANIC_EXIT);
-        assert_eq!(*ORDER.lock().unwrap(), [16, 8]);
+        assert_eq!(outcome, RunOutcome { exit_code: PANIC_EXIT, live_objects: None });
+        let trace = "  at main.inner\n  backtrace:\n    1: main.inner\n    2: main.main\n";
+        assert_eq!(*SEEN.lock().unwrap(), [format!("closure 16: {trace}"), format!("closure 8: {trace}")]);
     }
 }
