@@ -2,3 +2,8 @@
 pub mod core;
 pub mod layout;
 pub mod prim;
+pub mod rc;
+pub mod walk;
+
+#[cfg(test)]
+mod testing;
