@@ -400,7 +400,7 @@ impl Inserter<'_, '_> {
         let mut variant_read = 0;
         for at in 0..self.readers[var].len() {
             let reader = self.readers[var][at];
-            if !self.at.state.get(&reader).is_some_and(|status| !status.owned) {
+            if self.at.state.get(&reader).is_none_or(|status| status.owned) {
                 continue;
             }
             match self.sources[reader] {

@@ -57,8 +57,8 @@ pub fn program(seed: u64) -> World {
         functions.push(function);
         signatures.push((params, captures, ret));
     }
-    for at in 0..FUNCTIONS {
-        let function = functions[at].clone();
+    for (at, slot) in functions.iter_mut().enumerate() {
+        let function = slot.clone();
         let mut generator = Generator {
             world: &world,
             random: &mut random,
@@ -73,7 +73,7 @@ pub fn program(seed: u64) -> World {
         };
         let body = generator.body();
         generator.function.body = body;
-        functions[at] = generator.function;
+        *slot = generator.function;
     }
     for function in functions {
         world.program.funcs.push(function);
