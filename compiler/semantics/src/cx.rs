@@ -9,7 +9,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::CheckOptions;
 use crate::effects::TagSet;
 use crate::effects::tags::Tags;
-use crate::infer::body::{BodyCx, Group};
+use crate::infer::body::{Binding, BodyCx};
+use crate::infer::groups::PendingGroup;
 use crate::infer::ty::{Row, Ty, Types};
 use crate::typed::{self, FnId, GlobalId, ImplId, LangItems, ModuleId, TraitId, TypeDefId};
 use crate::types::{Prim, TypeStore};
@@ -249,6 +250,10 @@ pub(crate) struct GlobalInfo<'a> {
     /// `None` until known.
     pub ty: Option<Ty>,
     pub mutable: bool,
+    /// The function that stands for a value of general type.
+    pub polymorphic: Option<FnId>,
+    /// A name of its pattern has been checked, and the pattern's errors reported.
+    pub projected: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -258,8 +263,6 @@ pub(crate) enum GlobalSource<'a> {
     Projection(GlobalId, &'a ast::Pattern),
     /// A top-level expression, run for its effects.
     Expr(&'a ast::Expr),
-    /// `let` of an impl.
-    Broken,
 }
 
 /// The head of a type, by which methods and impls are found.
@@ -322,13 +325,26 @@ pub(crate) struct Checker<'a> {
     pub structural_cache: FxHashMap<(TypeDefId, TraitId), bool>,
     /// The body being built.
     pub b: BodyCx,
-    /// The group being inferred.
-    pub group: Group,
-    /// Bodies that wait for later definitions of their module.
+    /// Local names, innermost last, and the innermost of each name.
+    pub scope: Vec<Binding>,
+    pub scope_heads: Vec<u32>,
+    /// How many lifted local functions are being checked, one inside the other.
+    pub body_depth: u32,
+    /// Groups that wait for later definitions of their module.
+    pub pending: Vec<PendingGroup>,
+    /// Conditions that the group being concluded has inferred, and its next type parameter.
+    pub group_where: Vec<TraitRefTy>,
+    pub next_inferred: u32,
+    pub lifted_where: Vec<TraitRefTy>,
+    /// The rows of the signature being checked; of all definitions since the last reset.
+    pub sig_rows: Vec<Row>,
+    pub group_rows: Vec<(Def, Vec<u32>)>,
+    /// Local functions that cannot be lifted, by their names' places.
+    pub lift_failures: FxHashSet<Span>,
+    pub zonked_perm: Vec<Option<crate::types::TypeId>>,
+    pub zonked_temp: Vec<Option<crate::types::TypeId>>,
     pub effects: crate::effects::solve::EffectFacts,
     pub error_spans: FxHashSet<(Span, &'static str)>,
-    pub scope_heads: Vec<u32>,
-    pub lifted_count: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

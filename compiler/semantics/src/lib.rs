@@ -3,8 +3,10 @@
 //! [`check`] takes the parsed modules of a program, the standard library's included, and gives the typed tree and
 //! every independent diagnostic. Bodies of library functions are checked only when the program reaches them.
 
+mod contracts;
 mod cx;
 mod effects;
+mod finish;
 mod infer;
 mod init_order;
 mod lang;

@@ -4,6 +4,7 @@
 //! unified), inclusion edges, lower bounds with the place that caused them, and instantiated callee signatures.
 //! Inference only records the graph; [`solve`] computes the sets once all bodies are known, callees first.
 
+pub(crate) mod solve;
 pub(crate) mod tags;
 
 use reml_diagnostics::Span;

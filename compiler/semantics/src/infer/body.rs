@@ -141,6 +141,9 @@ pub(crate) struct BodyCx {
     pub empty_arrays: Vec<(Ty, Span)>,
     pub unsafe_depth: u32,
     pub lambda_depth: u32,
+    /// Type parameters from here on are inferred: conditions on them go into the signature.
+    pub first_inferred: Option<u32>,
+    pub inferred_arity: u32,
     pub params: Vec<PatternId>,
     pub root: Option<ExprId>,
     pub errors_before: usize,
@@ -174,6 +177,8 @@ impl Default for BodyCx {
             empty_arrays: Vec::new(),
             unsafe_depth: 0,
             lambda_depth: 0,
+            first_inferred: None,
+            inferred_arity: 0,
             params: Vec::new(),
             root: None,
             errors_before: 0,
@@ -258,9 +263,3 @@ impl BodyCx {
 
 /// Stands for a type until `zonk` fills it in; the id of a primitive, so that it is valid in every store.
 pub(crate) const PENDING: crate::types::TypeId = crate::types::TypeId::PENDING;
-
-/// The definitions that are inferred together.
-#[derive(Default)]
-pub(crate) struct Group {
-    pub bodies: Vec<BodyCx>,
-}

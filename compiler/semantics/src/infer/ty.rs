@@ -641,3 +641,10 @@ impl Types {
         vars.is_empty()
     }
 }
+
+impl Ty {
+    /// Is it temporary, and its index in its arena?
+    pub fn split(self) -> (bool, usize) {
+        (self.0 & TEMP != 0, (self.0 & !TEMP) as usize)
+    }
+}

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::cx::*;
 use crate::effects::tags::Tags;
-use crate::infer::body::{BodyCx, Group};
+use crate::infer::body::BodyCx;
 use crate::infer::ty::{Row, Types};
 use crate::typed::{FnId, GlobalId, ImplId, LangItems, ModuleId, TypeDefId};
 use crate::types::{Prim, TypeStore};
@@ -71,11 +71,20 @@ impl<'a> Checker<'a> {
             used_traits: FxHashSet::default(),
             structural_cache: FxHashMap::default(),
             b: BodyCx::default(),
-            group: Group::default(),
+            scope: Vec::new(),
+            scope_heads: Vec::new(),
+            body_depth: 0,
+            pending: Vec::new(),
+            group_where: Vec::new(),
+            next_inferred: 0,
+            lifted_where: Vec::new(),
+            sig_rows: Vec::new(),
+            group_rows: Vec::new(),
+            lift_failures: FxHashSet::default(),
+            zonked_perm: Vec::new(),
+            zonked_temp: Vec::new(),
             effects: Default::default(),
             error_spans: FxHashSet::default(),
-            scope_heads: Vec::new(),
-            lifted_count: 0,
         }
     }
 
@@ -240,7 +249,7 @@ impl<'a> Checker<'a> {
     pub fn collect_use(
         &mut self,
         module: ModuleId,
-        tree: &'a ast::UseTree,
+        tree: &ast::UseTree,
         prefix: &[ast::Ident],
         outer: Option<ast::PathAnchor>,
         public: bool,
@@ -330,6 +339,8 @@ impl<'a> Checker<'a> {
             attrs,
             ty: None,
             mutable,
+            polymorphic: None,
+            projected: false,
         })
     }
 

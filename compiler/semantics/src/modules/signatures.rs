@@ -184,7 +184,7 @@ impl<'a> Checker<'a> {
         self.complete_trait_ref(id, args, reference.span)
     }
 
-    fn generic_bounds(
+    pub fn generic_bounds(
         &mut self,
         decls: &[ast::GenericParam],
         generics: &[(Symbol, Ty)],
@@ -199,7 +199,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn where_predicates(
+    pub fn where_predicates(
         &mut self,
         wheres: &[ast::WherePredicate],
         scope: &mut TypeScope<'_>,
