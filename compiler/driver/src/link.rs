@@ -14,11 +14,8 @@ use crate::system::System;
 static RUNTIME: &[u8] = include_bytes!(env!("REML_RUNTIME_ARCHIVE"));
 
 /// What the runtime needs of the platform.
-const LIBRARIES: &[&str] = if cfg!(target_os = "macos") {
-    &["-lSystem", "-lm"]
-} else {
-    &["-lpthread", "-ldl", "-lm", "-lrt", "-lutil"]
-};
+const LIBRARIES: &[&str] =
+    if cfg!(target_os = "macos") { &["-lSystem", "-lm"] } else { &["-lpthread", "-ldl", "-lm", "-lrt", "-lutil"] };
 
 static IN_PROGRESS: AtomicBool = AtomicBool::new(false);
 

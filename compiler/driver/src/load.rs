@@ -166,7 +166,9 @@ impl Loader<'_> {
                 return package;
             }
             // A broken manifest above a script is none of its business, unless the script lies in its sources.
-            if self.packages.is_empty() && !normal(&current.join(file)).starts_with(normal(&current.join(&root)).join("src")) {
+            if self.packages.is_empty()
+                && !normal(&current.join(file)).starts_with(normal(&current.join(&root)).join("src"))
+            {
                 self.diagnostics.truncate(before);
             }
         }
@@ -292,7 +294,8 @@ impl Loader<'_> {
         };
         for start in starts {
             for length in 1..=segments.len() {
-                let parts: Vec<&str> = start.iter().copied().chain(segments[..length].iter().map(String::as_str)).collect();
+                let parts: Vec<&str> =
+                    start.iter().copied().chain(segments[..length].iter().map(String::as_str)).collect();
                 if parts[0] == "Core" {
                     self.want_core(&parts.join("."));
                 } else {

@@ -40,7 +40,8 @@ pub struct Dependency {
     pub span: Span,
 }
 
-const SECTIONS: &[&str] = &["project", "package", "dependencies", "dsl", "build", "registry", "config", "run", "ffi", "dev"];
+const SECTIONS: &[&str] =
+    &["project", "package", "dependencies", "dsl", "build", "registry", "config", "run", "ffi", "dev"];
 
 /// Reads a manifest. The manifest is `None` when name or version are unusable.
 pub fn parse(file: &SourceFile) -> (Option<Manifest>, Vec<Diagnostic>) {
