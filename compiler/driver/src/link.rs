@@ -2,7 +2,7 @@
 //! compiler. The output appears whole or not at all.
 
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -46,7 +46,7 @@ fn link_in_place(object: &[u8], output: &Path, system: &dyn System) -> Result<()
         .prefix(".remlc-")
         .tempdir_in(directory)
         .map_err(|problem| unwritable(output, &describe(&problem)))?;
-    let write = |name: &str, bytes: &[u8]| {
+    let write = |name: &str, bytes: &[u8]| -> Result<PathBuf, Box<Diagnostic>> {
         let path = work.path().join(name);
         std::fs::File::create(&path)
             .and_then(|mut file| file.write_all(bytes))

@@ -147,7 +147,7 @@ impl<'s> Compilation<'s> {
         let Some(typed) = self.typed.take() else { return false };
         self.phase = "Codegen";
         let release = self.options.release;
-        let options = reml_middle::lower::LowerOptions { overflow_checks: !release, ..Default::default() };
+        let options = reml_middle::lower::LowerOptions::default();
         let lowered = self.timed("lower", |this| reml_middle::lower::lower(&typed, &this.names, &options));
         let mut program = match lowered {
             Ok(program) => program,
@@ -206,7 +206,7 @@ impl<'s> Compilation<'s> {
     }
 
     /// Compiles the lowered program in memory and runs it. `args`: the program's name, then its arguments. Returns its exit status.
-    pub fn run(&mut self, args: &[String]) -> Result<i32, Diagnostic> {
+    pub fn run(&mut self, args: &[String]) -> Result<i32, Box<Diagnostic>> {
         self.phase = "Execution";
         let options = self.codegen_options();
         let program = self.core.take().expect("run comes after lower");

@@ -42,7 +42,7 @@ pub fn execute(args: Args) -> ExitCode {
     match compilation.run(&program_args) {
         Ok(status) => ExitCode::from(status as u8),
         Err(diagnostic) => {
-            compilation.diagnostics.push(diagnostic);
+            compilation.diagnostics.push(*diagnostic);
             report::diagnostics(&compilation, &subject, &args.output);
             ExitCode::from(FAILURE)
         }

@@ -46,7 +46,7 @@ pub fn run(command: &mut Command, input: &str) -> Result<Ran, String> {
     let (status, stdout, stderr) = std::thread::scope(|scope| {
         // A program may end without reading its input.
         scope.spawn(move || drop(stdin.write_all(input.as_bytes())));
-        let mut read = |mut pipe: Box<dyn Read + Send>| {
+        let read = |mut pipe: Box<dyn Read + Send>| {
             scope.spawn(move || {
                 let mut bytes = Vec::new();
                 drop(pipe.read_to_end(&mut bytes));
