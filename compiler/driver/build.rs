@@ -89,6 +89,9 @@ fn runtime_archive(root: &Path, out: &Path) {
         eprintln!("{}", String::from_utf8_lossy(&output.stderr));
         panic!("the runtime could not be compiled as a static library");
     }
-    let archive = target.join("release/libreml_rt.a");
+    let archive = out.join("libreml_rt.a");
+    fs::copy(target.join("release/libreml_rt.a"), &archive).expect("cargo made it, and OUT_DIR is writable");
+    // The Rust library inside comes with debug information, half of the size. Where there is no `strip`, so be it.
+    let _ = Command::new("strip").arg("--strip-debug").arg(&archive).output();
     println!("cargo::rustc-env=REML_RUNTIME_ARCHIVE={}", archive.display());
 }

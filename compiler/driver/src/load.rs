@@ -494,3 +494,73 @@ fn flatten(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::system::MemorySystem;
+
+    /// The names of the modules that are not the library's, and the codes of all diagnostics.
+    fn loaded(system: &MemorySystem, input: &str) -> (Vec<String>, Vec<&'static str>) {
+        let (mut sources, mut names, mut diagnostics) = (SourceMap::new(), Names::new(), Vec::new());
+        let loaded = load(Path::new(input), system, &mut sources, &mut names, &mut diagnostics);
+        let modules = loaded.modules.iter().filter(|module| !module.is_core);
+        let codes = diagnostics.iter().map(|diagnostic| diagnostic.code.0);
+        (modules.map(|module| module.name.to_string()).collect(), codes.collect())
+    }
+
+    #[test]
+    fn a_file_finds_its_siblings() {
+        let system = MemorySystem::new()
+            .with("d/main.reml", "use util.text.{trim, pad as p}\nuse ::other\nuse nothing\n")
+            .with("d/util/text.reml", "use super.number\nuse self.deep.x\n")
+            .with("d/util/number.reml", "")
+            .with("d/util/text/deep.reml", "")
+            .with("d/other.reml", "use main.f\n")
+            .with("d/unrelated.reml", "");
+        let (modules, codes) = loaded(&system, "d/main.reml");
+        assert_eq!(modules, ["main", "util.text", "other", "util.number", "util.text.deep"]);
+        assert_eq!(codes, Vec::<&str>::new());
+    }
+
+    #[test]
+    fn a_header_names_the_module_and_the_source_root() {
+        let system = MemorySystem::new()
+            .with("src/app/start.reml", "module app.start\nuse app.other\n")
+            .with("src/app/other.reml", "");
+        assert_eq!(loaded(&system, "src/app/start.reml").0, ["app.start", "app.other"]);
+    }
+
+    #[test]
+    fn packages_see_their_dependencies() {
+        let manifest = |name: &str, rest: &str| format!("[project]\nname = \"{name}\"\nversion = \"1.0.0\"\n{rest}");
+        let system = MemorySystem::new()
+            .with("a/reml.toml", manifest("a", "[dependencies]\nb = { path = \"../b\" }\n"))
+            .with("a/src/main.reml", "use b.shapes.area\nuse b.f\n")
+            .with("b/reml.toml", manifest("b", "[dependencies]\nc = { path = \"../c\" }\n"))
+            .with("b/src/lib.reml", "use c.deep\nuse inner.x\n")
+            .with("b/src/shapes.reml", "")
+            .with("b/src/inner.reml", "")
+            .with("c/reml.toml", manifest("c", ""))
+            .with("c/src/deep.reml", "");
+        for input in ["a", "a/src/main.reml"] {
+            let (modules, codes) = loaded(&system, input);
+            assert_eq!(modules, ["main", "b", "b.shapes", "b.c.deep", "b.inner"]);
+            assert_eq!(codes, Vec::<&str>::new());
+        }
+    }
+
+    #[test]
+    fn a_script_below_a_package_stands_alone() {
+        let system = MemorySystem::new()
+            .with("reml.toml", "[project]")
+            .with("scripts/a.reml", "use b\n")
+            .with("scripts/b.reml", "");
+        assert_eq!(loaded(&system, "scripts/a.reml"), (vec!["a".into(), "b".into()], vec![]));
+    }
+
+    #[test]
+    fn library_modules_are_found_by_their_full_names() {
+        assert_eq!(library_paths("x = Core.Map.insert(Core::Set)"), ["Core.Map", "Core.Map.insert", "Core.Set"]);
+    }
+}
