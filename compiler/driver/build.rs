@@ -72,7 +72,17 @@ fn runtime_archive(root: &Path, out: &Path) {
         }
         cargo
             .current_dir(root)
-            .args(["rustc", "--quiet", "--package", "reml_rt", "--lib", "--release", "--crate-type", "staticlib"])
+            .args([
+                "rustc",
+                "--quiet",
+                "--locked",
+                "--package",
+                "reml_rt",
+                "--lib",
+                "--release",
+                "--crate-type",
+                "staticlib",
+            ])
             .args(["--config", "profile.release.debug=false", "--config", "profile.release.strip=\"debuginfo\""])
             .arg("--target-dir")
             .arg(&target);

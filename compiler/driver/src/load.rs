@@ -271,10 +271,11 @@ impl Loader<'_> {
     }
 
     fn accept(&mut self, name: Box<str>, id: FileId, module: ast::Module, package: usize) {
-        for path in use_paths(&module) {
+        let text = self.sources.file(id).text.clone();
+        for path in use_paths(&module).into_iter().chain(local_use_paths(&text, self.names)) {
             self.want(&name, package, &path);
         }
-        for path in library_paths(&self.sources.file(id).text) {
+        for path in library_paths(&text) {
             self.want_core(&path);
         }
         self.loaded.files.push(id);
@@ -438,6 +439,38 @@ fn read_text(path: &Path, system: &dyn System) -> Result<String, Box<Diagnostic>
     })
 }
 
+/// The paths of `use`s inside of functions: indented lines that start with `use`. Reading the lines finds them without a
+/// walk over every expression of the tree.
+fn local_use_paths(text: &str, names: &mut Names) -> Vec<UsePath> {
+    let mut paths = Vec::new();
+    for line in text.lines() {
+        let Some(path) = line.trim_start().strip_prefix("use ").filter(|_| line.starts_with([' ', '\t'])) else {
+            continue;
+        };
+        let (outer, group) = path.split_once('{').unwrap_or((path, ""));
+        for inner in group.split(['{', ',', '}']) {
+            let words = outer.split(['.', ':']).chain(inner.split(['.', ':']));
+            let mut anchor = ast::PathAnchor::Relative;
+            let mut segments = Vec::new();
+            for word in words {
+                match word.split_whitespace().next() {
+                    None => {}
+                    Some("self") => anchor = ast::PathAnchor::SelfModule,
+                    Some("super") => {
+                        let levels = if let ast::PathAnchor::Super(levels) = anchor { levels } else { 0 };
+                        anchor = ast::PathAnchor::Super(levels + 1);
+                    }
+                    Some(name) => segments.push(names.intern(name)),
+                }
+            }
+            if !segments.is_empty() {
+                paths.push(UsePath { anchor, segments });
+            }
+        }
+    }
+    paths
+}
+
 /// Every prefix of every `Core.a.b` in a text: library modules may be named in full, without a `use`, and by a `use`
 /// inside a function. Matches in comments and texts only cost time.
 fn library_paths(text: &str) -> Vec<String> {
@@ -514,12 +547,13 @@ mod tests {
         let system = MemorySystem::new()
             .with("d/main.reml", "use util.text.{trim, pad as p}\nuse ::other\nuse nothing\n")
             .with("d/util/text.reml", "use super.number\nuse self.deep.x\n")
-            .with("d/util/number.reml", "")
+            .with("d/util/number.reml", "fn f() {\n  use ::local.{a, b as c}\n}\n")
+            .with("d/local.reml", "")
             .with("d/util/text/deep.reml", "")
             .with("d/other.reml", "use main.f\n")
             .with("d/unrelated.reml", "");
         let (modules, codes) = loaded(&system, "d/main.reml");
-        assert_eq!(modules, ["main", "util.text", "other", "util.number", "util.text.deep"]);
+        assert_eq!(modules, ["main", "util.text", "other", "util.number", "util.text.deep", "local"]);
         assert_eq!(codes, Vec::<&str>::new());
     }
 
