@@ -3,8 +3,10 @@
 
 pub mod codes;
 mod diagnostic;
+pub mod render;
 mod source_map;
 mod span;
+pub mod suggest;
 
 pub use codes::Code;
 pub use diagnostic::{Diagnostic, Fix, Label, Severity};

@@ -96,6 +96,19 @@ impl SourceFile {
         LineColumn { line: line as u32 + 1, column: column as u32 + 1 }
     }
 
+    /// The zero-based index of the line that holds a byte offset into the file.
+    pub fn line_index(&self, offset: u32) -> usize {
+        self.line_starts.partition_point(|&start| start <= offset) - 1
+    }
+
+    /// Where a zero-based line lies in the text, without its line terminator.
+    pub fn line_range(&self, index: usize) -> std::ops::Range<usize> {
+        let start = self.line_starts[index] as usize;
+        let end = self.line_starts.get(index + 1).map_or(self.text.len(), |&next| next as usize - 1);
+        let end = if self.text.as_bytes()[start..end].ends_with(b"\r") { end - 1 } else { end };
+        start..end
+    }
+
     /// The span of the whole file.
     pub fn span(&self) -> Span {
         Span::new(self.base, self.base + self.text.len() as u32)

@@ -1,1 +1,8 @@
-//! placeholder
+//! The compiler as a whole: from a path to diagnostics, to a running program, to an executable file.
+//!
+//! Everything the command line (and later editors and embedders) can ask for starts here. This crate owns the order of
+//! the stages and the loading of files; it knows neither flags nor terminals.
+
+pub mod package;
+pub mod stdlib;
+pub mod system;

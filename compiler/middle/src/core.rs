@@ -263,6 +263,9 @@ pub enum Op {
     GlobalGet(GlobalId),
     /// Fills a global (entry function only). Consumes.
     GlobalSet(GlobalId, Atom),
+    /// Moves the value out of a global, owned, and leaves it empty (entry function only, after `main`): how globals
+    /// are released at exit.
+    GlobalTake(GlobalId),
     /// The address of a field of a freshly built cell, for `Fill`.
     FieldAddr {
         base: Var,

@@ -47,6 +47,12 @@ pub struct Context {
     pub stack_limit: usize,
     /// Everything else is the runtime's own.
     pub private: *mut u8,
+    /// Frame pointer and return address of the compiled code that last called a runtime function that may
+    /// panic; the runtime's entry stubs fill them, backtraces start there.
+    pub caller_frame: *const u8,
+    pub caller_code: *const u8,
+    /// Stack pointer of the host while compiled code runs on its own stack.
+    pub host_stack: *mut u8,
 }
 
 /// Offset of the free-list link in a free object.
@@ -62,8 +68,8 @@ pub struct Str {
     pub data: *const u8,
     /// The string that holds the text (counted), or null when it follows this struct or is static.
     pub owner: *mut Str,
-    // capacity of the inline text: derived from the size class, or stored after `owner` for large objects;
-    // see `string.rs`.
+    // capacity of the inline text: derived from the size class, or stored after `owner` for large objects (whose
+    // text then starts 8 bytes later); see `string.rs`. Compiled code reads only `len` and `data`.
 }
 
 /// `[T]`: length, capacity, then the elements inline, each `stride` bytes as its layout says.
@@ -94,3 +100,172 @@ pub const CLOSURE_DATA: usize = 24;
 
 /// A heap cell (`VarCell`): header, then the value.
 pub const CELL_DATA: usize = 8;
+
+/// What a compiled program hands to the runtime: `reml_start` in an executable, `run_program` in the JIT.
+#[repr(C)]
+pub struct ProgramInfo {
+    /// Platform C convention `fn(context) -> i32`, called with the pinned register set: runs the program and returns its exit status.
+    pub main: *const u8,
+    /// Platform C convention `fn(context, closure: *mut Closure)`, called with the pinned register set: calls a closure of
+    /// type `() -> ()` (in its own convention). The closure is borrowed.
+    pub invoke: *const u8,
+    /// Null when there is no table.
+    pub frames: *const FrameTable,
+    /// [`FLAG_LEAK_CHECK`] or 0.
+    pub flags: u64,
+}
+
+/// Report objects still alive at a normal exit: a line on stderr and exit status [`LEAK_EXIT`].
+pub const FLAG_LEAK_CHECK: u64 = 1;
+pub const LEAK_EXIT: i32 = 120;
+/// Exit status of a program that panicked.
+pub const PANIC_EXIT: i32 = 101;
+/// Exit status of a program whose standard output was closed by its reader.
+pub const BROKEN_PIPE_EXIT: i32 = 141;
+
+/// Where compiled functions are and what they are called, for locations of panics and for backtraces.
+///
+/// Everything is an array; nothing needs to be sorted but the sites within one function. An object file emits it as data with
+/// one relocation per function (`FrameFunction::start`) and one per array below.
+#[repr(C)]
+pub struct FrameTable {
+    pub functions: *const FrameFunction,
+    pub function_count: u64,
+    pub sites: *const FrameSite,
+    pub site_count: u64,
+    /// File names.
+    pub files: *const FrameText,
+    pub file_count: u64,
+    /// UTF-8 text that the names below are ranges of.
+    pub text: *const u8,
+    pub text_len: u64,
+}
+
+/// A compiled function: its code range, its name, its return addresses.
+#[repr(C)]
+pub struct FrameFunction {
+    pub start: *const u8,
+    /// Bytes of code.
+    pub size: u32,
+    /// As a Reml programmer would write it, `main.lookup`.
+    pub name: FrameText,
+    /// Its part of `FrameTable::sites`, sorted by `offset`.
+    pub first_site: u32,
+    pub site_count: u32,
+    /// Zero: nothing. One: leave it out of backtraces (entry and invoke stubs, reference counting helpers).
+    pub hidden: u32,
+}
+
+/// A return address: the offset from the function's start of the instruction after a call, and the place of the call.
+#[repr(C)]
+pub struct FrameSite {
+    pub offset: u32,
+    /// Index into `FrameTable::files`; [`NO_FILE`] when there is no source.
+    pub file: u32,
+    /// From 1.
+    pub line: u32,
+    /// From 1, in Unicode scalar values.
+    pub column: u32,
+}
+
+pub const NO_FILE: u32 = u32::MAX;
+
+/// A range of `FrameTable::text`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct FrameText {
+    pub start: u32,
+    pub len: u32,
+}
+
+/// How `reml_panic_overflow` and the cast panics name integer types, in the order of `Prim`; an operand is passed
+/// sign- or zero-extended to 64 bits, as its type says.
+pub const INT_TYPES: [&str; 10] = ["i8", "i16", "i32", "i64", "isize", "u8", "u16", "u32", "u64", "usize"];
+
+/// First argument of `reml_panic_overflow`.
+pub const OVERFLOW_ADD: u64 = 0;
+pub const OVERFLOW_SUB: u64 = 1;
+pub const OVERFLOW_MUL: u64 = 2;
+pub const OVERFLOW_DIV: u64 = 3;
+pub const OVERFLOW_REM: u64 = 4;
+pub const OVERFLOW_NEG: u64 = 5;
+pub const OVERFLOW_SHL: u64 = 6;
+pub const OVERFLOW_SHR: u64 = 7;
+
+/// A machine word at the C border.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Word {
+    /// A pointer or a 64-bit integer.
+    I64,
+    F64,
+}
+
+/// A runtime function that compiled code calls without being asked to by an `extern "rt"` declaration.
+pub struct CodegenFunction {
+    pub name: &'static str,
+    /// All parameters, the context first.
+    pub params: &'static [Word],
+    pub ret: Option<Word>,
+    /// Never returns.
+    pub diverges: bool,
+}
+
+const fn function(name: &'static str, params: &'static [Word], ret: Option<Word>) -> CodegenFunction {
+    CodegenFunction { name, params, ret, diverges: false }
+}
+
+const fn panics(name: &'static str, params: &'static [Word]) -> CodegenFunction {
+    CodegenFunction { name, params, ret: None, diverges: true }
+}
+
+use Word::{F64, I64};
+
+/// The runtime functions codegen calls on its own account. All take the context first.
+///
+/// A panic finds its source location in the frame table through its return address: every call of a `reml_panic_*`
+/// function needs a call instruction of its own, with a [`FrameSite`].
+pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
+    // (context, class) -> *mut Header. Refills the free list of `class` and takes one object of it, header uninitialised.
+    function("reml_alloc_slow", &[I64, I64], Some(I64)),
+    // (context, bytes) -> *mut Header. For objects above MAX_SMALL bytes (header included); the caller writes the header, with
+    // class LARGE.
+    function("reml_alloc_large", &[I64, I64], Some(I64)),
+    // (context, *mut Header). Gives the memory of a LARGE object back.
+    function("reml_free_large", &[I64, I64], None),
+    // (context, *mut Header). Gives the memory of an object of any class back; its fields are not dropped.
+    function("reml_free", &[I64, I64], None),
+    // (context, stride, capacity) -> *mut Array. A new array, count 1, length 0, room for at least `capacity` elements.
+    function("reml_array_new", &[I64, I64, I64], Some(I64)),
+    // (context, *mut Array, stride, min_capacity) -> *mut Array. Consumes a unique array and moves its elements to a
+    // larger one (at least twice the capacity, so that pushing is amortised O(1)).
+    function("reml_array_grow", &[I64, I64, I64, I64], Some(I64)),
+    // (context, data, stride, bits, count). Fills `count` elements of 1, 2, 4 or 8 bytes with the low bits of `bits`.
+    function("reml_fill", &[I64, I64, I64, I64, I64], None),
+    // (context, to, from, bytes). Copies bytes that may overlap.
+    function("reml_copy", &[I64, I64, I64, I64], None),
+    // (context, *mut Str). The last owner of a string is gone: drops what it slices and frees it. Not for immortal strings.
+    function("reml_str_free", &[I64, I64], None),
+    // (context, *mut Closure). Consumes a `() -> ()` to run should the program panic before the matching pop.
+    function("reml_defer_push", &[I64, I64], None),
+    // (context) -> *mut Closure. The innermost deferred closure, owned by the caller again (who drops it).
+    function("reml_defer_pop", &[I64], Some(I64)),
+    // (context, index, length), both i64.
+    panics("reml_panic_index", &[I64, I64, I64]),
+    // (context, OVERFLOW_*, index into INT_TYPES, left, right). For negation `right` is ignored. For shifts `right` is the
+    // amount. E7100.
+    panics("reml_panic_overflow", &[I64, I64, I64, I64, I64]),
+    // (context, 0 for `/`, 1 for `%`).
+    panics("reml_panic_div_zero", &[I64, I64]),
+    // (context, value, from, to): indices into INT_TYPES. E7101.
+    panics("reml_panic_cast_int", &[I64, I64, I64, I64]),
+    // (context, value, to): to an integer type. E7102.
+    panics("reml_panic_cast_float", &[I64, F64, I64]),
+    // (context, value, from): to Char. E7103.
+    panics("reml_panic_cast_char", &[I64, I64, I64]),
+    // (context). No arm of a match applies.
+    panics("reml_panic_match", &[I64]),
+    // (context, &Str): `panic(..)` and everything the library reports.
+    panics("reml_panic_str", &[I64, I64]),
+    // (context, code, code_len, text, text_len): any other message; a code of length 0 is none.
+    panics("reml_panic_text", &[I64, I64, I64, I64, I64]),
+];

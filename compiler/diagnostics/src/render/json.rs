@@ -1,0 +1,173 @@
+//! Diagnostics as JSON: one envelope per run, on one line, in the shape of the diagnostics specification
+//! (schema `3.0.0-alpha`).
+
+use std::io::{self, Write};
+
+use serde_json::{Map, Value, json};
+
+use super::{Counts, Renderer, severity_word};
+use crate::{Diagnostic, SourceMap, Span};
+
+/// What the envelope says besides the diagnostics. Clock and randomness belong to the caller.
+#[derive(Clone, Default, Debug)]
+pub struct JsonContext {
+    /// `Check`, `Build`, `Run`.
+    pub command: &'static str,
+    /// The last phase that ran: `Parsing`, `TypeCheck`, `Codegen`, ...
+    pub phase: &'static str,
+    pub run_id: String,
+    /// `YYYY-MM-DDTHH:MM:SSZ`
+    pub started_at: String,
+    pub finished_at: String,
+    pub inputs: Vec<String>,
+    /// The file that was built.
+    pub artifact: Option<String>,
+    /// Warnings count as failure.
+    pub fail_on_warning: bool,
+}
+
+pub const SCHEMA_VERSION: &str = "3.0.0-alpha";
+
+pub struct Json {
+    pub context: JsonContext,
+}
+
+impl Renderer for Json {
+    fn render(&mut self, diagnostics: &[Diagnostic], sources: &SourceMap, out: &mut dyn Write) -> io::Result<()> {
+        let context = &self.context;
+        let counts = Counts::of(diagnostics);
+        let failed = counts.errors > 0 || (context.fail_on_warning && counts.warnings > 0);
+        let (label, value) = match (failed, counts.warnings) {
+            (true, _) => ("failure", 1),
+            (false, 0) => ("success", 0),
+            (false, _) => ("warning", 0),
+        };
+        let list: Vec<Value> = diagnostics.iter().map(|d| diagnostic_json(d, sources, &context.finished_at)).collect();
+        let envelope = json!({
+            "schema_version": SCHEMA_VERSION,
+            "command": context.command,
+            "phase": context.phase,
+            "run_id": context.run_id,
+            "diagnostics": list,
+            "summary": {
+                "inputs": context.inputs,
+                "started_at": context.started_at,
+                "finished_at": context.finished_at,
+                "artifact": context.artifact,
+                "stats": {
+                    "diagnostic_count": diagnostics.len(),
+                    "error_count": counts.errors,
+                    "warning_count": counts.warnings,
+                    "diagnostic_count_by_recoverability": { "fatal": counts.errors, "report-only": counts.warnings },
+                },
+            },
+            "exit_code": { "label": label, "value": value },
+        });
+        serde_json::to_writer(&mut *out, &envelope)?;
+        writeln!(out)
+    }
+}
+
+/// One diagnostic object.
+pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: &str) -> Value {
+    let primary = place(diagnostic.primary, sources);
+    let location = primary.as_ref().map(|p| {
+        json!({
+            "file": p["file"], "line": p["start_line"], "column": p["start_col"],
+            "endLine": p["end_line"], "endColumn": p["end_col"],
+        })
+    });
+    let secondary: Vec<Value> = diagnostic
+        .labels
+        .iter()
+        .filter_map(|label| Some(json!({ "span": place(label.span, sources)?, "message": label.text })))
+        .collect();
+    let mut notes = Vec::new();
+    if !diagnostic.primary_label.is_empty() {
+        notes.push(json!({ "label": "primary", "message": diagnostic.primary_label }));
+    }
+    notes.extend(diagnostic.notes.iter().map(|note| json!({ "label": "note", "message": note })));
+    let fixits: Vec<Value> = diagnostic
+        .fixes
+        .iter()
+        .filter_map(|fix| {
+            let kind = match (fix.span.start == fix.span.end, fix.replacement.is_empty()) {
+                (true, _) => "insert",
+                (false, true) => "delete",
+                (false, false) => "replace",
+            };
+            let mut object = Map::new();
+            object.insert("kind".into(), kind.into());
+            object.insert("range".into(), place(fix.span, sources)?);
+            if kind != "delete" {
+                object.insert("text".into(), fix.replacement.as_str().into());
+            }
+            Some(Value::Object(object))
+        })
+        .collect();
+    let mut hints: Vec<Value> = diagnostic.helps.iter().map(|help| json!({ "message": help, "actions": [] })).collect();
+    hints.extend(
+        diagnostic.fixes.iter().zip(&fixits).map(|(fix, action)| json!({ "message": fix.title, "actions": [action] })),
+    );
+    let structured: Vec<Value> = diagnostic
+        .fixes
+        .iter()
+        .zip(&fixits)
+        .enumerate()
+        .map(|(index, (fix, action))| {
+            json!({
+                "id": format!("{}#{index}", diagnostic.code), "title": fix.title, "kind": "quick_fix",
+                "actions": [action],
+            })
+        })
+        .collect();
+    json!({
+        "schema_version": SCHEMA_VERSION,
+        "id": null,
+        "message": diagnostic.message,
+        "severity": severity_word(diagnostic.severity),
+        "severity_hint": null,
+        "domain": domain(diagnostic.code.0),
+        "source_dsl": null,
+        "code": diagnostic.code.0,
+        "codes": [diagnostic.code.0],
+        "primary": primary,
+        "location": location,
+        "span_trace": [],
+        "secondary": secondary,
+        "notes": notes,
+        "hints": hints,
+        "structured_hints": structured,
+        "fixits": fixits,
+        "expected": null,
+        "recoverability": if diagnostic.is_error() { "fatal" } else { "report-only" },
+        "audit": { "metadata": {} },
+        "audit_metadata": {},
+        "extensions": {},
+        "timestamp": timestamp,
+    })
+}
+
+/// 1-based lines and columns; columns count Unicode scalar values; the end is exclusive.
+fn place(span: Span, sources: &SourceMap) -> Option<Value> {
+    let (id, start) = sources.position(span)?;
+    let file = sources.file(id);
+    let end = file.line_column(span.end - file.base);
+    Some(json!({
+        "file": &*file.name,
+        "start_line": start.line, "start_col": start.column,
+        "end_line": end.line, "end_col": end.column,
+    }))
+}
+
+/// The subject area of a code.
+fn domain(code: &str) -> &'static str {
+    match code.split('.').next().unwrap_or(code) {
+        "parser" => "parser",
+        "language" | "type" | "typeclass" | "pattern" => "type",
+        "effects" => "effect",
+        "package" => "manifest",
+        "source" | "build" => "cli",
+        _ => "runtime",
+    }
+}

@@ -1,0 +1,148 @@
+//! What the compiler asks of the world outside: files, environment, clock. The compiler proper goes through [`System`],
+//! so that tests, editors and embedders can give it files that exist only in memory.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+pub trait System: Send + Sync {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    fn is_file(&self, path: &Path) -> bool;
+    fn is_dir(&self, path: &Path) -> bool;
+    /// An environment variable; `None` when unset or not text.
+    fn env(&self, name: &str) -> Option<String>;
+    fn current_dir(&self) -> io::Result<PathBuf>;
+    fn now(&self) -> SystemTime;
+}
+
+/// The machine the compiler runs on.
+pub struct OsSystem;
+
+impl System for OsSystem {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        std::fs::read(path)
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        path.is_file()
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        path.is_dir()
+    }
+
+    fn env(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn current_dir(&self) -> io::Result<PathBuf> {
+        std::env::current_dir()
+    }
+
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// Files in memory; the clock stands still, the environment is empty.
+#[derive(Clone, Default)]
+pub struct MemorySystem {
+    files: BTreeMap<PathBuf, Vec<u8>>,
+}
+
+impl MemorySystem {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The system with one more file.
+    pub fn with(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
+        self.files.insert(path.into(), content.into());
+        self
+    }
+}
+
+impl System for MemorySystem {
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        if self.is_dir(path) {
+            return Err(io::ErrorKind::IsADirectory.into());
+        }
+        self.files.get(&normal(path)).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn is_file(&self, path: &Path) -> bool {
+        self.files.contains_key(&normal(path))
+    }
+
+    fn is_dir(&self, path: &Path) -> bool {
+        let path = normal(path);
+        self.files.keys().any(|file| file != &path && file.starts_with(&path))
+    }
+
+    fn env(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn current_dir(&self) -> io::Result<PathBuf> {
+        Ok(PathBuf::new())
+    }
+
+    fn now(&self) -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_750_000_000)
+    }
+}
+
+/// The path without `.` and `..`, as far as they can be resolved by looking at the path alone.
+pub fn normal(path: &Path) -> PathBuf {
+    use std::path::Component;
+    let mut result = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(result.components().next_back(), Some(Component::Normal(_))) => {
+                result.pop();
+            }
+            other => result.push(other),
+        }
+    }
+    result
+}
+
+/// `2025-07-01T00:00:00Z`.
+pub fn timestamp(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Days to civil date, Howard Hinnant's algorithm: years start in March, so that leap days come last.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = era * 400 + year_of_era + u64::from(month <= 2);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3_600, rest / 60 % 60, rest % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timestamps_are_civil_dates() {
+        let at = |seconds| timestamp(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01T00:00:00Z");
+        assert_eq!(at(951_782_399), "2000-02-28T23:59:59Z");
+        assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
+        assert_eq!(at(1_751_328_000), "2025-07-01T00:00:00Z");
+    }
+
+    #[test]
+    fn memory_files_have_directories() {
+        let system = MemorySystem::new().with("app/src/main.reml", "x");
+        assert!(system.is_dir(Path::new("app")) && system.is_dir(Path::new("./app/src/../src")));
+        assert!(system.is_file(Path::new("app/./src/main.reml")) && !system.is_file(Path::new("app")));
+        assert_eq!(system.read(Path::new("app")).unwrap_err().kind(), io::ErrorKind::IsADirectory);
+    }
+}

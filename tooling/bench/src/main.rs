@@ -1,0 +1,90 @@
+//! Benchmarks of remlc against its peers, as ratios measured in one run.
+//!
+//! `reml_bench run` times the programs under `programs/` in every language that is installed, `reml_bench compile`
+//! measures the compiler on generated sources, `reml_bench startup` measures hello world.
+
+mod compile;
+mod generate;
+mod measure;
+mod peers;
+mod programs;
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(about = "Benchmarks of remlc against its peers")]
+struct Args {
+    #[command(subcommand)]
+    command: Action,
+}
+
+#[derive(Subcommand)]
+enum Action {
+    /// Run time: every program in every installed language, as a ratio to C.
+    Run {
+        /// Only these programs.
+        names: Vec<String>,
+        /// Rounds; the minimum CPU time counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// Small inputs: checks that everything runs and agrees.
+        #[arg(long)]
+        quick: bool,
+        /// Only these peers (`c`, `ocaml`, ..); Reml always runs.
+        #[arg(long, value_delimiter = ',')]
+        peers: Vec<String>,
+    },
+    /// Compile throughput: lines per second, peak memory per source byte, growth.
+    Compile {
+        /// Sizes in lines.
+        #[arg(default_values_t = [10_000, 100_000, 300_000])]
+        lines: Vec<usize>,
+    },
+    /// Start to output of hello world, in milliseconds of wall time.
+    Startup {
+        #[arg(long, default_value_t = 20)]
+        rounds: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let Some(remlc) = build_remlc() else {
+        eprintln!("error: remlc could not be built");
+        return ExitCode::FAILURE;
+    };
+    let scratch = match tempfile::tempdir() {
+        Ok(scratch) => scratch,
+        Err(error) => {
+            eprintln!("error: no scratch folder: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let ok = match args.command {
+        Action::Run { names, rounds, quick, peers } => {
+            programs::run(&remlc, scratch.path(), &programs::Options { names, rounds, quick, peers })
+        }
+        Action::Compile { lines } => compile::throughput(&remlc, scratch.path(), &lines),
+        Action::Startup { rounds } => compile::startup(&remlc, scratch.path(), rounds),
+    };
+    if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The folder this crate lies in.
+fn home() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Builds remlc in release mode and says where it is.
+fn build_remlc() -> Option<PathBuf> {
+    let workspace = home().parent()?.parent()?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let status =
+        Command::new(cargo).args(["build", "--release", "-q", "-p", "remlc"]).current_dir(workspace).status().ok()?;
+    // This program lies in the same target folder, possibly under another profile's name.
+    let target = std::env::current_exe().ok()?.parent()?.parent()?.join("release").join("remlc");
+    (status.success() && target.exists()).then_some(target)
+}
