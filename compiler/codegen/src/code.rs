@@ -251,6 +251,20 @@ impl<'f, 'p> Code<'f, 'p> {
         }
     }
 
+    /// Stores to memory whose region is not known; whatever has been read before may have changed.
+    pub fn store_anywhere(&mut self, layout: &Layout, values: &[Value], base: Value) {
+        for (&value, &at) in values.iter().zip(&layout.offsets) {
+            self.builder.ins().store(MemFlagsData::trusted(), value, base, at as i32);
+        }
+    }
+
+    /// Ends the function.
+    pub fn finish(mut self) {
+        self.builder.seal_all_blocks();
+        let config = self.plan.options.frontend_config;
+        self.builder.finalize(config);
+    }
+
     // Symbols and calls
 
     pub fn context(&mut self) -> Value {

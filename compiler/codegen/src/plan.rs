@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use cranelift_entity::{EntityRef, SecondaryMap};
+use cranelift_entity::SecondaryMap;
 use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, Op, Program, Stmt, Var};
 use reml_middle::layout::{CellLayout, Layout, Layouts, Pointer, Shape, field_types};
 use reml_semantics::typed::TypeDefKind;
@@ -59,6 +59,7 @@ pub struct Plan<'p> {
     pub direct: SecondaryMap<FuncId, bool>,
     bool_ty: TypeId,
     str_ty: TypeId,
+    unit_closure: TypeId,
 }
 
 impl<'p> Plan<'p> {
@@ -110,7 +111,13 @@ impl<'p> Plan<'p> {
             direct: scan.direct,
             bool_ty,
             str_ty,
+            unit_closure,
         }
+    }
+
+    /// The type `() -> ()` of deferred closures.
+    pub fn unit_closure(&self) -> TypeId {
+        self.unit_closure
     }
 
     pub fn info(&self, ty: TypeId) -> &Arc<TypeInfo> {
@@ -152,10 +159,6 @@ impl<'p> Plan<'p> {
     /// A function is compiled under its own name unless it only ever is the code of closures.
     pub fn only_closure(&self, id: FuncId) -> bool {
         !self.direct[id]
-    }
-
-    pub fn var_type(&self, function: &Function, var: Var) -> TypeId {
-        function.vars[var].ty
     }
 }
 
@@ -357,9 +360,4 @@ pub fn runtime_index(name: &str) -> u32 {
         reml_rt::abi::CODEGEN_FUNCTIONS.iter().enumerate().map(|(i, function)| (function.name, i as u32)).collect()
     });
     index[name]
-}
-
-/// Number of types, for tables by type.
-pub fn type_index(ty: TypeId) -> usize {
-    ty.index()
 }
