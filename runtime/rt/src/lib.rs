@@ -1,2 +1,29 @@
-//! What compiled Reml programs call: heap, strings, panics, entry.
+//! What compiled Reml programs call: heap, strings, arrays, numbers, input and output, panics, entry.
+//!
+//! Compiled code and this crate agree on [`abi`]; the functions have C linkage and are listed in [`symbols`]. As
+//! an rlib the crate runs programs inside the compiler ([`run_program`]); as a static library it is linked into
+//! executables, whose `main` calls `reml_start`.
+
 pub mod abi;
+mod array;
+mod chars;
+mod context;
+mod defer;
+mod entry;
+mod frames;
+mod heap;
+mod io;
+mod math;
+mod number;
+mod panic;
+mod regex;
+mod stack;
+mod string;
+mod symbols;
+mod text;
+mod time;
+
+pub use context::{Cx, Program};
+pub use entry::{RunOptions, RunOutcome, run_program};
+pub use frames::{FrameTables, Place, Source};
+pub use symbols::symbols;

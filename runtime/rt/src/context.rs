@@ -1,0 +1,101 @@
+//! What is the state behind the context pointer, and how is it reached?
+//!
+//! Compiled code owns the free lists of [`Context`]; everything else of a running program is in [`Runtime`],
+//! behind `Context::private`. A program runs on one thread, so the parts of `Runtime` are plain cells.
+
+use std::any::Any;
+use std::cell::{Cell, RefCell};
+use std::ptr::{self, NonNull};
+
+use crate::abi::{CLASSES, Context, ProgramInfo};
+use crate::defer::DeferStack;
+use crate::frames::FrameTables;
+use crate::heap::Heap;
+use crate::io::{Input, Output, Taken};
+use crate::stack::StackBounds;
+
+/// The context pointer as runtime functions receive it.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Cx(NonNull<Context>);
+
+/// The runtime's own state of one running program.
+#[derive(Default)]
+pub struct Runtime {
+    pub heap: Heap,
+    pub output: RefCell<Output>,
+    pub input: RefCell<Input>,
+    /// Text or bytes waiting for `take_str` or `take_bytes`.
+    pub taken: Cell<Taken>,
+    pub defers: RefCell<DeferStack>,
+    pub frames: RefCell<FrameTables>,
+    /// Program arguments, without the program's name.
+    pub args: RefCell<Vec<String>>,
+    /// Compiled patterns; built by `regex` on first use. Untyped so that programs without patterns do not link it.
+    pub patterns: RefCell<Option<Box<dyn Any>>>,
+    pub stack: Cell<StackBounds>,
+    /// The program's `invoke` stub, for deferred closures.
+    pub invoke: Cell<Option<NonNull<u8>>>,
+    /// The program ended by panic or `exit`: what is alive then is no leak.
+    pub cut_short: Cell<bool>,
+}
+
+impl Cx {
+    /// # Safety
+    /// `context` must come from [`Program::context`] of a program that outlives the result.
+    pub unsafe fn new(context: *mut Context) -> Cx {
+        // SAFETY: a program's context is never null.
+        Cx(unsafe { NonNull::new_unchecked(context) })
+    }
+
+    pub fn as_ptr(self) -> *mut Context {
+        self.0.as_ptr()
+    }
+
+    pub fn runtime<'a>(self) -> &'a Runtime {
+        // SAFETY: `private` is set for the whole life of a context and only ever shared.
+        unsafe { &*(*self.as_ptr()).private.cast::<Runtime>() }
+    }
+}
+
+/// Owner of a context and its runtime; dropping it returns all memory of the program.
+pub struct Program {
+    context: Box<Context>,
+}
+
+impl Program {
+    pub fn new(args: Vec<String>) -> Program {
+        let runtime = Box::new(Runtime { args: RefCell::new(args), ..Runtime::default() });
+        let context = Box::new(Context {
+            free: [ptr::null_mut(); CLASSES],
+            stack_limit: 0,
+            private: Box::into_raw(runtime).cast(),
+            caller_frame: ptr::null(),
+            caller_code: ptr::null(),
+            host_stack: ptr::null_mut(),
+        });
+        Program { context }
+    }
+
+    pub fn cx(&mut self) -> Cx {
+        Cx(NonNull::from(&mut *self.context))
+    }
+
+    /// Remembers what the runtime needs to know of the compiled program.
+    ///
+    /// # Safety
+    /// `info` and what it points to must be as `abi` says and outlive the program.
+    pub unsafe fn load(&mut self, info: &ProgramInfo) {
+        let runtime = self.cx().runtime();
+        runtime.invoke.set(NonNull::new(info.invoke.cast_mut()));
+        // SAFETY: passed on to our caller.
+        unsafe { runtime.frames.borrow_mut().register(info.frames) };
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // SAFETY: `private` came from `Box::into_raw` in `new` and is dropped only here.
+        drop(unsafe { Box::from_raw(self.context.private.cast::<Runtime>()) });
+    }
+}

@@ -1,0 +1,392 @@
+//! What does a Reml program's stack look like, and what happens when it is full?
+//!
+//! A program runs on a stack of its own, reserved large and committed by the kernel page by page, so that
+//! deep recursion is bounded by memory, not by a setting. From low to high addresses:
+//!
+//! - red zone: never accessible; a fault here is an overflow
+//! - yellow zone: opened once for runtime or C code that faults in it, so that it can finish
+//! - stack
+//!
+//! A fault in compiled code in either zone, or in any code in the red one, becomes the panic `runtime.stack_overflow`. The
+//! signal handler runs on an alternate stack and only redirects the interrupted thread to an emergency stack, where reporting and
+//! deferred closures run as ordinary code.
+
+use std::cell::Cell;
+use std::ptr;
+use std::sync::Once;
+
+use crate::abi::{Context, PANIC_EXIT};
+use crate::context::Cx;
+use crate::frames::Walk;
+use crate::panic;
+
+const RED_ZONE: usize = 1 << 20;
+const YELLOW_ZONE: usize = 1 << 20;
+const SIGNAL_STACK: usize = 64 << 10;
+const EMERGENCY_STACK: usize = 1 << 20;
+const GUARD: usize = 64 << 10;
+const SMALLEST_STACK: usize = 8 << 20;
+const LARGEST_STACK: usize = 16 << 30;
+/// Environment variable with the stack's size in bytes, optionally with a suffix K, M or G.
+const SIZE_VARIABLE: &str = "REML_STACK_SIZE";
+/// The code of the panic.
+const CODE: &str = "runtime.stack_overflow";
+
+/// Addresses of a program's stack; frame pointers outside are not followed. The default is empty.
+#[derive(Clone, Copy, Default)]
+pub struct StackBounds {
+    pub low: usize,
+    pub high: usize,
+}
+
+impl StackBounds {
+    pub fn contains(self, address: usize, bytes: usize) -> bool {
+        address >= self.low && address < self.high && self.high - address >= bytes
+    }
+}
+
+/// The stacks of a running program. Dropping it unmaps them and restores the thread's signal stack.
+pub struct Stack {
+    /// The main stack with its zones.
+    low: *mut u8,
+    bytes: usize,
+    /// Guard, signal stack, guard, emergency stack.
+    spare: *mut u8,
+    previous_signal_stack: libc::stack_t,
+    previous: *const Watched,
+    watched: Box<Watched>,
+}
+
+/// What the signal handler has to know of the program that runs on this thread.
+struct Watched {
+    context: *mut Context,
+    /// Start of the red zone.
+    low: usize,
+    yellow_open: Cell<bool>,
+    emergency_top: usize,
+    emergency: StackBounds,
+    emergency_used: Cell<bool>,
+}
+
+thread_local! {
+    static WATCHED: Cell<*const Watched> = const { Cell::new(ptr::null()) };
+}
+
+fn map(bytes: usize) -> Option<*mut u8> {
+    let mut flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    if cfg!(target_os = "linux") {
+        flags |= libc::MAP_STACK;
+    }
+    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no existing memory.
+    let start = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    if start == libc::MAP_FAILED { None } else { Some(start.cast()) }
+}
+
+/// Makes a part of one of our mappings inaccessible.
+///
+/// # Safety
+/// Nothing may be using that part.
+unsafe fn protect(start: *mut u8, bytes: usize) {
+    // SAFETY: per the contract.
+    unsafe { libc::mprotect(start.cast(), bytes, libc::PROT_NONE) };
+}
+
+/// How much stack to reserve: an eighth of the memory, so that runaway recursion ends before the machine does.
+fn preferred_size() -> usize {
+    if let Some(bytes) = std::env::var(SIZE_VARIABLE).ok().and_then(|text| parse_size(&text)) {
+        return bytes.clamp(1 << 16, LARGEST_STACK).next_multiple_of(1 << 16);
+    }
+    (memory() / 8).clamp(SMALLEST_STACK, LARGEST_STACK).next_multiple_of(1 << 20)
+}
+
+fn parse_size(text: &str) -> Option<usize> {
+    let (digits, unit) = match text.trim().char_indices().next_back()? {
+        (end, 'k' | 'K') => (&text[..end], 10),
+        (end, 'm' | 'M') => (&text[..end], 20),
+        (end, 'g' | 'G') => (&text[..end], 30),
+        _ => (text, 0),
+    };
+    digits.trim().parse::<usize>().ok()?.checked_mul(1 << unit)
+}
+
+/// Bytes of memory that this process may hope for.
+fn memory() -> usize {
+    // SAFETY: sysconf has no preconditions.
+    let (pages, page) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    let physical = if pages > 0 && page > 0 { pages as usize * page as usize } else { 8 << 30 };
+    let limit = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    limit.map_or(physical, |limit: usize| limit.min(physical))
+}
+
+impl Stack {
+    /// Reserves the stacks for a program and starts watching for their overflow on this thread. `None`: no memory.
+    pub fn new(cx: Cx, size: Option<usize>) -> Option<Stack> {
+        let mut size = size.unwrap_or_else(preferred_size);
+        let zones = RED_ZONE + YELLOW_ZONE;
+        let (low, bytes) = loop {
+            match map(size + zones) {
+                Some(low) => break (low, size + zones),
+                None if size > SMALLEST_STACK => size = (size / 4).max(SMALLEST_STACK).next_multiple_of(1 << 16),
+                None => return None,
+            }
+        };
+        let spare_bytes = spare_bytes();
+        let Some(spare) = map(spare_bytes) else {
+            // SAFETY: mapped above and unused.
+            unsafe { libc::munmap(low.cast(), bytes) };
+            return None;
+        };
+        // SAFETY: parts of fresh mappings that nothing uses.
+        unsafe {
+            protect(low, zones);
+            protect(spare, GUARD);
+            protect(spare.add(GUARD + SIGNAL_STACK), GUARD);
+        }
+        let emergency_top = spare.addr() + spare_bytes;
+        let watched = Box::new(Watched {
+            context: cx.as_ptr(),
+            low: low.addr(),
+            yellow_open: Cell::new(false),
+            emergency_top,
+            emergency: StackBounds { low: emergency_top - EMERGENCY_STACK - GUARD, high: emergency_top },
+            emergency_used: Cell::new(false),
+        });
+        cx.runtime().stack.set(StackBounds { low: low.addr() + RED_ZONE, high: low.addr() + bytes });
+        // SAFETY: the context is alive; compiled code does not run yet.
+        unsafe { (*cx.as_ptr()).stack_limit = low.addr() + zones };
+
+        install_handler();
+        let signal_stack =
+            libc::stack_t { ss_sp: spare.wrapping_add(GUARD).cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
+        let mut previous_signal_stack =
+            libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+        // SAFETY: the new signal stack stays mapped until `drop` restores the previous one.
+        unsafe { libc::sigaltstack(&signal_stack, &mut previous_signal_stack) };
+        let previous = WATCHED.replace(ptr::from_ref(&*watched));
+        Some(Stack { low, bytes, spare, previous_signal_stack, previous, watched })
+    }
+
+    /// Where the stack begins; aligned for a call.
+    pub fn top(&self) -> *mut u8 {
+        self.low.wrapping_add(self.bytes)
+    }
+}
+
+fn spare_bytes() -> usize {
+    GUARD + SIGNAL_STACK + GUARD + EMERGENCY_STACK
+}
+
+impl Drop for Stack {
+    fn drop(&mut self) {
+        debug_assert_eq!(WATCHED.get(), ptr::from_ref(&*self.watched));
+        WATCHED.set(self.previous);
+        // SAFETY: the program has ended, so nothing runs on these stacks; the previous signal stack was this thread's.
+        unsafe {
+            libc::sigaltstack(&self.previous_signal_stack, ptr::null_mut());
+            libc::munmap(self.low.cast(), self.bytes);
+            libc::munmap(self.spare.cast(), spare_bytes());
+        }
+    }
+}
+
+struct PreviousAction(std::cell::UnsafeCell<Option<libc::sigaction>>);
+
+// SAFETY: written once under `INSTALL` before the handler can run, read afterwards.
+unsafe impl Sync for PreviousAction {}
+
+static INSTALL: Once = Once::new();
+static PREVIOUS_SEGV: PreviousAction = PreviousAction(std::cell::UnsafeCell::new(None));
+static PREVIOUS_BUS: PreviousAction = PreviousAction(std::cell::UnsafeCell::new(None));
+
+fn install_handler() {
+    INSTALL.call_once(|| {
+        for (signal, previous) in [(libc::SIGSEGV, &PREVIOUS_SEGV), (libc::SIGBUS, &PREVIOUS_BUS)] {
+            // SAFETY: the handler only does what a handler may; the old action is kept for faults that are not ours.
+            unsafe {
+                let mut old: libc::sigaction = std::mem::zeroed();
+                libc::sigaction(signal, ptr::null(), &mut old);
+                *previous.0.get() = Some(old);
+                let mut action: libc::sigaction = std::mem::zeroed();
+                let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = on_fault;
+                action.sa_sigaction = handler as *const () as usize;
+                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
+                libc::sigemptyset(&mut action.sa_mask);
+                libc::sigaction(signal, &action, ptr::null_mut());
+            }
+        }
+    });
+}
+
+/// Lets the fault happen again under the action that was there before us.
+fn pass_on(signal: i32) {
+    let previous = if signal == libc::SIGSEGV { &PREVIOUS_SEGV } else { &PREVIOUS_BUS };
+    // SAFETY: written before the handler was installed.
+    unsafe {
+        match &*previous.0.get() {
+            Some(action) => libc::sigaction(signal, action, ptr::null_mut()),
+            None => libc::signal(signal, libc::SIG_DFL) as i32,
+        };
+    }
+}
+
+extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, machine: *mut libc::c_void) {
+    let watched = WATCHED.get();
+    if watched.is_null() {
+        return pass_on(signal);
+    }
+    // SAFETY: `WATCHED` is set only while its `Stack` lives, on this thread; the kernel passes a valid `info`.
+    let (watched, address) = unsafe { (&*watched, (*info).si_addr().addr()) };
+    if watched.emergency_used.get() && watched.emergency.contains(address, 1) {
+        let text = "panic: stack overflow while handling a stack overflow\n";
+        crate::io::write_fd(libc::STDERR_FILENO, text.as_bytes()).ok();
+        // SAFETY: `_exit` has no preconditions.
+        unsafe { libc::_exit(PANIC_EXIT) };
+    }
+    let yellow = watched.low + RED_ZONE;
+    let zones = StackBounds { low: watched.low, high: yellow + YELLOW_ZONE };
+    if !zones.contains(address, 1) {
+        return pass_on(signal);
+    }
+    // SAFETY: the context lives as long as its stack.
+    let cx = unsafe { Cx::new(watched.context) };
+    // SAFETY: the kernel passes the interrupted thread's registers.
+    let mut registers = unsafe { Registers::of(machine) };
+    let compiled = cx.runtime().frames.try_borrow().is_ok_and(|frames| frames.contains(registers.code()));
+    if !compiled && address >= yellow && !watched.yellow_open.replace(true) {
+        // SAFETY: the yellow zone is a part of our stack that nothing else uses.
+        unsafe { libc::mprotect(yellow as *mut libc::c_void, YELLOW_ZONE, libc::PROT_READ | libc::PROT_WRITE) };
+        return;
+    }
+    watched.emergency_used.set(true);
+    registers.redirect(watched.emergency_top, watched.context, compiled);
+}
+
+/// Runs on the emergency stack in place of the code that overflowed.
+extern "C" fn on_overflow(context: *mut Context, code: usize, frame: usize, stack: usize, compiled: bool) -> ! {
+    // SAFETY: the handler passes the context of the program that runs on this thread.
+    let cx = unsafe { Cx::new(context) };
+    let bounds = cx.runtime().stack.get();
+    let walk = if compiled { Some(Walk::new(code, frame, bounds)) } else { find_frame(cx, stack, bounds) };
+    panic::report_and_end(cx, CODE, format_args!("stack overflow: the recursion is too deep"), walk, compiled)
+}
+
+/// Looks for the innermost frame record that a call of compiled code has left on the stack above `stack`.
+fn find_frame(cx: Cx, stack: usize, bounds: StackBounds) -> Option<Walk> {
+    const SEARCHED_WORDS: usize = 1 << 16;
+    let frames = cx.runtime().frames.try_borrow().ok()?;
+    let word = size_of::<usize>();
+    let start = stack.next_multiple_of(word).max(cx_stack_limit(cx));
+    for address in (start..).step_by(word).take(SEARCHED_WORDS) {
+        if !bounds.contains(address, 2 * word) {
+            break;
+        }
+        // SAFETY: both words lie in the accessible part of the stack.
+        let [frame, code] = unsafe { *(address as *const [usize; 2]) };
+        if frame > address && bounds.contains(frame, 2 * word) && frames.place(code).is_some() {
+            return Some(Walk::new(code, frame, bounds));
+        }
+    }
+    None
+}
+
+fn cx_stack_limit(cx: Cx) -> usize {
+    // SAFETY: alive while its program runs.
+    unsafe { (*cx.as_ptr()).stack_limit }
+}
+
+/// The registers of an interrupted thread.
+struct Registers(*mut libc::ucontext_t);
+
+impl Registers {
+    /// # Safety
+    /// `machine` must be the third argument of a signal handler.
+    unsafe fn of(machine: *mut libc::c_void) -> Registers {
+        Registers(machine.cast())
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+impl Registers {
+    fn get(&self, register: i32) -> usize {
+        // SAFETY: `of` was given a valid context.
+        unsafe { (*self.0).uc_mcontext.gregs[register as usize] as usize }
+    }
+
+    fn set(&mut self, register: i32, value: usize) {
+        // SAFETY: `of` was given a valid context.
+        unsafe { (*self.0).uc_mcontext.gregs[register as usize] = value as i64 }
+    }
+
+    fn code(&self) -> usize {
+        self.get(libc::REG_RIP)
+    }
+
+    /// Makes the thread go on in [`on_overflow`] on the stack that ends at `top`.
+    fn redirect(&mut self, top: usize, context: *mut Context, compiled: bool) {
+        let (code, frame, stack) = (self.code(), self.get(libc::REG_RBP), self.get(libc::REG_RSP));
+        // As after a call: one word below an aligned address.
+        self.set(libc::REG_RSP, top - 8);
+        self.set(libc::REG_RBP, 0);
+        self.set(libc::REG_RIP, on_overflow as *const () as usize);
+        self.set(libc::REG_RDI, context.addr());
+        self.set(libc::REG_RSI, code);
+        self.set(libc::REG_RDX, frame);
+        self.set(libc::REG_RCX, stack);
+        self.set(libc::REG_R8, usize::from(compiled));
+    }
+}
+
+#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
+impl Registers {
+    fn code(&self) -> usize {
+        // SAFETY: `of` was given a valid context.
+        unsafe { (*self.0).uc_mcontext.pc as usize }
+    }
+
+    /// Makes the thread go on in [`on_overflow`] on the stack that ends at `top`.
+    fn redirect(&mut self, top: usize, context: *mut Context, compiled: bool) {
+        // SAFETY: `of` was given a valid context.
+        let machine = unsafe { &mut (*self.0).uc_mcontext };
+        let arguments = [context.addr() as u64, machine.pc, machine.regs[29], machine.sp, u64::from(compiled)];
+        machine.regs[..arguments.len()].copy_from_slice(&arguments);
+        machine.regs[29] = 0;
+        machine.regs[30] = 0;
+        machine.sp = top as u64;
+        machine.pc = on_overflow as *const () as u64;
+    }
+}
+
+/// Where registers cannot be changed portably, an overflow is reported from the handler, without a backtrace.
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+impl Registers {
+    fn code(&self) -> usize {
+        0
+    }
+
+    fn redirect(&mut self, _: usize, context: *mut Context, _: bool) {
+        on_overflow(context, 0, 0, usize::MAX - 64, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("4096"), Some(4096));
+        assert_eq!(parse_size("64M"), Some(64 << 20));
+        assert_eq!(parse_size("2 g"), Some(2 << 30));
+        assert_eq!(parse_size(""), None);
+        assert_eq!(parse_size("many"), None);
+        assert!(preferred_size() >= SMALLEST_STACK);
+    }
+
+    #[test]
+    fn bounds_are_half_open() {
+        let bounds = StackBounds { low: 16, high: 32 };
+        assert!(bounds.contains(16, 16) && !bounds.contains(17, 16));
+        assert!(!bounds.contains(32, 1) && !bounds.contains(15, 1));
+        assert!(!StackBounds::default().contains(0, 1));
+    }
+}

@@ -1,0 +1,220 @@
+//! Which functions may compiled code call, and where are they?
+//!
+//! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
+
+use crate::{array, chars, defer, heap, io, math, number, panic, regex, string, text, time};
+
+/// Addresses are shared freely: they are code.
+struct Table<const N: usize>([(&'static str, *const u8); N]);
+
+// SAFETY: the pointers are addresses of functions, never written through.
+unsafe impl<const N: usize> Sync for Table<N> {}
+
+macro_rules! table {
+    ($($module:ident: $($name:ident)*;)*) => {
+        static TABLE: Table<{ [$($(stringify!($name)),*),*].len() }> =
+            Table([$($((stringify!($name), $module::$name as *const u8)),*),*]);
+    };
+}
+
+table! {
+    array:
+        reml_array_new
+        reml_array_grow
+        reml_fill
+        reml_copy
+    ;
+    chars:
+        reml_char_is_alphabetic
+        reml_char_is_numeric
+        reml_char_is_alphanumeric
+        reml_char_is_whitespace
+        reml_char_is_uppercase
+        reml_char_is_lowercase
+        reml_char_is_control
+        reml_char_is_punctuation
+        reml_char_is_symbol
+        reml_char_is_xid_start
+        reml_char_is_xid_continue
+        reml_char_to_upper
+        reml_char_to_lower
+        reml_char_show
+    ;
+    defer:
+        reml_defer_push
+        reml_defer_pop
+    ;
+    heap:
+        reml_alloc_slow
+        reml_alloc_large
+        reml_free_large
+        reml_free
+    ;
+    io:
+        reml_stdout_write
+        reml_stdout_write_bytes
+        reml_stdout_flush
+        reml_stderr_write
+        reml_stdin_read_line
+        reml_stdin_read_all
+        reml_file_read
+        reml_file_read_bytes
+        reml_file_write
+        reml_file_write_bytes
+        reml_file_exists
+        reml_file_remove
+        reml_take_str
+        reml_take_bytes
+        reml_error_text
+        reml_args_count
+        reml_args_get
+        reml_env_get
+        reml_env_vars
+        reml_process_exit
+        reml_current_dir
+    ;
+    math:
+        reml_math_sin
+        reml_math_cos
+        reml_math_tan
+        reml_math_asin
+        reml_math_acos
+        reml_math_atan
+        reml_math_sinh
+        reml_math_cosh
+        reml_math_tanh
+        reml_math_exp
+        reml_math_exp2
+        reml_math_exp_m1
+        reml_math_ln
+        reml_math_ln_1p
+        reml_math_log2
+        reml_math_log10
+        reml_math_cbrt
+        reml_math_atan2
+        reml_math_pow
+        reml_math_hypot
+    ;
+    number:
+        reml_int_to_str
+        reml_uint_to_str
+        reml_int_to_radix
+        reml_float_to_str
+        reml_f32_to_str
+        reml_float_to_fixed
+        reml_float_to_exp
+        reml_float_to_general
+        reml_float_parse
+        reml_float_parse_ok
+    ;
+    panic:
+        reml_panic_index
+        reml_panic_overflow
+        reml_panic_div_zero
+        reml_panic_cast_int
+        reml_panic_cast_float
+        reml_panic_cast_char
+        reml_panic_match
+        reml_panic_str
+        reml_panic_text
+    ;
+    regex:
+        reml_regex_is_match
+        reml_regex_group
+        reml_regex_valid
+    ;
+    string:
+        reml_str_free
+        reml_str_concat
+        reml_str_with_capacity
+        reml_str_from_char
+        reml_str_push_char
+        reml_str_slice
+        reml_str_repeat
+    ;
+    text:
+        reml_str_eq
+        reml_str_compare
+        reml_str_hash
+        reml_str_char_at
+        reml_str_char_count
+        reml_str_find
+        reml_str_rfind
+        reml_str_starts_with
+        reml_str_ends_with
+        reml_str_trim
+        reml_str_trim_start
+        reml_str_trim_end
+        reml_str_to_upper
+        reml_str_to_lower
+        reml_str_replace
+        reml_str_reverse
+        reml_str_is_char_boundary
+        reml_str_next_grapheme
+        reml_str_grapheme_count
+        reml_str_display_width
+        reml_str_normalize
+        reml_str_to_bytes
+        reml_bytes_utf8_error
+        reml_str_from_utf8
+        reml_str_show
+        reml_str_join
+        reml_str_split
+        reml_str_lines
+        reml_str_split_whitespace
+        reml_str_is_ascii
+    ;
+    time:
+        reml_time_wall_seconds
+        reml_time_wall_nanos
+        reml_time_monotonic_nanos
+        reml_time_sleep_nanos
+    ;
+}
+
+/// Link name and address of every runtime function.
+pub fn symbols() -> &'static [(&'static str, *const u8)] {
+    &TABLE.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::CODEGEN_FUNCTIONS;
+    use std::collections::HashSet;
+
+    #[test]
+    fn names_are_unique_and_include_what_codegen_calls() {
+        let names: HashSet<&str> = symbols().iter().map(|symbol| symbol.0).collect();
+        assert_eq!(names.len(), symbols().len());
+        for function in CODEGEN_FUNCTIONS {
+            assert!(names.contains(function.name), "{} is missing", function.name);
+        }
+    }
+
+    /// Every exported function of the sources is in the table, but for those that start programs.
+    #[test]
+    fn nothing_is_forgotten() {
+        let sources = [
+            include_str!("array.rs"),
+            include_str!("chars.rs"),
+            include_str!("defer.rs"),
+            include_str!("heap.rs"),
+            include_str!("io.rs"),
+            include_str!("math.rs"),
+            include_str!("number.rs"),
+            include_str!("panic.rs"),
+            include_str!("regex.rs"),
+            include_str!("string.rs"),
+            include_str!("text.rs"),
+            include_str!("time.rs"),
+        ];
+        let names: HashSet<&str> = symbols().iter().map(|symbol| symbol.0).collect();
+        for line in sources.iter().flat_map(|source| source.lines()) {
+            let Some((_, rest)) = line.split_once("pub extern \"C\" fn reml_") else { continue };
+            let name = rest.split(['(', '<']).next().unwrap_or(rest);
+            let name = format!("reml_{name}");
+            assert!(names.contains(name.as_str()), "{name} is missing");
+        }
+    }
+}
