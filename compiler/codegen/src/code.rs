@@ -261,7 +261,7 @@ impl<'f, 'p> Code<'f, 'p> {
     /// Ends the function.
     pub fn finish(mut self) {
         self.builder.seal_all_blocks();
-        let config = self.plan.options.frontend_config;
+        let config = self.plan.target.frontend_config;
         self.builder.finalize(config);
     }
 
@@ -282,7 +282,7 @@ impl<'f, 'p> Code<'f, 'p> {
             name: ExternalName::user(name),
             signature,
             // An executable links the runtime in; the JIT's process may have it anywhere.
-            colocated: !symbol.is_import() || self.plan.options.near_runtime,
+            colocated: !symbol.is_import() || self.plan.target.near_runtime,
             patchable: false,
         });
         self.funcs.insert(symbol, func);

@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
-use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, Op, Program, Stmt, Var};
+use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, Op, Program, Stmt};
 use reml_middle::layout::{CellLayout, Layout, Layouts, Pointer, Shape, field_types};
 use reml_semantics::typed::TypeDefKind;
 use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
 use rustc_hash::FxHashMap;
 
-use crate::CodegenOptions;
+use crate::isa::Target;
 
 /// Everything translation asks about a type.
 pub struct TypeInfo {
@@ -47,7 +47,7 @@ impl TypeInfo {
 
 pub struct Plan<'p> {
     pub program: &'p Program,
-    pub options: CodegenOptions,
+    pub target: Target,
     infos: SecondaryMap<TypeId, Option<Arc<TypeInfo>>>,
     /// Newtypes that vanish: their only field is the value itself.
     transparent: SecondaryMap<TypeId, bool>,
@@ -63,7 +63,7 @@ pub struct Plan<'p> {
 }
 
 impl<'p> Plan<'p> {
-    pub fn new(program: &'p Program, options: &CodegenOptions) -> Self {
+    pub fn new(program: &'p Program, target: Target) -> Self {
         let types = program.types.clone();
         let mut scan = Scan {
             program,
@@ -102,7 +102,7 @@ impl<'p> Plan<'p> {
         }
         Plan {
             program,
-            options: options.clone(),
+            target,
             infos: scan.infos,
             transparent: scan.transparent,
             unit,
@@ -235,7 +235,7 @@ impl Scan<'_> {
                 args.iter().for_each(|&atom| self.atom(atom));
             }
             Op::Closure(id, _) => self.reach(*id),
-            Op::GlobalGet(_) | Op::FieldAddr { .. } => {}
+            Op::GlobalGet(_) | Op::GlobalTake(_) | Op::FieldAddr { .. } => {}
         }
     }
 

@@ -68,7 +68,7 @@ fn tail(params: &[Type], returns: &[Type]) -> Signature {
 }
 
 fn c(plan: &Plan, context: bool, params: impl Iterator<Item = TypeId>, ret: TypeId) -> Signature {
-    let mut signature = Signature::new(plan.options.c_call_conv);
+    let mut signature = Signature::new(plan.target.c_call_conv);
     if context {
         signature.params.push(AbiParam::new(types::I64));
     }
@@ -101,19 +101,19 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
         Symbol::FixedCopy(_) => tail(&[I64], &[I64]),
         Symbol::Alloc(_) => tail(&[], &[I64]),
         Symbol::Main => {
-            let mut signature = Signature::new(plan.options.c_call_conv);
+            let mut signature = Signature::new(plan.target.c_call_conv);
             signature.params.push(AbiParam::new(I64));
             signature.returns.push(AbiParam::new(I32));
             signature
         }
         Symbol::Invoke => {
-            let mut signature = Signature::new(plan.options.c_call_conv);
+            let mut signature = Signature::new(plan.target.c_call_conv);
             signature.params.extend([AbiParam::new(I64), AbiParam::new(I64)]);
             signature
         }
         Symbol::Runtime(index) => {
             let function = &reml_rt::abi::CODEGEN_FUNCTIONS[index as usize];
-            let mut signature = Signature::new(plan.options.c_call_conv);
+            let mut signature = Signature::new(plan.target.c_call_conv);
             signature.params.extend(function.params.iter().map(|&word| AbiParam::new(word_type(word))));
             signature.returns.extend(function.ret.map(|word| AbiParam::new(word_type(word))));
             signature
@@ -128,12 +128,21 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
         }
         Symbol::FloatRem(double) => {
             let float = AbiParam::new(if double { types::F64 } else { types::F32 });
-            let mut signature = Signature::new(plan.options.c_call_conv);
+            let mut signature = Signature::new(plan.target.c_call_conv);
             signature.params.extend([float, float]);
             signature.returns.push(float);
             signature
         }
-        Symbol::Str(_) | Symbol::StaticClosure(_) | Symbol::Global(_) | Symbol::FrameTable => {
+        Symbol::CMain | Symbol::Start => {
+            let mut signature = Signature::new(plan.target.c_call_conv);
+            signature.params.extend([AbiParam::new(I32).sext(), AbiParam::new(I64)]);
+            if symbol == Symbol::Start {
+                signature.params.push(AbiParam::new(I64));
+            }
+            signature.returns.push(AbiParam::new(I32).sext());
+            signature
+        }
+        Symbol::Str(_) | Symbol::StaticClosure(_) | Symbol::Global(_) | Symbol::FrameTable | Symbol::ProgramInfo => {
             unreachable!("data is not called")
         }
     }

@@ -41,6 +41,10 @@ pub enum Symbol {
     Main,
     /// The platform-convention caller of `() -> ()` closures, `fn(context, closure)`.
     Invoke,
+    /// `main` of an executable.
+    CMain,
+    /// `reml_start`, which it calls.
+    Start,
     /// A function of `reml_rt::abi::CODEGEN_FUNCTIONS`, by index.
     Runtime(u32),
     /// A runtime function that the library declares.
@@ -56,16 +60,20 @@ pub enum Symbol {
     Global(GlobalId),
     /// Where stack traces and panics look up return addresses.
     FrameTable,
+    /// What `reml_start` is given.
+    ProgramInfo,
 }
 
 impl Symbol {
     pub fn is_data(self) -> bool {
-        matches!(self, Symbol::Str(_) | Symbol::StaticClosure(_) | Symbol::Global(_) | Symbol::FrameTable)
+        use Symbol::*;
+        matches!(self, Str(_) | StaticClosure(_) | Global(_) | FrameTable | ProgramInfo)
     }
 
     /// Defined outside the compiled program.
     pub fn is_import(self) -> bool {
-        matches!(self, Symbol::Runtime(_) | Symbol::Library(_) | Symbol::Foreign(_) | Symbol::FloatRem(_))
+        use Symbol::*;
+        matches!(self, Start | Runtime(_) | Library(_) | Foreign(_) | FloatRem(_))
     }
 
     pub fn to_name(self) -> UserExternalName {
@@ -93,6 +101,9 @@ impl Symbol {
             Symbol::StaticClosure(id) => (20, id.index() as u32),
             Symbol::Global(id) => (21, id.index() as u32),
             Symbol::FrameTable => (22, 0),
+            Symbol::CMain => (23, 0),
+            Symbol::Start => (24, 0),
+            Symbol::ProgramInfo => (25, 0),
         };
         UserExternalName { namespace, index }
     }
@@ -123,6 +134,9 @@ impl Symbol {
             20 => Symbol::StaticClosure(FuncId::new(index)),
             21 => Symbol::Global(GlobalId::new(index)),
             22 => Symbol::FrameTable,
+            23 => Symbol::CMain,
+            24 => Symbol::Start,
+            25 => Symbol::ProgramInfo,
             _ => return None,
         })
     }

@@ -33,7 +33,7 @@ impl Code<'_, '_> {
             let bytes = self.int(i64::from(bytes));
             return self.runtime("reml_alloc_large", &[bytes]).expect("it returns a pointer");
         };
-        if !self.plan.options.release {
+        if !self.plan.target.release {
             return self.call(Symbol::Alloc(class), &[])[0];
         }
         self.alloc_inline(class)

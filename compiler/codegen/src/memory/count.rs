@@ -40,7 +40,7 @@ impl Code<'_, '_> {
         if !info.layout.counted {
             return;
         }
-        if matches!(info.layout.shape, Shape::Sum(_)) && !self.plan.options.release {
+        if matches!(info.layout.shape, Shape::Sum(_)) && !self.plan.target.release {
             self.call(Symbol::Dup(info.bare), values);
             return;
         }
@@ -114,7 +114,7 @@ impl Code<'_, '_> {
         if !info.layout.counted {
             return;
         }
-        if !self.plan.options.release {
+        if !self.plan.target.release {
             self.call(Symbol::Drop(info.bare), values);
             return;
         }

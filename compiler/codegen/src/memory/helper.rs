@@ -48,6 +48,11 @@ impl Code<'_, '_> {
                 let status = self.call(Symbol::Func(self.plan.program.entry), &[]);
                 self.builder.ins().return_(&status);
             }
+            Symbol::CMain => {
+                let info = self.data_addr(Symbol::ProgramInfo);
+                let status = self.call(Symbol::Start, &[params[0], params[1], info]);
+                self.builder.ins().return_(&status);
+            }
             Symbol::Invoke => {
                 let code = self.load(types::I64, Region::Closure, params[1], CLOSURE_CODE_OFFSET);
                 let signature = self.closure_drop_signature();
@@ -148,10 +153,7 @@ impl Code<'_, '_> {
         for field in &cell.fields {
             if self.plan.counted(field.ty) {
                 let layout = self.plan.info(field.ty).layout.clone();
-                fields.push((
-                    field.ty,
-                    self.load_value(&layout, Region::Fields(info.bare), object, field.offset),
-                ));
+                fields.push((field.ty, self.load_value(&layout, Region::Fields(info.bare), object, field.offset)));
             }
         }
         self.free_sized(object, cell.size);

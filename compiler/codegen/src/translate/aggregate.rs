@@ -52,9 +52,7 @@ impl Translator<'_, '_> {
                 }
                 values
             }
-            Shape::Pointer(Pointer::Sum { immediates: true })
-                if info.variants[variant as usize].fields.is_empty() =>
-            {
+            Shape::Pointer(Pointer::Sum { immediates: true }) if info.variants[variant as usize].fields.is_empty() => {
                 if let Some(token) = token {
                     self.free_token(token);
                 }

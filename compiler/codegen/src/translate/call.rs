@@ -87,7 +87,7 @@ impl Translator<'_, '_> {
         let func = self.code.builder.import_function(ExtFuncData {
             name: ExternalName::user(name),
             signature,
-            colocated: self.code.plan.options.near_runtime,
+            colocated: self.code.plan.target.near_runtime,
             patchable: false,
         });
         let call = self.code.builder.ins().call(func, &values);

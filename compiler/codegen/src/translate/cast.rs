@@ -127,8 +127,7 @@ impl Translator<'_, '_> {
 
     /// Truncates; panics on NaN and out of range.
     fn float_to_int(&mut self, value: Value, have: Type, target: Prim, to: Type) -> Value {
-        let double =
-            if have == types::F32 { self.code.builder.ins().fpromote(types::F64, value) } else { value };
+        let double = if have == types::F32 { self.code.builder.ins().fpromote(types::F64, value) } else { value };
         let bits = to.bits() as i32;
         let signed = target.is_signed();
         // The open interval of floats whose truncation fits; its ends are exact in `f64` but for the lower end of

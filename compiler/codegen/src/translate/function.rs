@@ -251,4 +251,3 @@ impl<'p> Translator<'_, 'p> {
         plan.layout(ret).slots == plan.layout(self.function.ret).slots
     }
 }
-

@@ -25,7 +25,7 @@ impl Translator<'_, '_> {
                 smallvec::smallvec![self.tag(&info, &values)]
             }
             Op::Array(items) => self.array_literal(self.ty(var), items),
-            Op::GlobalGet(id) => {
+            Op::GlobalGet(id) | Op::GlobalTake(id) => {
                 let layout = self.code.plan.info(self.code.plan.program.globals[*id].ty).layout.clone();
                 if layout.slots.is_empty() {
                     return Values::new();
@@ -91,7 +91,10 @@ impl Translator<'_, '_> {
             }
             DeferPop => {
                 let closure = self.code.runtime("reml_defer_pop", &[]).expect("it returns a closure");
-                // It is given back owned; a `defer` that did not run is only released.
+                if !self.code.plan.layout(self.ty(var)).slots.is_empty() {
+                    return smallvec::smallvec![closure];
+                }
+                // It is given back owned.
                 let ty = self.code.plan.unit_closure();
                 self.code.drop_value(ty, &[closure]);
                 Values::new()

@@ -63,7 +63,7 @@ impl Translator<'_, '_> {
 
     pub fn int_prim(&mut self, prim: PrimOp, args: &[Atom]) -> Value {
         let int = self.int_type(args[0]);
-        let checked = !self.code.plan.options.release;
+        let checked = !self.code.plan.target.release;
         let left = self.scalar(args[0]);
         let right = args.get(1).map(|&atom| self.scalar(atom));
         let Some(right) = right else {

@@ -33,10 +33,8 @@ impl<'p> Translator<'_, 'p> {
             return self.switch_bool(value, &cases, default);
         }
         let width = self.code.builder.func.dfg.value_type(value).bits();
-        let targets = Targets {
-            cases: cases.iter().map(|&(case, block)| (case_value(case, width), block)).collect(),
-            default,
-        };
+        let targets =
+            Targets { cases: cases.iter().map(|&(case, block)| (case_value(case, width), block)).collect(), default };
         if matches!(cases.first(), Some((Case::Int(_), _)) | None) {
             return self.dispatch(value, &targets);
         }
