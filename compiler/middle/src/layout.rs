@@ -127,7 +127,7 @@ impl Layouts {
         Layouts { layouts: FxHashMap::default(), cells: FxHashMap::default(), recursive: recursive_defs(types, defs) }
     }
 
-    /// Does the declared type contain itself inline? Then its values are boxed, newtypes included.
+    /// Does a value of this declared type contain another one inline? Then it is boxed, even as a newtype.
     pub fn is_recursive(&self, def: TypeDefId) -> bool {
         self.recursive[def]
     }

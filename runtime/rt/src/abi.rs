@@ -243,6 +243,8 @@ pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
     function("reml_fill", &[I64, I64, I64, I64, I64], None),
     // (context, to, from, bytes). Copies bytes that may overlap.
     function("reml_copy", &[I64, I64, I64, I64], None),
+    // (context, x, y). C's `fmod`.
+    function("reml_float_rem", &[I64, F64, F64], Some(F64)),
     // (context, *mut Str). The last owner of a string is gone: drops what it slices and frees it. Not for immortal strings.
     function("reml_str_free", &[I64, I64], None),
     // (context, *mut Closure). Consumes a `() -> ()` to run should the program panic before the matching pop.

@@ -42,7 +42,7 @@ pub struct Runtime {
 
 impl Cx {
     /// # Safety
-    /// `context` must come from [`Program::context`] of a program that outlives the result.
+    /// `context` must be that of a [`Program`] that outlives the result.
     pub unsafe fn new(context: *mut Context) -> Cx {
         // SAFETY: a program's context is never null.
         Cx(unsafe { NonNull::new_unchecked(context) })

@@ -7,7 +7,7 @@ use std::ptr;
 
 use crate::abi::Closure;
 use crate::context::Cx;
-use crate::entry;
+use crate::switch;
 
 #[derive(Default)]
 pub struct DeferStack(Vec<*mut Closure>);
@@ -32,6 +32,6 @@ pub fn run_all(cx: Cx) {
             return;
         }
         // SAFETY: `invoke` is the program's stub for calling closures, and this one is alive: we own it.
-        unsafe { entry::reml_call(cx, invoke.as_ptr(), closure.cast()) };
+        unsafe { switch::call(cx, invoke.as_ptr(), closure.cast()) };
     }
 }

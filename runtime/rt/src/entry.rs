@@ -1,8 +1,7 @@
 //! How does a compiled program start and end?
 //!
-//! [`reml_enter`] switches to the program's stack, puts the context into the pinned register and calls it;
-//! [`leave`] comes back from anywhere below (a panic, `exit`, a closed pipe) as if the program had returned. No Rust frame
-//! that owns anything is skipped: runtime functions drop what they hold before they leave.
+//! A program runs on its own stack and ends by returning or by [`leave`], from anywhere below (a panic, `exit`, a closed
+//! pipe). No Rust frame that owns anything is skipped: runtime functions drop what they hold before they leave.
 //!
 //! An executable's C `main` calls [`reml_start`]; the JIT calls [`run_program`] and goes on afterwards.
 
@@ -13,6 +12,7 @@ use crate::context::{Cx, Program};
 use crate::heap;
 use crate::panic::StderrWriter;
 use crate::stack::Stack;
+use crate::switch;
 
 /// Environment variable that turns the leak check on (`1`) or off (`0`).
 const LEAK_VARIABLE: &str = "REML_LEAK_CHECK";
@@ -44,7 +44,7 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
         return RunOutcome { exit_code: 1, live_objects: None };
     };
     // SAFETY: `main` is compiled code as `abi` says; the stack's top is aligned and has room.
-    let status = unsafe { reml_enter(cx, info.main, stack.top()) };
+    let status = unsafe { switch::enter(cx, info.main, stack.top()) };
     drop(stack);
     finish(cx, status, info.flags)
 }
@@ -122,187 +122,8 @@ pub unsafe extern "C" fn reml_start(argc: c_int, argv: *const *const c_char, inf
 
 /// Ends the program with this status, from any depth.
 pub fn leave(cx: Cx, status: i32) -> ! {
-    // SAFETY: compiled code runs only below `reml_enter`, which has saved the host's stack pointer, and whose frame is still there.
-    unsafe { reml_leave(cx, status) }
-}
-
-/// Calls `main(context)` on the stack that begins at `top`, with the pinned register set. Returns its result, or
-/// the status given to [`reml_leave`].
-///
-/// # Safety
-/// `main` must be a compiled program's entry, `top` the end of unused memory, aligned to 16; the context must not
-/// be running already.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(no_mangle)]
-#[unsafe(naked)]
-pub unsafe extern "C" fn reml_enter(cx: Cx, main: *const u8, top: *mut u8) -> i32 {
-    core::arch::naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "mov [rdi + {host}], rsp",
-        "mov rsp, rdx",
-        // The chain of frame pointers ends here.
-        "xor ebp, ebp",
-        "mov r15, rdi",
-        "call rsi",
-        "mov rsp, [r15 + {host}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-        host = const core::mem::offset_of!(crate::abi::Context, host_stack),
-    )
-}
-
-/// Returns `status` from [`reml_enter`].
-///
-/// # Safety
-/// Must run below `reml_enter` of the same context; no frame in between may own anything.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(naked)]
-unsafe extern "C" fn reml_leave(cx: Cx, status: i32) -> ! {
-    core::arch::naked_asm!(
-        "mov eax, esi",
-        "mov rsp, [rdi + {host}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-        host = const core::mem::offset_of!(crate::abi::Context, host_stack),
-    )
-}
-
-/// Calls `function(context, argument)` of a compiled program on the current stack, with the pinned register set.
-///
-/// # Safety
-/// `function` must be compiled code with that signature in the platform's C convention.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(naked)]
-pub unsafe extern "C" fn reml_call(cx: Cx, function: *const u8, argument: *mut u8) {
-    core::arch::naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "sub rsp, 8",
-        "xor ebp, ebp",
-        "mov r15, rdi",
-        "mov rax, rsi",
-        "mov rsi, rdx",
-        "call rax",
-        "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-    )
-}
-
-/// As on x86-64. All callee-saved registers go to the host's stack, 160 bytes.
-///
-/// # Safety
-/// As on x86-64.
-#[cfg(target_arch = "aarch64")]
-#[unsafe(no_mangle)]
-#[unsafe(naked)]
-pub unsafe extern "C" fn reml_enter(cx: Cx, main: *const u8, top: *mut u8) -> i32 {
-    core::arch::naked_asm!(
-        "sub sp, sp, #160",
-        "stp x19, x20, [sp]",
-        "stp x21, x22, [sp, #16]",
-        "stp x23, x24, [sp, #32]",
-        "stp x25, x26, [sp, #48]",
-        "stp x27, x28, [sp, #64]",
-        "stp x29, x30, [sp, #80]",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
-        "mov x9, sp",
-        "str x9, [x0, #{host}]",
-        "mov sp, x2",
-        "mov x29, xzr",
-        "mov x21, x0",
-        "blr x1",
-        "ldr x9, [x21, #{host}]",
-        "mov sp, x9",
-        "ldp x19, x20, [sp]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
-        "ret",
-        host = const core::mem::offset_of!(crate::abi::Context, host_stack),
-    )
-}
-
-/// As on x86-64.
-///
-/// # Safety
-/// As on x86-64.
-#[cfg(target_arch = "aarch64")]
-#[unsafe(naked)]
-unsafe extern "C" fn reml_leave(cx: Cx, status: i32) -> ! {
-    core::arch::naked_asm!(
-        "ldr x9, [x0, #{host}]",
-        "mov w0, w1",
-        "mov sp, x9",
-        "ldp x19, x20, [sp]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
-        "ret",
-        host = const core::mem::offset_of!(crate::abi::Context, host_stack),
-    )
-}
-
-/// As on x86-64. The compiled stub keeps the C convention, so only the pinned register and the frame chain need saving.
-///
-/// # Safety
-/// As on x86-64.
-#[cfg(target_arch = "aarch64")]
-#[unsafe(naked)]
-pub unsafe extern "C" fn reml_call(cx: Cx, function: *const u8, argument: *mut u8) {
-    core::arch::naked_asm!(
-        "stp x29, x30, [sp, #-32]!",
-        "str x21, [sp, #16]",
-        "mov x29, xzr",
-        "mov x21, x0",
-        "mov x9, x1",
-        "mov x1, x2",
-        "blr x9",
-        "ldr x21, [sp, #16]",
-        "ldp x29, x30, [sp], #32",
-        "ret",
-    )
+    // SAFETY: compiled code runs only below `enter`, which has saved the host's stack pointer, and whose frame is still there.
+    unsafe { switch::leave(cx, status) }
 }
 
 #[cfg(all(test, target_arch = "x86_64"))]
@@ -367,26 +188,74 @@ mod tests {
         }
     }
 
+    /// What a panic looks like from a deferred closure.
+    static SEEN: std::sync::Mutex<Vec<String>> = std::sync::Mutex::new(Vec::new());
+
+    extern "C" fn invoke(cx: Cx, closure: *mut crate::abi::Closure) {
+        let mut trace = format!("closure {}: ", closure.addr());
+        crate::frames::write_trace(&mut trace, &cx.runtime().frames.borrow(), crate::panic::caller(cx)).unwrap();
+        SEEN.lock().unwrap().push(trace);
+    }
+
+    /// Compiled code in miniature: defers two closures, calls a function, which panics.
+    #[unsafe(naked)]
+    extern "C" fn panicking_main(_: Cx) -> i32 {
+        core::arch::naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "mov rdi, r15",
+            "mov esi, 8",
+            "call {push}",
+            "mov rdi, r15",
+            "mov esi, 16",
+            "call {push}",
+            "call {inner}",
+            "ud2",
+            push = sym crate::defer::reml_defer_push,
+            inner = sym panicking,
+        )
+    }
+
+    #[unsafe(naked)]
+    extern "C" fn panicking() {
+        core::arch::naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "mov rdi, r15",
+            "mov esi, 7",
+            "mov edx, 3",
+            "call {panic}",
+            "ud2",
+            panic = sym crate::panic::reml_panic_index,
+        )
+    }
+
     #[test]
-    fn deferred_closures_run_after_a_panic_in_reverse() {
-        static ORDER: std::sync::Mutex<Vec<usize>> = std::sync::Mutex::new(Vec::new());
-        extern "C" fn invoke(_: Cx, closure: *mut crate::abi::Closure) {
-            ORDER.lock().unwrap().push(closure.addr());
-        }
-        extern "C" fn main(cx: Cx) -> i32 {
-            for closure in [8usize, 16, 24] {
-                crate::defer::reml_defer_push(cx, closure as *mut _);
-            }
-            assert_eq!(crate::defer::reml_defer_pop(cx).addr(), 24);
-            // SAFETY: the stub has the signature of its body.
-            let panic: extern "C" fn(Cx) -> ! =
-                unsafe { std::mem::transmute(crate::panic::reml_panic_match as *const ()) };
-            panic(cx)
-        }
-        let info = ProgramInfo { invoke: invoke as *const u8, ..info(main) };
-        // SAFETY: as in `run`.
+    fn a_panic_knows_its_callers_and_runs_what_is_deferred_in_reverse() {
+        use crate::abi::{FrameFunction, FrameTable, FrameText};
+        let function =
+            |start: *const u8, name| FrameFunction { start, size: 48, name, first_site: 0, site_count: 0, hidden: 0 };
+        let text = "main.mainmain.inner";
+        let functions = [
+            function(panicking_main as *const u8, FrameText { start: 0, len: 9 }),
+            function(panicking as *const u8, FrameText { start: 9, len: 10 }),
+        ];
+        let frames = FrameTable {
+            functions: functions.as_ptr(),
+            function_count: 2,
+            sites: ptr::null(),
+            site_count: 0,
+            files: ptr::null(),
+            file_count: 0,
+            text: text.as_ptr(),
+            text_len: text.len() as u64,
+        };
+        let info =
+            ProgramInfo { main: panicking_main as *const u8, invoke: invoke as *const u8, frames: &frames, flags: 0 };
+        // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
         let outcome = unsafe { run_program(&info, Vec::new(), &RunOptions { stack_size: Some(1 << 20) }) };
-        assert_eq!(outcome.exit_code, PANIC_EXIT);
-        assert_eq!(*ORDER.lock().unwrap(), [16, 8]);
+        assert_eq!(outcome, RunOutcome { exit_code: PANIC_EXIT, live_objects: None });
+        let trace = "  at main.inner\n  backtrace:\n    1: main.inner\n    2: main.main\n";
+        assert_eq!(*SEEN.lock().unwrap(), [format!("closure 16: {trace}"), format!("closure 8: {trace}")]);
     }
 }

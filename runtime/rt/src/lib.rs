@@ -19,6 +19,7 @@ mod panic;
 mod regex;
 mod stack;
 mod string;
+mod switch;
 mod symbols;
 mod text;
 mod time;

@@ -33,3 +33,9 @@ functions! {
     reml_math_pow = powf(x, y);
     reml_math_hypot = hypot(x, y);
 }
+
+/// C's `fmod`.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_float_rem(_: Cx, x: f64, y: f64) -> f64 {
+    x % y
+}

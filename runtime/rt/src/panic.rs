@@ -6,7 +6,7 @@
 
 use std::fmt::{self, Write};
 
-use crate::abi::{self, BROKEN_PIPE_EXIT, Context, INT_TYPES, PANIC_EXIT};
+use crate::abi::{self, Context, INT_TYPES, PANIC_EXIT};
 use crate::context::Cx;
 use crate::defer;
 use crate::entry;
@@ -117,7 +117,7 @@ pub fn write_report(
 }
 
 /// The calls in progress when compiled code last entered a runtime function that may panic.
-fn caller(cx: Cx) -> Walk {
+pub fn caller(cx: Cx) -> Walk {
     // SAFETY: a context is alive while its program runs.
     let (code, frame) = unsafe { ((*cx.as_ptr()).caller_code.addr(), (*cx.as_ptr()).caller_frame.addr()) };
     Walk::new(code, frame, cx.runtime().stack.get())
@@ -138,26 +138,22 @@ pub fn fatal(cx: Cx, message: fmt::Arguments<'_>) -> ! {
 pub fn report_and_end(cx: Cx, code: &str, message: fmt::Arguments<'_>, walk: Option<Walk>, deferred: bool) -> ! {
     let runtime = cx.runtime();
     runtime.cut_short.set(true);
-    let flushed = flush_output(cx);
-    // A reader that has gone away has seen enough: no report, as when the kernel ends a program by SIGPIPE.
-    if flushed == Err(libc::EPIPE) {
-        entry::leave(cx, BROKEN_PIPE_EXIT);
-    }
+    // Whether or not somebody still reads the output, the panic is worth a report.
+    flush_output(cx);
     let mut out = StderrWriter::new();
     write_report(&mut out, cx, code, message, walk).ok();
     drop(out);
     if deferred {
         defer::run_all(cx);
-        flush_output(cx).ok();
+        flush_output(cx);
     }
     entry::leave(cx, PANIC_EXIT)
 }
 
 /// Flushes unless output was being written when the program was interrupted.
-fn flush_output(cx: Cx) -> Result<(), i32> {
-    match cx.runtime().output.try_borrow_mut() {
-        Ok(mut output) => output.flush(),
-        Err(_) => Ok(()),
+fn flush_output(cx: Cx) {
+    if let Ok(mut output) = cx.runtime().output.try_borrow_mut() {
+        output.flush().ok();
     }
 }
 

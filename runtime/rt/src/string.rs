@@ -202,7 +202,15 @@ pub fn new_str(cx: Cx, text: &str) -> StrOwned {
     match text.as_bytes() {
         [] => empty(),
         &[byte] => ascii(byte),
-        bytes => with_capacity(cx, bytes.len()).append(cx, bytes),
+        bytes => {
+            let string = with_capacity(cx, bytes.len());
+            // SAFETY: the string is fresh and has room for these bytes.
+            unsafe {
+                ptr::copy_nonoverlapping(bytes.as_ptr(), (*string.0).data.cast_mut(), bytes.len());
+                (*string.0).len = bytes.len() as u64;
+            }
+            string
+        }
     }
 }
 

@@ -93,7 +93,7 @@ table! {
         reml_math_cbrt
         reml_math_atan2
         reml_math_pow
-        reml_math_hypot
+        reml_math_hypot reml_float_rem
     ;
     number:
         reml_int_to_str
