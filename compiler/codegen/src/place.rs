@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use cranelift_codegen::ir::UserExternalName;
-use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleError, ModuleReloc, ModuleRelocTarget};
+use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
 use reml_rt::abi::{CLOSURE_DATA, IMMORTAL};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::CodegenError;
 use crate::compile::{Compiled, RelocationTarget};
 use crate::frames::symbol_name;
 use crate::memory::helper::CLOSURE_CODE_OFFSET;
@@ -40,7 +41,7 @@ impl<'p, M: Module> Placer<'p, M> {
     }
 
     /// Defines all functions, and all data they refer to but for `ProgramInfo` and `FrameTable`.
-    pub fn place(&mut self, compiled: &[Compiled]) -> Result<(), ModuleError> {
+    pub fn place(&mut self, compiled: &[Compiled]) -> Result<(), CodegenError> {
         let mut referred: BTreeSet<Symbol> = BTreeSet::new();
         for function in compiled {
             self.declare_function(function.symbol)?;
@@ -105,7 +106,7 @@ impl<'p, M: Module> Placer<'p, M> {
         unique
     }
 
-    fn declare_function(&mut self, symbol: Symbol) -> Result<FuncId, ModuleError> {
+    fn declare_function(&mut self, symbol: Symbol) -> Result<FuncId, CodegenError> {
         let signature = signature::of_symbol(self.plan, symbol);
         let id = if symbol.is_import() {
             let name = symbol_name(self.plan, symbol);
@@ -127,7 +128,7 @@ impl<'p, M: Module> Placer<'p, M> {
         Ok(id)
     }
 
-    pub fn declare_data(&mut self, symbol: Symbol) -> Result<DataId, ModuleError> {
+    pub fn declare_data(&mut self, symbol: Symbol) -> Result<DataId, CodegenError> {
         // Owner counts of immortal objects are written, though they never change.
         let writable = !matches!(symbol, Symbol::FrameTable | Symbol::ProgramInfo);
         let id = if self.named {
@@ -140,7 +141,7 @@ impl<'p, M: Module> Placer<'p, M> {
         Ok(id)
     }
 
-    fn define_data(&mut self, symbol: Symbol) -> Result<(), ModuleError> {
+    fn define_data(&mut self, symbol: Symbol) -> Result<(), CodegenError> {
         let mut data = DataDescription::new();
         data.set_align(8);
         match symbol {
@@ -168,11 +169,12 @@ impl<'p, M: Module> Placer<'p, M> {
             }
             _ => return Ok(()),
         }
-        self.module.define_data(self.datas[&symbol], &data)
+        self.module.define_data(self.datas[&symbol], &data)?;
+        Ok(())
     }
 
     /// Defines a table of words and addresses.
-    pub fn define_table(&mut self, symbol: Symbol, table: Table) -> Result<(), ModuleError> {
+    pub fn define_table(&mut self, symbol: Symbol, table: Table) -> Result<(), CodegenError> {
         let mut data = DataDescription::new();
         data.set_align(8);
         data.define(table.bytes.into_boxed_slice());
@@ -185,7 +187,8 @@ impl<'p, M: Module> Placer<'p, M> {
                 data.write_function_addr(offset, target);
             }
         }
-        self.module.define_data(self.datas[&symbol], &data)
+        self.module.define_data(self.datas[&symbol], &data)?;
+        Ok(())
     }
 }
 
