@@ -4,9 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reml_codegen::CodegenOptions;
+use reml_codegen::{CodegenError, CodegenOptions};
 use reml_diagnostics::render;
-use reml_diagnostics::{Diagnostic, SourceMap};
+use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 use reml_middle::core;
 use reml_middle::core_verify::Form;
 use reml_middle::opt::OptLevel;
@@ -186,7 +186,7 @@ impl<'s> Compilation<'s> {
     }
 
     fn codegen_options(&self) -> CodegenOptions {
-        CodegenOptions { release: self.options.release, ..Default::default() }
+        CodegenOptions { release: self.options.release, ..CodegenOptions::default() }
     }
 
     /// Prints the stages of code generation that were asked for.
@@ -197,28 +197,41 @@ impl<'s> Compilation<'s> {
                 && self.options.emit.contains(&stage)
             {
                 let text = match stage {
-                    Stage::Clif => reml_codegen::emit_clif(program, &self.sources, &options),
-                    _ => reml_codegen::emit_asm(program, &self.sources, &options),
+                    Stage::Clif => reml_codegen::emit_clif(program, &options),
+                    _ => reml_codegen::emit_asm(program, &options),
                 };
+                let text = text.unwrap_or_else(|problem| panic!("{problem}"));
                 self.emit(name, &text);
             }
         }
     }
 
-    /// Compiles the lowered program in memory and runs it. `args`: the program's name, then its arguments. Returns its exit status.
-    pub fn run(&mut self, args: &[String]) -> Result<i32, Box<Diagnostic>> {
-        self.phase = "Execution";
+    /// Compiles the lowered program into this process, ready to run.
+    pub fn load(&mut self) -> Option<reml_codegen::jit::Loaded> {
         let options = self.codegen_options();
-        let program = self.core.take().expect("run comes after lower");
-        reml_codegen::jit::run(&program, &self.sources, &options, args)
+        let program = self.core.take().expect("loading comes after lowering");
+        match self.timed("generate code", |this| reml_codegen::jit::load(&program, &this.sources, &options)) {
+            Ok(loaded) => Some(loaded),
+            Err(problem) => {
+                self.codegen_failed(&problem);
+                None
+            }
+        }
     }
 
     /// Compiles the lowered program to an executable file.
     pub fn build(&mut self, output: &Path) -> bool {
         let options = self.codegen_options();
-        let program = self.core.take().expect("build comes after lower");
+        let program = self.core.take().expect("building comes after lowering");
         let object = self.timed("generate code", |this| reml_codegen::object::emit(&program, &this.sources, &options));
         drop(program);
+        let object = match object {
+            Ok(object) => object,
+            Err(problem) => {
+                self.codegen_failed(&problem);
+                return false;
+            }
+        };
         let linked = self.timed("link", |this| crate::link::link(&object, output, this.system));
         match linked {
             Ok(()) => true,
@@ -226,6 +239,21 @@ impl<'s> Compilation<'s> {
                 self.diagnostics.push(*diagnostic);
                 false
             }
+        }
+    }
+
+    /// A symbol that does not exist is the program's fault, everything else is the compiler's.
+    fn codegen_failed(&mut self, problem: &CodegenError) {
+        match problem.missing_symbol() {
+            Some(symbol) => self.diagnostics.push(
+                Diagnostic::error(
+                    codes::FOREIGN_SYMBOL_MISSING,
+                    Span::NONE,
+                    format!("no library has the foreign function `{symbol}`"),
+                )
+                .with_help("mind the spelling of the `extern` declaration"),
+            ),
+            None => panic!("{problem}"),
         }
     }
 }

@@ -30,21 +30,16 @@ pub fn execute(args: Args) -> ExitCode {
     if fine {
         compilation.emit_code();
     }
+    let loaded = if fine { compilation.load() } else { None };
     report::emitted(&mut compilation);
     report::diagnostics(&compilation, &subject, &args.output);
     report::progress(&compilation, &args.output);
-    if !fine {
-        return ExitCode::from(FAILURE);
-    }
-    compilation.diagnostics.clear();
-    let mut program_args = vec![input.display().to_string()];
-    program_args.extend(args.args);
-    match compilation.run(&program_args) {
-        Ok(status) => ExitCode::from(status as u8),
-        Err(diagnostic) => {
-            compilation.diagnostics.push(*diagnostic);
-            report::diagnostics(&compilation, &subject, &args.output);
-            ExitCode::from(FAILURE)
+    match loaded {
+        Some(program) => {
+            // The program may need the memory, and runs as long as it likes.
+            drop(compilation);
+            ExitCode::from(program.run(&args.args).exit_code as u8)
         }
+        None => ExitCode::from(FAILURE),
     }
 }

@@ -137,7 +137,7 @@ fn built_programs_pass_arguments_and_exit_status() {
     let file = directory.path().join("a.reml");
     std::fs::write(
         &file,
-        "fn main(args: List<Str>) -> Result<(), Str> = match args with\n  | [_, first, ..] -> Err(first)\n  | [first] -> Err(first)\n  | _ -> Ok(())\n",
+        "fn main(args: List<Str>) -> Result<(), Str> = match args with\n  | [first] -> Err(first)\n  | _ -> Ok(())\n",
     )
     .unwrap();
     let ran = run(remlc().args(["run", "-q"]).arg(&file).args(["--", "boom"]), "").unwrap();
