@@ -1,5 +1,7 @@
 //! Core: lowering from the typed tree, optimisation, reference counting.
 pub mod core;
+pub mod core_print;
+pub mod core_verify;
 pub mod layout;
 pub mod opt;
 pub mod prim;
