@@ -127,6 +127,11 @@ impl Layouts {
         Layouts { layouts: FxHashMap::default(), cells: FxHashMap::default(), recursive: recursive_defs(types, defs) }
     }
 
+    /// Does a value of this declared type contain another one inline? Then it is boxed, even as a newtype.
+    pub fn is_recursive(&self, def: TypeDefId) -> bool {
+        self.recursive[def]
+    }
+
     /// The layout of a closed type.
     pub fn of(&mut self, types: &mut TypeStore, defs: &PrimaryMap<TypeDefId, TypeDef>, ty: TypeId) -> Arc<Layout> {
         if let Some(layout) = self.layouts.get(&ty) {

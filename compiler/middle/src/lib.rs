@@ -1,4 +1,10 @@
 //! Core: lowering from the typed tree, optimisation, reference counting.
 pub mod core;
 pub mod layout;
+pub mod opt;
 pub mod prim;
+pub mod rc;
+pub mod walk;
+
+#[cfg(test)]
+mod testing;

@@ -1,0 +1,454 @@
+//! Which parameters can be passed without a change of counts?
+//!
+//! A parameter may stay *borrowed* when it is only inspected; the caller then keeps it alive. It is *owned* when owning it
+//! pays or is unavoidable:
+//! - *hard*: it, or a field of it, is consumed by something that may update it in place, or it is a cell taken apart
+//!   where a cell of the same size is built (reuse);
+//! - *own*: it is returned or stored as it is, or it is passed by a tail call or a jump whose argument somebody would have to
+//!   drop afterwards.
+//!
+//! Parameters of functions and of join points are the nodes of one graph over the program; both properties flow along its
+//! edges from callee to caller, the second one also from the argument of a tail call or jump to the parameter.
+//! Everything starts borrowed; what is left at the fixed point stays so. See Ullrich & de Moura 2019, section 5, from which
+//! this differs in that returning a field does not require owning the whole (a lookup stays a borrow).
+
+use cranelift_entity::{EntityRef, EntitySet, PrimaryMap, SecondaryMap};
+use rustc_hash::FxHashMap;
+
+use super::source::{Source, prim_mode, prim_writes};
+use super::types::Types;
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, JoinId, Mode, Op, RuntimeFn, RuntimeId, Stmt, Var};
+use crate::walk;
+
+/// The result: modes by function and parameter, and by join point.
+pub struct Modes {
+    pub functions: Vec<Vec<Mode>>,
+    /// Join points with a borrowed parameter.
+    pub joins: Vec<FxHashMap<JoinId, Vec<Mode>>>,
+    /// Could calling the function write to a mutable cell?
+    pub writes: Vec<bool>,
+}
+
+pub fn infer(
+    functions: &PrimaryMap<FuncId, Function>,
+    runtime: &PrimaryMap<RuntimeId, RuntimeFn>,
+    types: &mut Types,
+) -> Modes {
+    let calls = Calls::of(functions);
+    let mut graph = Graph::default();
+    let mut first = Vec::with_capacity(functions.len());
+    for function in functions.values() {
+        first.push(graph.nodes.len());
+        for _ in &function.params {
+            graph.nodes.push(Node::default());
+        }
+    }
+    let mut joins = Vec::with_capacity(functions.len());
+    for (id, function) in functions {
+        let taken = calls.address_taken.contains(id);
+        for (index, (&param, &mode)) in function.params.iter().zip(&function.modes).enumerate() {
+            let node = first[id.index()] + index;
+            let capture = index < function.captures;
+            if mode == Mode::Borrowed || capture {
+                graph.nodes[node].fixed = true;
+            } else if taken || !types.counted(function.vars[param].ty) {
+                graph.seeds.push((node, Need::Own));
+            }
+        }
+        let mut walker = Walker {
+            function,
+            runtime,
+            types,
+            graph: &mut graph,
+            first: &first,
+            component: &calls.component,
+            own_component: calls.component[id.index()],
+            roots: SecondaryMap::new(),
+            joins: FxHashMap::default(),
+            cells: FxHashMap::default(),
+        };
+        for (index, &param) in function.params.iter().enumerate() {
+            walker.roots[param] = Root::Node(first[id.index()] + index, Path::Direct);
+        }
+        walker.block(&function.body);
+        joins.push(walker.joins);
+    }
+    graph.solve();
+    let mode = |node: usize| if graph.nodes[node].own { Mode::Owned } else { Mode::Borrowed };
+    Modes {
+        functions: functions
+            .iter()
+            .map(|(id, function)| (0..function.params.len()).map(|index| mode(first[id.index()] + index)).collect())
+            .collect(),
+        joins: joins
+            .into_iter()
+            .map(|joins| {
+                let modes = joins
+                    .into_iter()
+                    .map(|(join, (first, count))| (join, (first..first + count).map(mode).collect::<Vec<_>>()));
+                modes.filter(|(_, modes)| modes.contains(&Mode::Borrowed)).collect()
+            })
+            .collect(),
+        writes: calls.writes,
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Need {
+    Own,
+    /// Implies `Own`.
+    Hard,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Node {
+    own: bool,
+    hard: bool,
+    /// Borrowed, whatever the body does.
+    fixed: bool,
+}
+
+#[derive(Default)]
+struct Graph {
+    nodes: Vec<Node>,
+    seeds: Vec<(usize, Need)>,
+    /// `(from, need, to)`: if `from` has the need, so has `to`.
+    edges: Vec<(usize, Need, usize)>,
+}
+
+impl Graph {
+    fn solve(&mut self) {
+        let mut starts = vec![0u32; self.nodes.len() + 1];
+        for &(from, ..) in &self.edges {
+            starts[from + 1] += 1;
+        }
+        for at in 1..starts.len() {
+            starts[at] += starts[at - 1];
+        }
+        let mut next = starts.clone();
+        let mut sorted = vec![(Need::Own, 0usize); self.edges.len()];
+        for &(from, need, to) in &self.edges {
+            sorted[next[from] as usize] = (need, to);
+            next[from] += 1;
+        }
+        let mut work = std::mem::take(&mut self.seeds);
+        while let Some((node, need)) = work.pop() {
+            let state = &mut self.nodes[node];
+            if state.fixed || state.hard || (state.own && need == Need::Own) {
+                continue;
+            }
+            state.own = true;
+            state.hard |= need == Need::Hard;
+            for &(condition, to) in &sorted[starts[node] as usize..starts[node + 1] as usize] {
+                match condition {
+                    Need::Hard if need == Need::Hard => work.push((to, Need::Hard)),
+                    Need::Own => work.push((to, Need::Own)),
+                    Need::Hard => {}
+                }
+            }
+        }
+    }
+}
+
+/// How a value was reached from the parameter at its root.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Path {
+    Direct,
+    /// Through fields only.
+    Fields,
+    /// Through an array or the like: owning the root does not give the value.
+    Elements,
+}
+
+#[derive(Clone, Copy, Default)]
+enum Root {
+    /// Owned by the function, or dup'd when read.
+    #[default]
+    Local,
+    Static,
+    Node(usize, Path),
+}
+
+struct Walker<'a, 'b> {
+    function: &'a Function,
+    runtime: &'a PrimaryMap<RuntimeId, RuntimeFn>,
+    types: &'a mut Types<'b>,
+    graph: &'a mut Graph,
+    /// The node of each function's first parameter.
+    first: &'a [usize],
+    component: &'a [u32],
+    own_component: u32,
+    roots: SecondaryMap<Var, Root>,
+    joins: FxHashMap<JoinId, (usize, usize)>,
+    /// Parameters taken apart on the way here, by the size class of the cell.
+    cells: FxHashMap<u32, Vec<usize>>,
+}
+
+impl Walker<'_, '_> {
+    fn root(&self, atom: Atom) -> Root {
+        match atom {
+            Atom::Var(var) => self.roots[var],
+            _ => Root::Static,
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        let mut opened = Vec::new();
+        for stmt in &block.stmts {
+            match stmt {
+                Stmt::Let(var, op) => self.stmt(*var, op, block, &mut opened),
+                Stmt::Join(join) => {
+                    let first = self.graph.nodes.len();
+                    for (index, &param) in join.params.iter().enumerate() {
+                        self.graph.nodes.push(Node::default());
+                        if !self.types.counted(self.function.vars[param].ty) {
+                            self.graph.seeds.push((first + index, Need::Own));
+                        }
+                        self.roots[param] = Root::Node(first + index, Path::Direct);
+                    }
+                    self.joins.insert(join.id, (first, join.params.len()));
+                    self.block(&join.body);
+                }
+                Stmt::Fill { value, .. } => self.consume(*value, true),
+                Stmt::Dup(_) | Stmt::Drop(_) | Stmt::Release { .. } | Stmt::FreeToken(_) => {}
+            }
+        }
+        match &block.end {
+            End::Return(atom) => self.consume(*atom, false),
+            End::Jump(join, args) => {
+                let (first, _) = self.joins[join];
+                for (index, &arg) in args.iter().enumerate() {
+                    self.pass(arg, first + index);
+                    self.keep(arg, first + index);
+                }
+            }
+            End::TailCall { callee, args, .. } => {
+                for (index, &arg) in args.iter().enumerate() {
+                    match callee {
+                        Callee::Func(func) => {
+                            let param = self.first[func.index()] + index;
+                            self.pass(arg, param);
+                            if self.component[func.index()] == self.own_component {
+                                self.keep(arg, param);
+                            }
+                        }
+                        Callee::Closure(_) => self.consume(arg, true),
+                    }
+                }
+            }
+            End::Switch(switch) => walk::switch_blocks(switch).for_each(|block| self.block(block)),
+            End::Unreachable => {}
+        }
+        for class in opened {
+            if let Some(nodes) = self.cells.get_mut(&class) {
+                nodes.pop();
+            }
+        }
+    }
+
+    fn stmt(&mut self, var: Var, op: &Op, block: &Block, opened: &mut Vec<u32>) {
+        self.roots[var] = match Source::of(op) {
+            Source::Owned | Source::Mutable(_) => Root::Local,
+            Source::Static => Root::Static,
+            Source::Field { base, variant, .. } => {
+                let root = self.roots[base];
+                match root {
+                    Root::Node(node, path) => {
+                        self.taken_apart(node, base, variant, opened);
+                        let path = if path == Path::Elements { path } else { Path::Fields };
+                        Root::Node(node, path)
+                    }
+                    Root::Local | Root::Static => root,
+                }
+            }
+            Source::Element(base) => match self.roots[base] {
+                Root::Node(node, _) => Root::Node(node, Path::Elements),
+                root => root,
+            },
+        };
+        match op {
+            Op::Construct { variant, args, .. } => {
+                let returned = matches!(block.end, End::Return(Atom::Var(result)) if result == var);
+                args.iter().for_each(|&arg| self.consume(arg, !returned));
+                if let Some(class) = self.types.cell_class(self.function.vars[var].ty, *variant)
+                    && let Some(nodes) = self.cells.get(&class)
+                {
+                    self.graph.seeds.extend(nodes.iter().map(|&node| (node, Need::Hard)));
+                }
+            }
+            Op::Closure(_, args) | Op::Array(args) => args.iter().for_each(|&arg| self.consume(arg, false)),
+            Op::Copy(atom) | Op::GlobalSet(_, atom) => self.consume(*atom, true),
+            Op::Prim(prim, args) => {
+                for (index, &arg) in args.iter().enumerate() {
+                    if prim_mode(*prim, index) == Mode::Owned {
+                        self.consume(arg, true);
+                    }
+                }
+            }
+            Op::Call(Callee::Closure(_), args) => args.iter().for_each(|&arg| self.consume(arg, true)),
+            Op::Call(Callee::Func(func), args) => {
+                for (index, &arg) in args.iter().enumerate() {
+                    self.pass(arg, self.first[func.index()] + index);
+                }
+            }
+            Op::CallRuntime(id, args) => {
+                for (&arg, &(_, mode)) in args.iter().zip(&self.runtime[*id].params) {
+                    if mode == Mode::Owned {
+                        self.consume(arg, true);
+                    }
+                }
+            }
+            Op::CallForeign(..)
+            | Op::Field { .. }
+            | Op::Tag(_)
+            | Op::GlobalGet(_)
+            | Op::GlobalTake(_)
+            | Op::FieldAddr { .. } => {}
+        }
+    }
+
+    /// A cell under the parameter is taken apart: building one of the same size from here on could reuse it.
+    fn taken_apart(&mut self, node: usize, base: Var, variant: u32, opened: &mut Vec<u32>) {
+        if let Some(class) = self.types.cell_class(self.function.vars[base].ty, variant) {
+            let nodes = self.cells.entry(class).or_default();
+            if nodes.last() != Some(&node) {
+                nodes.push(node);
+                opened.push(class);
+            }
+        }
+    }
+
+    /// The value is consumed here; `in_place` when by something that may update it.
+    fn consume(&mut self, atom: Atom, in_place: bool) {
+        if let Root::Node(node, path) = self.root(atom) {
+            match path {
+                Path::Direct => self.graph.seeds.push((node, if in_place { Need::Hard } else { Need::Own })),
+                Path::Fields if in_place => self.graph.seeds.push((node, Need::Hard)),
+                Path::Fields | Path::Elements => {}
+            }
+        }
+    }
+
+    /// The value is passed as `param`: what that needs, its root needs.
+    fn pass(&mut self, atom: Atom, param: usize) {
+        if let Root::Node(node, path) = self.root(atom) {
+            if path != Path::Elements {
+                self.graph.edges.push((param, Need::Hard, node));
+            }
+            if path == Path::Direct {
+                self.graph.edges.push((param, Need::Own, node));
+            }
+        }
+    }
+
+    /// Nobody can drop the value after it was passed as `param`: only what outlives the function may be borrowed.
+    fn keep(&mut self, atom: Atom, param: usize) {
+        match self.root(atom) {
+            Root::Local => self.graph.seeds.push((param, Need::Own)),
+            Root::Node(node, _) => self.graph.edges.push((node, Need::Own, param)),
+            Root::Static => {}
+        }
+    }
+}
+
+/// What the call graph says.
+struct Calls {
+    address_taken: EntitySet<FuncId>,
+    /// Functions that tail-call each other in circles have the same number.
+    component: Vec<u32>,
+    writes: Vec<bool>,
+}
+
+impl Calls {
+    fn of(functions: &PrimaryMap<FuncId, Function>) -> Calls {
+        let mut tails: Vec<Vec<FuncId>> = vec![Vec::new(); functions.len()];
+        let mut callers: Vec<Vec<FuncId>> = vec![Vec::new(); functions.len()];
+        let mut address_taken = EntitySet::new();
+        let mut writes = vec![false; functions.len()];
+        for (id, function) in functions {
+            let mut blocks = vec![&function.body];
+            while let Some(block) = blocks.pop() {
+                for stmt in &block.stmts {
+                    match stmt {
+                        Stmt::Join(join) => blocks.push(&join.body),
+                        Stmt::Let(_, Op::Closure(func, _)) => {
+                            address_taken.insert(*func);
+                        }
+                        Stmt::Let(_, Op::Call(Callee::Func(func), _)) => callers[func.index()].push(id),
+                        Stmt::Let(_, Op::Call(Callee::Closure(_), _)) => writes[id.index()] = true,
+                        Stmt::Let(_, Op::Prim(prim, _)) => writes[id.index()] |= prim_writes(*prim),
+                        _ => {}
+                    }
+                }
+                match &block.end {
+                    End::TailCall { callee: Callee::Func(func), .. } => {
+                        callers[func.index()].push(id);
+                        tails[id.index()].push(*func);
+                    }
+                    End::TailCall { callee: Callee::Closure(_), .. } => writes[id.index()] = true,
+                    End::Switch(switch) => blocks.extend(walk::switch_blocks(switch)),
+                    End::Return(_) | End::Jump(..) | End::Unreachable => {}
+                }
+            }
+        }
+        let mut work: Vec<FuncId> = functions.keys().filter(|id| writes[id.index()]).collect();
+        while let Some(id) = work.pop() {
+            for &caller in &callers[id.index()] {
+                if !std::mem::replace(&mut writes[caller.index()], true) {
+                    work.push(caller);
+                }
+            }
+        }
+        Calls { address_taken, component: components(&tails), writes }
+    }
+}
+
+/// Strongly connected components [Tarjan 1972], without recursion.
+pub fn components(edges: &[Vec<FuncId>]) -> Vec<u32> {
+    const NONE: u32 = u32::MAX;
+    let count = edges.len();
+    let mut index = vec![NONE; count];
+    let mut low = vec![0u32; count];
+    let mut component = vec![NONE; count];
+    let mut stack = Vec::new();
+    let mut next = 0;
+    let mut found = 0;
+    for start in 0..count {
+        if index[start] != NONE {
+            continue;
+        }
+        let mut work: Vec<(usize, usize)> = vec![(start, 0)];
+        while let Some(&mut (node, ref mut at)) = work.last_mut() {
+            if index[node] == NONE {
+                index[node] = next;
+                low[node] = next;
+                next += 1;
+                stack.push(node);
+            }
+            if let Some(target) = edges[node].get(*at) {
+                *at += 1;
+                let target = target.index();
+                if index[target] == NONE {
+                    work.push((target, 0));
+                } else if component[target] == NONE {
+                    low[node] = low[node].min(index[target]);
+                }
+                continue;
+            }
+            work.pop();
+            if let Some(&(parent, _)) = work.last() {
+                low[parent] = low[parent].min(low[node]);
+            }
+            if low[node] == index[node] {
+                while let Some(member) = stack.pop() {
+                    component[member] = found;
+                    if member == node {
+                        break;
+                    }
+                }
+                found += 1;
+            }
+        }
+    }
+    component
+}
