@@ -1,6 +1,7 @@
 //! Core: lowering from the typed tree, optimisation, reference counting.
 pub mod core;
 pub mod layout;
+pub mod lower;
 pub mod opt;
 pub mod prim;
 pub mod rc;
