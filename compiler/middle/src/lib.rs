@@ -3,6 +3,7 @@ pub mod core;
 pub mod core_print;
 pub mod core_verify;
 pub mod layout;
+pub mod lower;
 pub mod opt;
 pub mod prim;
 pub mod rc;
