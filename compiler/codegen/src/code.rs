@@ -4,7 +4,8 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, BlockArg, ExtFuncData, ExternalName, FuncRef, GlobalValue,
-    GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, TrapCode, Type, Value, types,
+    GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, StackSlot, StackSlotData,
+    StackSlotKind, TrapCode, Type, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -53,6 +54,7 @@ pub struct Code<'f, 'p> {
     datas: FxHashMap<Symbol, GlobalValue>,
     signatures: FxHashMap<TypeId, SigRef>,
     regions: FxHashMap<Region, AliasRegion>,
+    scratch: Option<StackSlot>,
 }
 
 /// Traps mark places that control never reaches.
@@ -78,6 +80,7 @@ impl<'f, 'p> Code<'f, 'p> {
             datas: FxHashMap::default(),
             signatures: FxHashMap::default(),
             regions: FxHashMap::default(),
+            scratch: None,
         }
     }
 
@@ -263,6 +266,13 @@ impl<'f, 'p> Code<'f, 'p> {
         self.builder.seal_all_blocks();
         let config = self.plan.target.frontend_config;
         self.builder.finalize(config);
+    }
+
+    /// A word of stack for results of cold calls.
+    pub fn scratch(&mut self) -> StackSlot {
+        *self.scratch.get_or_insert_with(|| {
+            self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3))
+        })
     }
 
     // Symbols and calls

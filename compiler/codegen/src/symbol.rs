@@ -37,6 +37,13 @@ pub enum Symbol {
     FixedCopy(TypeId),
     /// Takes an object from the free list of the class: for code that should stay small.
     Alloc(u32),
+    /// Puts an object into the empty free list of the class. Keeps all registers, so that the callers' fast paths need
+    /// not save any.
+    Refill(u32),
+    /// `(xs, room, result: *)`: `ArrayCopy` for cold paths; keeps all registers.
+    ColdCopy(TypeId),
+    /// `(xs, room, result: *)` with the element's stride: grows a unique array; keeps all registers.
+    ColdGrow(u32),
     /// The platform-convention entry point, `fn(context) -> i32`.
     Main,
     /// The platform-convention caller of `() -> ()` closures, `fn(context, closure)`.
@@ -104,6 +111,9 @@ impl Symbol {
             Symbol::CMain => (23, 0),
             Symbol::Start => (24, 0),
             Symbol::ProgramInfo => (25, 0),
+            Symbol::Refill(class) => (26, class),
+            Symbol::ColdCopy(ty) => (27, ty.index() as u32),
+            Symbol::ColdGrow(stride) => (28, stride),
         };
         UserExternalName { namespace, index }
     }
@@ -137,6 +147,9 @@ impl Symbol {
             23 => Symbol::CMain,
             24 => Symbol::Start,
             25 => Symbol::ProgramInfo,
+            26 => Symbol::Refill(name.index),
+            27 => Symbol::ColdCopy(TypeId::new(index)),
+            28 => Symbol::ColdGrow(name.index),
             _ => return None,
         })
     }

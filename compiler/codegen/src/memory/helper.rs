@@ -48,6 +48,22 @@ impl Code<'_, '_> {
                 let status = self.call(Symbol::Func(self.plan.program.entry), &[]);
                 self.builder.ins().return_(&status);
             }
+            Symbol::Refill(class) => {
+                let number = self.int(i64::from(class));
+                let object = self.runtime("reml_alloc_slow", &[number]).expect("it returns a pointer");
+                self.push_free(object, class);
+                self.builder.ins().return_(&[]);
+            }
+            Symbol::ColdCopy(ty) => {
+                let copy = self.call(Symbol::ArrayCopy(ty), &params[..2])[0];
+                self.store(Region::Stack, copy, params[2], 0);
+                self.builder.ins().return_(&[]);
+            }
+            Symbol::ColdGrow(stride) => {
+                let grown = self.grow_array(params[0], stride, params[1]);
+                self.store(Region::Stack, grown, params[2], 0);
+                self.builder.ins().return_(&[]);
+            }
             Symbol::CMain => {
                 let info = self.data_addr(Symbol::ProgramInfo);
                 let status = self.call(Symbol::Start, &[params[0], params[1], info]);
