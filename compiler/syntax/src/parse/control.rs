@@ -154,7 +154,7 @@ pub fn match_(p: &mut In) -> R<Expr> {
 fn braced_arms(p: &mut In) -> R<Vec<Arm>> {
     let opening = index(p) as u32;
     bump(p);
-    let result = inside(p, true, Kind::RBrace, |p| {
+    inside(p, true, Kind::RBrace, |p| {
         let first = token(p);
         let column = if first.has(LINE_START) { first.column } else { 0 };
         p.state().layout.statement = column;
@@ -181,8 +181,7 @@ fn braced_arms(p: &mut In) -> R<Vec<Arm>> {
         stmt::close_brace(p, opening);
         arms.shrink_to_fit();
         Ok(arms)
-    });
-    result
+    })
 }
 
 /// Arms after `with`, held together by their column (section 1.1).

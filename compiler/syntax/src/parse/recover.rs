@@ -209,9 +209,8 @@ pub fn starts_item_here(p: &mut In) -> bool {
     }
     let next = token_at(p, 1);
     let words = p.state().words;
-    is_word(token, words.enum_) && next.kind == Kind::Ident
-        || is_word(token, words.struct_) && next.kind == Kind::Ident
-        || is_word(token, words.const_) && next.kind == Kind::Ident
+    let declares = [words.enum_, words.struct_, words.const_].iter().any(|word| is_word(token, *word));
+    declares && next.kind == Kind::Ident
         || is_word(token, words.async_) && next.kind == Kind::Fn
         || is_word(token, words.pattern) && next.kind == Kind::LParen
 }
