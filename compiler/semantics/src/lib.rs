@@ -1,3 +1,4 @@
 //! From syntax trees to the typed tree: names, types, effects, patterns, contracts.
 pub mod typed;
+pub mod typed_print;
 pub mod types;

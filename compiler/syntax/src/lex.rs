@@ -376,7 +376,8 @@ impl Lexer<'_> {
             let body = string_body(&self.text[start..end], kind);
             if body.contains('\\') {
                 flags = ESCAPES;
-                let offset = start + if kind == Kind::Str { 1 } else { 3 };
+                // The body may start behind a dropped newline.
+                let offset = body.as_ptr() as usize - self.text.as_ptr() as usize;
                 self.check_escapes(body, offset);
             }
         }
@@ -544,3 +545,6 @@ pub fn string_body(slice: &str, kind: Kind) -> &str {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

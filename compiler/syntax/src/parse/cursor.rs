@@ -25,7 +25,7 @@ pub type In<'s, 'p> = InputRef<'s, 'p, &'s [Token], Extra<'s>>;
 pub type R<T> = Result<T, Failure>;
 
 /// How deep expressions, patterns and types may nest in the source.
-pub const NESTING_LIMIT: u32 = 3_000;
+pub const NESTING_LIMIT: u32 = 4_000;
 /// How deep a tree may become through long chains (`a + b + ..`, `x.f().g()..`, `else if ..`).
 pub const HEIGHT_LIMIT: u32 = 10_000;
 

@@ -556,6 +556,9 @@ pub fn item_body(p: &mut In, element: impl Fn(&mut In) -> R<Item>) -> R<Vec<Item
                 Err(failure) => {
                     report(p, failure);
                     skip_item(p, start, true);
+                    if index(p) == start && token(p).kind != Kind::RBrace {
+                        bump(p);
+                    }
                     let span = span_from(p, first);
                     items.push(error_item(span));
                 }

@@ -62,7 +62,7 @@ pub fn primary(p: &mut In) -> R<Expr> {
         }
         Kind::Perform => control::perform(p)?,
         Kind::Do => return control::do_(p),
-        Kind::Handle => control::handle(p)?,
+        Kind::Handle if control::at_handle(p) => control::handle(p)?,
         Kind::Return => {
             bump(p);
             ExprKind::Return(jump_value(p)?)

@@ -173,7 +173,7 @@ pub fn skip_item(p: &mut In, start: usize, in_body: bool) {
             return;
         }
         if moved && token.has(LINE_START) && (depth == 0 || !p.state().balanced) {
-            let outside = token.column == 0 && column > 0;
+            let outside = token.column == 0 && column > 0 && !p.state().balanced;
             let starts = token.column <= column && (starts_item_here(p) || token.has(BREAK) && depth == 0);
             if outside || starts {
                 return;
