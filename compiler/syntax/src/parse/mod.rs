@@ -1,0 +1,83 @@
+//! From tokens to the syntax tree, with chumsky. [`cursor`] says how the rules work together; `item`, `stmt`, `expr`,
+//! `pattern` and `ty` hold the grammar of section 3; `recover` says where parsing goes on after a mistake.
+
+mod control;
+mod cursor;
+mod effects;
+mod error;
+mod expr;
+mod item;
+mod pattern;
+mod primary;
+mod recover;
+mod stmt;
+mod ty;
+mod value;
+
+use chumsky::Parser;
+use chumsky::primitive::custom;
+use reml_diagnostics::{Diagnostic, Span};
+
+use crate::ast::{Expr, ExprKind, Module};
+use crate::layout;
+use crate::lex::{self, Lexed};
+use crate::names::Names;
+use crate::token::Kind;
+use cursor::{Extra, In, Layout, R, State};
+
+/// A parsed file. The tree is complete even for broken source; see [`crate::ast`].
+pub struct Parsed {
+    pub module: Module,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// A parsed expression.
+pub struct ParsedExpression {
+    pub expr: Expr,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Parses a file whose first byte stands at `base` of the source space.
+pub fn parse(text: &str, base: u32, names: &mut Names) -> Parsed {
+    let lexed = lex::lex(text, base, names);
+    let module_docs = (!lexed.module_docs.is_empty()).then(|| cursor::join_docs(text, lexed.module_docs.iter()));
+    let (parsed, diagnostics) = run(text, base, names, lexed, item::module);
+    let (header, items) = parsed.unwrap_or_default();
+    let span = Span::new(base, base + text.len() as u32);
+    Parsed { module: Module { header, docs: module_docs, items, span }, diagnostics }
+}
+
+/// Parses one expression that takes up all of `text`: a `{placeholder}` of a format string.
+pub fn parse_expression(text: &str, base: u32, names: &mut Names) -> ParsedExpression {
+    let lexed = lex::lex(text, base, names);
+    let (expr, diagnostics) = run(text, base, names, lexed, |p| {
+        let state = p.state();
+        state.layout = Layout { newlines: false, ..state.layout };
+        let result = expr::expr(p).and_then(|expr| cursor::expect(p, Kind::Eof).map(|_| expr));
+        if let Err(failure) = result {
+            error::report(p, failure);
+        }
+        result
+    });
+    let span = Span::new(base, base + text.len() as u32);
+    let expr = expr.unwrap_or(Expr { kind: Box::new(ExprKind::Error), span });
+    ParsedExpression { expr, diagnostics }
+}
+
+fn run<T>(
+    text: &str,
+    base: u32,
+    names: &mut Names,
+    mut lexed: Lexed,
+    rule: impl Fn(&mut In) -> R<T>,
+) -> (Option<T>, Vec<Diagnostic>) {
+    let balanced = layout::mark(&mut lexed.tokens);
+    let mut diagnostics = lexed.diagnostics;
+    let mut state = State::new(text, base, &lexed.tokens, &lexed.docs, names, balanced);
+    let grammar = custom::<_, &[crate::token::Token], T, Extra>(rule);
+    let result = grammar.lazy().parse_with_state(&lexed.tokens, &mut state);
+    let output = result.into_output();
+    diagnostics.append(&mut state.diagnostics);
+    diagnostics.sort_by_key(|diagnostic| diagnostic.primary);
+    (output, diagnostics)
+}
