@@ -19,7 +19,7 @@ pub fn promote_cells(function: &mut Function, types: &TypeStore) -> bool {
     let mut cells = EntitySet::new();
     let mut found = false;
     for var in scan.made.keys() {
-        if !scan.escaping.contains(var) {
+        if scan.made.contains(var) && !scan.escaping.contains(var) {
             cells.insert(var);
             found = true;
         }

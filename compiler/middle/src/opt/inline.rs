@@ -5,11 +5,12 @@
 
 use std::rc::Rc;
 
-use cranelift_entity::{EntityRef, SecondaryMap};
+use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
+use rustc_hash::FxHashMap;
 
 use super::OptLevel;
 use super::facts::size;
-use crate::core::{Block, Callee, End, FuncId, Function, Inline, Op, Program, Stmt};
+use crate::core::{Block, Callee, End, FuncId, Function, Inline, Mode, Op, Program, Stmt};
 use crate::rc::components;
 use crate::walk;
 
@@ -115,11 +116,15 @@ pub struct Inliner<'p> {
     level: OptLevel,
     ready: SecondaryMap<FuncId, Option<(usize, Rc<Function>)>>,
     budget: usize,
+    /// Lambdas with captures that are also called directly: the same with the captures as plain parameters.
+    lifted: FxHashMap<FuncId, FuncId>,
+    /// Functions to be added to the program, in the order of their ids.
+    pub added: Vec<Function>,
 }
 
 impl<'p> Inliner<'p> {
     pub fn new(graph: &'p CallGraph, level: OptLevel) -> Self {
-        Inliner { graph, level, ready: SecondaryMap::new(), budget: 0 }
+        Inliner { graph, level, ready: SecondaryMap::new(), budget: 0, lifted: FxHashMap::default(), added: Vec::new() }
     }
 
     /// Starts another function.
@@ -163,5 +168,27 @@ impl<'p> Inliner<'p> {
         }
         self.budget -= cost;
         Some(function.clone())
+    }
+
+    /// The function to call in place of a closure over `captures` values; the captures are its first arguments.
+    pub fn direct(&mut self, func: FuncId, captures: usize, funcs: &PrimaryMap<FuncId, Function>) -> Option<FuncId> {
+        if captures == 0 {
+            return Some(func);
+        }
+        if let Some(&lifted) = self.lifted.get(&func) {
+            return Some(lifted);
+        }
+        let mut function = funcs[func].clone();
+        if function.params.is_empty() {
+            // It is being optimised itself.
+            return None;
+        }
+        function.name = format!("{}.direct", function.name).into();
+        function.captures = 0;
+        function.modes[..captures].fill(Mode::Owned);
+        let id = FuncId::new(funcs.len() + self.added.len());
+        self.added.push(function);
+        self.lifted.insert(func, id);
+        Some(id)
     }
 }

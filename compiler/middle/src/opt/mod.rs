@@ -46,7 +46,17 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
         inliner.start(&function);
         for _ in 0..rounds {
             let wrapping = level == OptLevel::Release;
-            let simplified = simplify::simplify(&mut function, &mut program.types, &variants, &mut inliner, wrapping);
+            let simplified = simplify::simplify(
+                &mut function,
+                &program.funcs,
+                &mut program.types,
+                &variants,
+                &mut inliner,
+                wrapping,
+            );
+            for lifted in inliner.added.drain(..) {
+                program.funcs.push(lifted);
+            }
             let promoted = level == OptLevel::Release && cells::promote_cells(&mut function, &program.types);
             if !simplified && !promoted {
                 break;

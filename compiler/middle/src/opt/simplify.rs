@@ -22,13 +22,16 @@ use super::facts::{Facts, Meet, dispatch_param, literal_case};
 use super::fold::fold;
 use super::inline::{Inliner, Site};
 use super::known::Knowledge;
-use crate::core::{Atom, Block, Callee, Case, End, Function, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo};
+use crate::core::{
+    Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo,
+};
 use crate::prim::{PrimEffect, PrimOp};
 use crate::walk;
 
 /// Rewrites the function; `true` if another round may find more.
 pub fn simplify(
     function: &mut Function,
+    funcs: &PrimaryMap<FuncId, Function>,
     types: &mut TypeStore,
     variants: &super::Variants,
     inliner: &mut Inliner,
@@ -38,6 +41,7 @@ pub fn simplify(
     facts.scan(&function.body);
     let body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
     let mut simplifier = Simplifier {
+        funcs,
         types,
         variants,
         inliner,
@@ -79,6 +83,7 @@ enum Treatment {
 }
 
 struct Simplifier<'a, 'p> {
+    funcs: &'a PrimaryMap<FuncId, Function>,
     types: &'a mut TypeStore,
     variants: &'a super::Variants,
     inliner: &'a mut Inliner<'p>,
@@ -126,8 +131,7 @@ impl Simplifier<'_, '_> {
     fn block(&mut self, block: Block) -> Block {
         let mark = self.knowledge.mark();
         let mut out: Vec<Stmt> = Vec::with_capacity(block.stmts.len());
-        let mut todo: Vec<Stmt> = block.stmts;
-        todo.reverse();
+        let mut todo = stack(block.stmts);
         let mut end = block.end;
         let end = loop {
             while let Some(stmt) = todo.pop() {
@@ -136,8 +140,7 @@ impl Simplifier<'_, '_> {
             match self.end(end) {
                 Next::Done(end) => break end,
                 Next::Continue(block) => {
-                    todo = block.stmts;
-                    todo.reverse();
+                    todo = stack(block.stmts);
                     end = block.end;
                 }
             }
@@ -169,9 +172,10 @@ impl Simplifier<'_, '_> {
                     return_to(&mut body, id, &info, self.vars);
                     self.facts.scan(&body);
                     let join = Join { id, params: vec![var], recursive: false, body: rest };
-                    *todo = body.stmts;
-                    todo.reverse();
-                    todo.push(Stmt::Join(join));
+                    *todo = stack(body.stmts);
+                    // The body's own joins may jump there.
+                    let lets = todo.iter().rev().take_while(|stmt| !matches!(stmt, Stmt::Join(_))).count();
+                    todo.insert(todo.len() - lets, Stmt::Join(join));
                     *end = body.end;
                 }
             },
@@ -236,34 +240,41 @@ impl Simplifier<'_, '_> {
                 }
                 if self.types.is_never(ty) && prim == PrimOp::Panic { Result::Diverges(op) } else { Result::Op(op) }
             }
-            Op::Call(callee, args) => {
-                let (callee, args) = self.direct(callee, args);
-                if let Callee::Func(func) = callee
-                    && let Some(body) = self.inline(func, &args)
-                {
-                    return Result::Inline(body);
+            Op::Call(callee, args) => match self.call(callee, args) {
+                Ok(body) => Result::Inline(body),
+                Err((callee, args)) => {
+                    let op = Op::Call(callee, args);
+                    if self.types.is_never(ty) { Result::Diverges(op) } else { Result::Op(op) }
                 }
-                let op = Op::Call(callee, args);
-                if self.types.is_never(ty) { Result::Diverges(op) } else { Result::Op(op) }
-            }
+            },
             Op::CallRuntime(..) | Op::CallForeign(..) if self.types.is_never(ty) => Result::Diverges(op),
             other => Result::Op(other),
         }
     }
 
-    /// A call of a known closure calls its function.
-    fn direct(&mut self, callee: Callee, args: Vec<Atom>) -> (Callee, Vec<Atom>) {
-        if let Callee::Closure(Atom::Var(closure)) = callee
-            && let Some((func, captures)) = self.knowledge.closure(closure)
-        {
-            self.changed = true;
-            let all = captures.iter().copied().chain(args).collect();
-            return (Callee::Func(func), all);
+    /// The body to put in place of a call, or else whom to call: a known closure's function is called directly.
+    fn call(&mut self, callee: Callee, args: Vec<Atom>) -> std::result::Result<Block, (Callee, Vec<Atom>)> {
+        match callee {
+            Callee::Func(func) => self.inline(func, &args).ok_or((callee, args)),
+            Callee::Closure(Atom::Var(closure)) => {
+                let Some((func, captures)) = self.knowledge.closure(closure) else { return Err((callee, args)) };
+                let all: Vec<Atom> = captures.iter().chain(&args).copied().collect();
+                if let Some(body) = self.inline(func, &all) {
+                    return Ok(body);
+                }
+                match self.inliner.direct(func, captures.len(), self.funcs) {
+                    Some(func) => {
+                        self.changed = true;
+                        Err((Callee::Func(func), all))
+                    }
+                    None => Err((callee, args)),
+                }
+            }
+            Callee::Closure(_) => Err((callee, args)),
         }
-        (callee, args)
     }
 
-    fn inline(&mut self, func: crate::core::FuncId, args: &[Atom]) -> Option<Block> {
+    fn inline(&mut self, func: FuncId, args: &[Atom]) -> Option<Block> {
         let closures = args.iter().any(|&arg| self.is_closure(arg));
         let site = Site { closures };
         let callee = self.inliner.choose(func, site)?;
@@ -456,14 +467,14 @@ impl Simplifier<'_, '_> {
             End::Unreachable => Next::Done(End::Unreachable),
             End::Jump(join, args) => self.jump(join, args),
             End::TailCall { callee, args, span } => {
-                let (callee, args) = self.direct(callee, args);
-                if let Callee::Func(func) = callee
-                    && let Some(body) = self.inline(func, &args)
-                {
-                    self.changed = true;
-                    self.facts.scan(&body);
-                    return Next::Continue(body);
-                }
+                let (callee, args) = match self.call(callee, args) {
+                    Ok(body) => {
+                        self.changed = true;
+                        self.facts.scan(&body);
+                        return Next::Continue(body);
+                    }
+                    Err(call) => call,
+                };
                 let end = End::TailCall { callee, args, span };
                 walk::end_atoms(&end, &mut |atom| {
                     if let Atom::Var(var) = atom {
@@ -617,15 +628,21 @@ impl Simplifier<'_, '_> {
 
     /// A switch whose branches all jump to the same place.
     fn collapsed(&mut self, mut switch: Switch) -> std::result::Result<End, Switch> {
-        let Some((join, args)) = common_jump(&switch) else { return Err(switch) };
+        let Some(end) = common_end(&switch) else { return Err(switch) };
         self.changed = true;
         for branch in walk::switch_blocks_mut(&mut switch) {
             self.discount(branch);
         }
         self.unmention(switch.scrutinee);
-        self.jumps[join] += 1;
-        args.iter().for_each(|&arg| self.mention(arg));
-        Ok(End::Jump(join, args))
+        if let End::Jump(join, _) = &end {
+            self.jumps[*join] += 1;
+        }
+        walk::end_atoms(&end, &mut |atom| {
+            if let Atom::Var(var) = atom {
+                self.uses[var] += 1;
+            }
+        });
+        Ok(end)
     }
 
     // -----------------------------------------------------------------------------------------------
@@ -650,7 +667,7 @@ impl Simplifier<'_, '_> {
                 kept.push(stmt);
                 continue;
             }
-            self.changed = true;
+            self.changed |= matches!(stmt, Stmt::Join(_));
             match &mut stmt {
                 Stmt::Let(_, op) => walk::op_atoms(op, &mut |atom| {
                     if let Atom::Var(var) = atom {
@@ -725,15 +742,30 @@ enum Next {
     Continue(Block),
 }
 
-/// Where all branches jump, when they do nothing else and pass the same.
-fn common_jump(switch: &Switch) -> Option<(JoinId, Vec<Atom>)> {
-    let mut target: Option<(JoinId, &Vec<Atom>)> = None;
+/// Statements as a stack, the first on top. Join points come after everything else: nothing can jump to them before,
+/// and what is computed before them is known in their bodies.
+fn stack(stmts: Vec<Stmt>) -> Vec<Stmt> {
+    let (mut joins, mut others): (Vec<Stmt>, Vec<Stmt>) =
+        stmts.into_iter().partition(|stmt| matches!(stmt, Stmt::Join(_)));
+    joins.reverse();
+    others.reverse();
+    joins.append(&mut others);
+    joins
+}
+
+/// How all branches end, when they do nothing else and end alike.
+fn common_end(switch: &Switch) -> Option<End> {
+    let mut common: Option<&End> = None;
     for branch in walk::switch_blocks(switch) {
-        match (&branch.end, target) {
-            (End::Jump(join, args), None) if branch.stmts.is_empty() => target = Some((*join, args)),
-            (End::Jump(join, args), Some(first)) if branch.stmts.is_empty() && (*join, args) == first => {}
+        if !branch.stmts.is_empty() {
+            return None;
+        }
+        match (&branch.end, common) {
+            (end @ (End::Jump(..) | End::Return(_)), None) => common = Some(end),
+            (End::Jump(join, args), Some(End::Jump(first, expected))) if join == first && args == expected => {}
+            (End::Return(atom), Some(End::Return(expected))) if atom == expected => {}
             _ => return None,
         }
     }
-    target.map(|(join, args)| (join, args.clone()))
+    common.cloned()
 }

@@ -424,6 +424,8 @@ impl Generator<'_> {
 #[cfg(test)]
 mod tests {
     use crate::core::Program;
+    use crate::core_print;
+    use crate::core_verify::{self, Form};
     use crate::opt::{OptLevel, optimise};
     use crate::testing::interpret::{Outcome, run};
 
@@ -440,6 +442,9 @@ mod tests {
             let mut world = super::program(seed);
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 pass(&mut world.program);
+                let form = if counted { Form::Counted } else { Form::Optimised };
+                let verified = core_verify::verify(&world.program, form);
+                assert!(verified.is_ok(), "{verified:?}\n{}", core_print::dump(&world.program));
                 run(&mut world.program, counted)
             }));
             let Ok(outcome) = outcome else { panic!("seed {seed}") };
@@ -448,6 +453,17 @@ mod tests {
             outcomes.push(outcome);
         }
         outcomes
+    }
+
+    /// `REML_SHOW=seed cargo test show` prints what the optimiser makes of one program.
+    #[test]
+    fn show() {
+        if let Ok(seed) = std::env::var("REML_SHOW") {
+            let mut world = super::program(seed.parse().unwrap_or(0));
+            println!("{}\n=====", core_print::dump(&world.program));
+            optimise(&mut world.program, OptLevel::Release);
+            println!("{}", core_print::dump(&world.program));
+        }
     }
 
     #[test]
