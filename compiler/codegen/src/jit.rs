@@ -39,8 +39,12 @@ pub struct Loaded {
 impl Loaded {
     /// Runs the program with `args` (without the program's own name). Returns when it has ended in whatever way.
     pub fn run(&self, args: &[String]) -> RunOutcome {
+        self.run_with(args, &RunOptions::default())
+    }
+
+    pub fn run_with(&self, args: &[String], options: &RunOptions) -> RunOutcome {
         // SAFETY: the code was compiled for the runtime's ABI, and `self` keeps it and its tables until the end.
-        unsafe { reml_rt::run_program(&self.info, args.to_vec(), &RunOptions::default()) }
+        unsafe { reml_rt::run_program(&self.info, args.to_vec(), options) }
     }
 }
 

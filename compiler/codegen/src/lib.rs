@@ -22,7 +22,7 @@ mod translate;
 
 use std::fmt;
 
-pub use reml_rt::RunOutcome;
+pub use reml_rt::{RunOptions, RunOutcome};
 
 pub use emit::{asm as emit_asm, clif as emit_clif};
 

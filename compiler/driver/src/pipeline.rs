@@ -9,6 +9,7 @@ use reml_diagnostics::render;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 use reml_middle::core;
 use reml_middle::core_verify::Form;
+use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
@@ -133,7 +134,9 @@ impl<'s> Compilation<'s> {
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
             self.diagnostics.extend(checked.diagnostics);
             if self.wants(Stage::Typed) && !self.diagnostics.iter().any(Diagnostic::is_error) {
-                let text = reml_semantics::typed_print::dump(&checked.program, &self.names);
+                let program = &checked.program;
+                let own = |module| !program.modules[module].is_core;
+                let text = reml_semantics::typed_print::dump(program, &self.names, own);
                 self.emit("typed", &text);
             }
             self.typed = Some(checked.program);
