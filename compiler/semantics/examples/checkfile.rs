@@ -64,6 +64,13 @@ fn run() {
     }
     let lines: usize = sources.iter().map(|s| s.1.lines().count()).sum();
     println!("{errors} errors, {} diagnostics, {lines} lines, parse {parse:?}, check {time:?}", diagnostics.len());
-    let bodies = checked.program.fns.values().filter(|f| matches!(f.kind, reml_semantics::typed::FnKind::Reml(_))).count();
-    println!("{} fns, {bodies} bodies, {} types", checked.program.fns.len(), cranelift_entity::EntityRef::index(checked.program.types.clone().intern(reml_semantics::types::Type::Param(9999))));
+    let bodies =
+        checked.program.fns.values().filter(|f| matches!(f.kind, reml_semantics::typed::FnKind::Reml(_))).count();
+    println!(
+        "{} fns, {bodies} bodies, {} types",
+        checked.program.fns.len(),
+        cranelift_entity::EntityRef::index(
+            checked.program.types.clone().intern(reml_semantics::types::Type::Param(9999))
+        )
+    );
 }

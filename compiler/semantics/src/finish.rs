@@ -6,6 +6,7 @@ use reml_diagnostics::{Diagnostic, Span, codes};
 use crate::Checked;
 use crate::cx::*;
 use crate::infer::ty::{Node, Ty, Types};
+use crate::patterns;
 use crate::typed::{self, *};
 
 impl<'a> Checker<'a> {
@@ -54,6 +55,7 @@ impl<'a> Checker<'a> {
             });
         }
         let impls = self.final_impls();
+        self.check_patterns(&type_defs, &fns, &globals);
         let mut diagnostics = std::mem::take(&mut self.diagnostics);
         diagnostics.sort_by_key(|d| (d.primary.start, d.primary.end));
         let program = Program {
@@ -72,6 +74,27 @@ impl<'a> Checker<'a> {
         Checked { program, diagnostics }
     }
 
+    /// Exhaustiveness and reachability of the program's own matches.
+    fn check_patterns(
+        &mut self,
+        type_defs: &PrimaryMap<TypeDefId, TypeDef>,
+        fns: &PrimaryMap<FnId, FnDef>,
+        globals: &PrimaryMap<GlobalId, GlobalDef>,
+    ) {
+        let mut tables = patterns::Tables { types: &mut self.store, type_defs, list: self.lang.list };
+        for def in fns.values() {
+            let FnKind::Reml(body) = &def.kind else { continue };
+            if !self.modules[def.module].is_core || self.options.check_all_core {
+                self.diagnostics.extend(patterns::check_body(&mut tables, body, self.names));
+            }
+        }
+        for def in globals.values() {
+            if !self.modules[def.module].is_core || self.options.check_all_core {
+                self.diagnostics.extend(patterns::check_body(&mut tables, &def.body, self.names));
+            }
+        }
+    }
+
     fn final_type_defs(&mut self) -> PrimaryMap<TypeDefId, TypeDef> {
         let mut defs = PrimaryMap::new();
         let ids: Vec<TypeDefId> = self.adts.keys().collect();
@@ -79,8 +102,7 @@ impl<'a> Checker<'a> {
             let field = |checker: &mut Self, f: FieldInfo| FieldDef { name: f.name, ty: checker.final_type(f.ty) };
             let kind = match &self.adts[id].kind {
                 AdtKind::Sum(variants) => {
-                    let variants: Vec<_> =
-                        variants.iter().map(|v| (v.name, v.fields.clone(), v.span)).collect();
+                    let variants: Vec<_> = variants.iter().map(|v| (v.name, v.fields.clone(), v.span)).collect();
                     TypeDefKind::Sum(
                         variants
                             .into_iter()
@@ -111,8 +133,7 @@ impl<'a> Checker<'a> {
     fn final_fn(&mut self, id: FnId) -> FnDef {
         let params: Vec<(Option<reml_syntax::names::Symbol>, Ty)> =
             self.fns[id].params.iter().map(|p| (p.name, p.ty)).collect();
-        let params =
-            params.into_iter().map(|(name, ty)| ParamDef { name, ty: self.final_type(ty) }).collect();
+        let params = params.into_iter().map(|(name, ty)| ParamDef { name, ty: self.final_type(ty) }).collect();
         let ret = self.final_type(self.fns[id].ret);
         let tags = self.effects_of(id);
         let mut effects: Vec<Box<str>> = self.tags.names(tags).into_iter().map(Into::into).collect();

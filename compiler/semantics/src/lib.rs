@@ -11,10 +11,12 @@ mod infer;
 mod init_order;
 mod lang;
 mod modules;
+pub mod patterns;
 mod resolve;
 mod suggest;
 mod traits;
 pub mod typed;
+pub mod typed_print;
 pub mod types;
 
 use reml_diagnostics::Diagnostic;

@@ -325,8 +325,7 @@ impl<'a> Checker<'a> {
                 let name = self.aliases[alias as usize].name;
                 let module = self.aliases[alias as usize].module;
                 let ident = ast::Ident { name, span: Span::NONE };
-                let path =
-                    ast::Path { anchor: PathAnchor::Relative, segments: vec![ident], span: Span::NONE };
+                let path = ast::Path { anchor: PathAnchor::Relative, segments: vec![ident], span: Span::NONE };
                 let ty = ast::Type { kind: Box::new(ast::TypeKind::Path { path, args: Vec::new() }), span: Span::NONE };
                 let mut scope = crate::modules::TypeScope {
                     module,
@@ -401,8 +400,8 @@ impl<'a> Checker<'a> {
 
     pub fn no_member(&mut self, owner: &str, name: ast::Ident, candidates: &[Symbol]) {
         let text = self.names.text(name.name).to_owned();
-        let suggestion = crate::suggest::closest(&text, candidates.iter().map(|&c| self.names.text(c)))
-            .map(str::to_owned);
+        let suggestion =
+            crate::suggest::closest(&text, candidates.iter().map(|&c| self.names.text(c))).map(str::to_owned);
         let message =
             if owner.is_empty() { format!("there is no `{text}` here") } else { format!("`{owner}` has no `{text}`") };
         let mut diagnostic = Diagnostic::error(codes::NAME_UNKNOWN, name.span, message);

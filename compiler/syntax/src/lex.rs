@@ -256,16 +256,23 @@ impl Lexer<'_> {
     fn number(&mut self, is_float: bool, start: usize, end: usize, tail: usize) {
         let slice = &self.text[start..end];
         if tail > 0 {
-            let span = self.span(end - tail, end);
+            let suffix = &slice[slice.len() - tail..];
+            let before = self.span(end - tail, end).shrink_to_start();
             let diagnostic = match literal::integer(slice) {
                 Err(NumberError::BadDigit) if slice.starts_with('0') && slice.len() > 1 => self.bad_number(start, end),
-                _ => Diagnostic::error(
-                    codes::LEX_INVALID_NUMBER,
-                    self.span(start, end),
-                    format!("`{slice}` is not a number"),
-                )
-                .with_primary_label(format!("`{}` cannot follow a number", &slice[slice.len() - tail..]))
-                .with_fix(span.shrink_to_start(), ".", "write a unit with a dot"),
+                _ => {
+                    let message = format!("`{slice}` is not a number");
+                    let diagnostic = Diagnostic::error(codes::LEX_INVALID_NUMBER, self.span(start, end), message)
+                        .with_primary_label(format!("`{suffix}` cannot follow a number"));
+                    match suffix {
+                        "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" | "f32"
+                        | "f64" => diagnostic.with_fix(before, " as ", "convert it"),
+                        "ns" | "us" | "ms" | "s" | "min" | "h" => {
+                            diagnostic.with_fix(before, ".", "write the unit with a dot")
+                        }
+                        _ => diagnostic,
+                    }
+                }
             };
             self.out.diagnostics.push(diagnostic);
             return self.push(Kind::Error, start, end, 0, 0);
@@ -376,7 +383,8 @@ impl Lexer<'_> {
             let body = string_body(&self.text[start..end], kind);
             if body.contains('\\') {
                 flags = ESCAPES;
-                let offset = start + if kind == Kind::Str { 1 } else { 3 };
+                // The body may start behind a dropped newline.
+                let offset = body.as_ptr() as usize - self.text.as_ptr() as usize;
                 self.check_escapes(body, offset);
             }
         }
@@ -408,6 +416,15 @@ impl Lexer<'_> {
     /// Reads the rest of a character literal and pushes its token.
     fn character(&mut self, start: usize, rest: &str) -> usize {
         let bytes = rest.as_bytes();
+        if bytes.first() == Some(&b'\'') {
+            let span = self.span(start, start + 2);
+            self.out.diagnostics.push(
+                Diagnostic::error(codes::LEX_UNTERMINATED_CHAR, span, "a character literal cannot be empty")
+                    .with_help("an empty text is written `\"\"`"),
+            );
+            self.push(Kind::Error, start, start + 2, 0, 0);
+            return 1;
+        }
         let mut at = 0;
         let closed = loop {
             match bytes.get(at) {
@@ -519,7 +536,6 @@ fn look_alike(text: &str) -> Option<&'static str> {
         "\u{FF1B}" => ";",
         "\u{FF1A}" => ":",
         "\u{2026}" => "..",
-        "\\" => "|",
         _ => return None,
     })
 }
@@ -544,3 +560,6 @@ pub fn string_body(slice: &str, kind: Kind) -> &str {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -79,11 +79,7 @@ impl<'a> Checker<'a> {
             .map(|u| {
                 let first = u.first_row as usize;
                 let list = &use_rows[first..first + u.row_count as usize];
-                FactUse {
-                    callee: u.callee,
-                    span: u.span,
-                    rows: list.iter().map(|&row| number(rows, row)).collect(),
-                }
+                FactUse { callee: u.callee, span: u.span, rows: list.iter().map(|&row| number(rows, row)).collect() }
             })
             .collect();
         let bounds = std::mem::take(&mut rows.bounds)

@@ -96,22 +96,57 @@ pub(crate) struct Deferred {
 
 #[derive(Clone)]
 pub(crate) enum DeferredKind {
-    Field { base: ExprId, name: ast::Ident },
-    TupleField { base: ExprId, index: u32 },
-    Method { receiver: ExprId, name: ast::Ident, args: Vec<(Option<ast::Ident>, ExprId)> },
-    Binary { op: ast::BinaryOp, left: ExprId, right: ExprId },
-    Compare { op: ast::BinaryOp, left: ExprId, right: ExprId },
-    Negate { operand: ExprId },
-    Index { base: ExprId, index: ExprId },
-    Cast { operand: ExprId },
+    Field {
+        base: ExprId,
+        name: ast::Ident,
+    },
+    TupleField {
+        base: ExprId,
+        index: u32,
+    },
+    Method {
+        receiver: ExprId,
+        name: ast::Ident,
+        args: Vec<(Option<ast::Ident>, ExprId)>,
+    },
+    Binary {
+        op: ast::BinaryOp,
+        left: ExprId,
+        right: ExprId,
+    },
+    Compare {
+        op: ast::BinaryOp,
+        left: ExprId,
+        right: ExprId,
+    },
+    Negate {
+        operand: ExprId,
+    },
+    Index {
+        base: ExprId,
+        index: ExprId,
+    },
+    Cast {
+        operand: ExprId,
+    },
     /// `Display.to_string` or `Debug.show` of a value, for `format`.
-    Text { operand: ExprId, debug: bool },
+    Text {
+        operand: ExprId,
+        debug: bool,
+    },
     /// Format conversions by the operand's type: `{:x}`, `{:.2}`, `%g`.
-    FormatNumber { operand: ExprId, spec: super::format::Spec },
+    FormatNumber {
+        operand: ExprId,
+        spec: super::format::Spec,
+    },
     /// The failure of `?`, converted to the type that the function fails with.
-    ErrorConversion { operand: ExprId },
+    ErrorConversion {
+        operand: ExprId,
+    },
     /// `json!` leaf.
-    Json { operand: ExprId },
+    Json {
+        operand: ExprId,
+    },
     Trait(TraitRefTy),
 }
 
@@ -143,7 +178,8 @@ pub(crate) struct BodyCx {
     pub lambda_depth: u32,
     /// Type parameters from here on are inferred: conditions on them go into the signature.
     pub first_inferred: Option<u32>,
-    pub inferred_arity: u32,
+    /// The type of the deferred node that is being decided.
+    pub waiting: Option<Ty>,
     pub params: Vec<PatternId>,
     pub root: Option<ExprId>,
     pub errors_before: usize,
@@ -178,7 +214,7 @@ impl Default for BodyCx {
             unsafe_depth: 0,
             lambda_depth: 0,
             first_inferred: None,
-            inferred_arity: 0,
+            waiting: None,
             params: Vec::new(),
             root: None,
             errors_before: 0,
@@ -201,10 +237,6 @@ impl BodyCx {
 
     pub fn set(&mut self, id: ExprId, kind: ExprKind) {
         self.exprs[id].kind = kind;
-    }
-
-    pub fn set_ty(&mut self, id: ExprId, ty: Ty) {
-        self.tys[id.index()] = ty;
     }
 
     pub fn span(&self, id: ExprId) -> Span {

@@ -264,8 +264,7 @@ impl<'a> Checker<'a> {
             return Some(found);
         }
         if let Some(args) = args {
-            let fitting: Vec<_> =
-                candidates.iter().filter(|c| self.variant_fields(c.0, c.1).len() == args).collect();
+            let fitting: Vec<_> = candidates.iter().filter(|c| self.variant_fields(c.0, c.1).len() == args).collect();
             if let [&only] = fitting[..] {
                 return Some(only);
             }
@@ -276,10 +275,8 @@ impl<'a> Checker<'a> {
             _ => self.adts[def].name,
         };
         let text = self.names.text(name).to_owned();
-        let owners: Vec<String> = candidates
-            .iter()
-            .map(|c| format!("`{}.{text}`", self.names.text(self.adts[c.0].name)))
-            .collect();
+        let owners: Vec<String> =
+            candidates.iter().map(|c| format!("`{}.{text}`", self.names.text(self.adts[c.0].name))).collect();
         self.error_once(
             Diagnostic::error(
                 codes::NAME_AMBIGUOUS,
@@ -388,8 +385,7 @@ impl<'a> Checker<'a> {
                         return self.call_target(target, &args, want, callee.span, span);
                     }
                     let last = names.len() - 1;
-                    let receiver =
-                        self.target_with_fields(target, &names[..last], used, Want::NOTHING, base.span);
+                    let receiver = self.target_with_fields(target, &names[..last], used, Want::NOTHING, base.span);
                     return self.method_call(receiver, *name, &args, want, span);
                 }
                 let receiver = self.expr(base, Want::NOTHING);
@@ -489,8 +485,7 @@ impl<'a> Checker<'a> {
         let (trait_args, with) = self.instantiate_method(trait_, index, subject, span, own);
         let def = self.traits[trait_].methods[index as usize].def;
         let count = self.fns[def].params.len();
-        let params: Vec<Ty> =
-            (0..count).map(|i| self.instance_type(self.fns[def].params[i].ty, &with)).collect();
+        let params: Vec<Ty> = (0..count).map(|i| self.instance_type(self.fns[def].params[i].ty, &with)).collect();
         let ret = self.instance_type(self.fns[def].ret, &with);
         self.hint_result(ret, want);
         let fn_ty = self.t.func(&params, ret, Row::NONE);
@@ -874,19 +869,14 @@ impl<'a> Checker<'a> {
                     .filter_map(|f| f.name)
                     .map(|n| self.names.text(n))
                     .collect(),
-                AdtKind::Record(fields) => {
-                    fields.iter().filter_map(|f| f.name).map(|n| self.names.text(n)).collect()
-                }
+                AdtKind::Record(fields) => fields.iter().filter_map(|f| f.name).map(|n| self.names.text(n)).collect(),
                 _ => Vec::new(),
             },
             ParamNames::None => Vec::new(),
         };
         let suggestion = crate::suggest::closest(&text, known.iter().copied()).map(str::to_owned);
-        let mut diagnostic = Diagnostic::error(
-            codes::ARGUMENT_UNKNOWN_NAME,
-            name.span,
-            format!("there is no parameter named `{text}`"),
-        );
+        let mut diagnostic =
+            Diagnostic::error(codes::ARGUMENT_UNKNOWN_NAME, name.span, format!("there is no parameter named `{text}`"));
         if let Some(suggestion) = suggestion {
             let title = format!("did you mean `{suggestion}`?");
             diagnostic = diagnostic.with_fix(name.span, suggestion, title);
@@ -915,11 +905,8 @@ impl<'a> Checker<'a> {
             ParamNames::Fn(id) => self.fns[id].params.iter().filter(|p| p.default.is_some()).count(),
             _ => 0,
         };
-        let takes = if defaults > 0 && given < wanted {
-            format!("at least {}", wanted - defaults)
-        } else {
-            wanted.to_string()
-        };
+        let takes =
+            if defaults > 0 && given < wanted { format!("at least {}", wanted - defaults) } else { wanted.to_string() };
         let _ = at;
         let verb = if given == 1 { "is" } else { "are" };
         let mut diagnostic = Diagnostic::error(

@@ -147,7 +147,10 @@ impl Walk<'_, '_> {
                 self.expr(iterable);
                 self.expr(body);
             }
-            Ast::Block(block) | Ast::Unsafe(block) | Ast::EffectBlock { body: block, .. } | Ast::Async { body: block, .. } => {
+            Ast::Block(block)
+            | Ast::Unsafe(block)
+            | Ast::EffectBlock { body: block, .. }
+            | Ast::Async { body: block, .. } => {
                 self.block(block);
             }
             Ast::Return(e) | Ast::Break(e) => self.exprs(e),

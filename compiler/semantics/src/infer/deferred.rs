@@ -85,17 +85,18 @@ impl<'a> Checker<'a> {
     fn attempt(&mut self, item: Deferred, effort: Effort) -> Option<Deferred> {
         let last = effort == Effort::Last;
         // What is built now belongs to the function it was written in.
-        let frame = Frame {
-            ret: Types::ERROR,
-            why: Why::None,
-            row: item.row,
-            loops: Vec::new(),
-            returned: None,
-            tail: false,
-        };
+        let frame =
+            Frame { ret: Types::ERROR, why: Why::None, row: item.row, loops: Vec::new(), returned: None, tail: false };
         self.b.frames.push(frame);
         self.b.unsafe_depth += u32::from(item.unsafe_ok);
+        self.b.waiting = match item.kind {
+            DeferredKind::Binary { .. } | DeferredKind::Negate { .. } | DeferredKind::Index { .. } => {
+                Some(self.b.ty(item.expr))
+            }
+            _ => None,
+        };
         let result = self.attempt_inner(&item, effort, last);
+        self.b.waiting = None;
         self.b.unsafe_depth -= u32::from(item.unsafe_ok);
         self.b.frames.pop();
         match result {
@@ -334,7 +335,8 @@ impl<'a> Checker<'a> {
                 span,
                 format!("`?` fails with `{f}`, but this function fails with `{t}`"),
             );
-            diagnostic = diagnostic.with_help(format!("convert it with `.map_err(..)`, or write `impl From<{f}> for {t}`"));
+            diagnostic =
+                diagnostic.with_help(format!("convert it with `.map_err(..)`, or write `impl From<{f}> for {t}`"));
             self.report(diagnostic);
             return Some(self.b.error(span));
         }

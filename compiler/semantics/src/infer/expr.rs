@@ -52,9 +52,7 @@ impl<'a> Checker<'a> {
             Ast::Path(path) => self.path_expr(path, want),
             Ast::Tuple(items) => self.tuple_expr(items, want, span),
             Ast::Array(items) => self.array_expr(items, want, span),
-            Ast::Record { path, fields, base } => {
-                self.record_expr(path.as_ref(), fields, base.as_ref(), want, span)
-            }
+            Ast::Record { path, fields, base } => self.record_expr(path.as_ref(), fields, base.as_ref(), want, span),
             Ast::JsonObject(fields) => self.json_object(fields, span),
             Ast::JsonArray(items) => self.json_array(items, span),
             Ast::JsonValue(value) => self.json_value(value),
@@ -197,11 +195,7 @@ impl<'a> Checker<'a> {
                 Some(id) => return id,
                 None => {
                     let text = self.names.text(self.adts[def].name).to_owned();
-                    self.error(
-                        codes::ARRAY_CONFLICT,
-                        span,
-                        format!("expected `{text}`, found an array literal"),
-                    );
+                    self.error(codes::ARRAY_CONFLICT, span, format!("expected `{text}`, found an array literal"));
                     for item in items {
                         self.expr(item, Want::NOTHING);
                     }

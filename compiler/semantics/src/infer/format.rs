@@ -234,7 +234,10 @@ impl<'a> Checker<'a> {
                         self.error_once(Diagnostic::error(
                             codes::FORMAT_INVALID,
                             text_span,
-                            format!("the format uses argument {}, but {given} argument{plural} {verb} given", index + 1),
+                            format!(
+                                "the format uses argument {}, but {given} argument{plural} {verb} given",
+                                index + 1
+                            ),
                         ));
                         self.give_up(args, span);
                         return self.b.expr(ExprKind::Error, Types::STR, span);
@@ -431,8 +434,7 @@ impl<'a> Checker<'a> {
                 let wide = self.t.prim(Prim::U64);
                 let bits = if prim == Some(Prim::U64) { operand } else { self.as_bits(operand, wide, span) };
                 let radix = self.int_arg(radix, span);
-                let upper =
-                    self.b.expr(ExprKind::Bool(spec.kind == Kind::UpperHex), Types::BOOL, span);
+                let upper = self.b.expr(ExprKind::Bool(spec.kind == Kind::UpperHex), Types::BOOL, span);
                 let digits = self.lang_call("format_radix", vec![bits, radix, upper], span);
                 if spec.prefix {
                     let prefix = match spec.kind {

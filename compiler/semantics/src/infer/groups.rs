@@ -7,7 +7,6 @@ use super::body::{BodyCx, DeferredKind, Frame, Want, Why};
 use super::deferred::Effort;
 use super::ty::{Row, RowKind, Ty, Types, VarKind};
 use crate::cx::*;
-use crate::effects::tags;
 use crate::typed::*;
 
 /// A group whose bodies wait for later definitions of the module: fields of parameters whose types only uses tell.
@@ -104,10 +103,9 @@ impl<'a> Checker<'a> {
                 let (params, ret): (Vec<(Option<&ast::Type>, &'a ast::Pattern, Span)>, Option<&ast::Type>) =
                     match self.fns[id].source {
                         FnSource::Let(decl) => match &*decl.value.kind {
-                            ast::ExprKind::Lambda { params, ret, .. } => (
-                                params.iter().map(|p| (p.ty.as_ref(), &p.pattern, p.span)).collect(),
-                                ret.as_ref(),
-                            ),
+                            ast::ExprKind::Lambda { params, ret, .. } => {
+                                (params.iter().map(|p| (p.ty.as_ref(), &p.pattern, p.span)).collect(), ret.as_ref())
+                            }
                             _ => (Vec::new(), None),
                         },
                         FnSource::Decl(_) | FnSource::Active(_) | FnSource::Default(_) | FnSource::Local => {
@@ -226,12 +224,8 @@ impl<'a> Checker<'a> {
 
     fn build_global(&mut self, id: GlobalId) {
         let module = self.globals[id].module;
-        self.b = BodyCx {
-            def: Some(Def::Global(id)),
-            module,
-            errors_before: self.diagnostics.len(),
-            ..BodyCx::default()
-        };
+        self.b =
+            BodyCx { def: Some(Def::Global(id)), module, errors_before: self.diagnostics.len(), ..BodyCx::default() };
         let row = self.t.rows.fresh();
         let ty = self.globals[id].ty.unwrap_or(Types::ERROR);
         self.group_rows.push((Def::Global(id), vec![row]));
@@ -325,7 +319,7 @@ impl<'a> Checker<'a> {
                 }
             }
             for var in vars {
-                if self.t.kind_of_var(var) == VarKind::Any && !self.is_never_only(var) {
+                if self.t.kind_of_var(var) == VarKind::Any {
                     let param = self.t.param(next_param);
                     next_param += 1;
                     self.t.bind(var, param);
@@ -350,7 +344,6 @@ impl<'a> Checker<'a> {
         }
         for (def, body) in defs.into_iter().zip(bodies) {
             self.b = body;
-            self.b.inferred_arity = next_param;
             if let Def::Global(id) = def
                 && next_param > 0
             {
@@ -359,10 +352,6 @@ impl<'a> Checker<'a> {
             }
             self.finish_body(def);
         }
-    }
-
-    fn is_never_only(&self, _var: u32) -> bool {
-        false
     }
 
     /// A condition that an inferred signature gets. Open types in it become parameters.
@@ -461,11 +450,8 @@ impl<'a> Checker<'a> {
         let text = self.names.text(self.globals[id].name).to_owned();
         let shown = self.show(ty);
         let span = self.globals[id].span;
-        let mut diagnostic = Diagnostic::error(
-            codes::VALUE_RESTRICTION,
-            span,
-            format!("the type of `{text}` stays open: `{shown}`"),
-        );
+        let mut diagnostic =
+            Diagnostic::error(codes::VALUE_RESTRICTION, span, format!("the type of `{text}` stays open: `{shown}`"));
         if let GlobalSource::Let(decl) = self.globals[id].source {
             diagnostic = diagnostic.with_label(decl.value.span, "this is computed, so its type cannot be general");
         }
@@ -529,7 +515,6 @@ impl<'a> Checker<'a> {
                 );
             }
         }
-        let _ = tags::PANIC;
     }
 }
 
@@ -540,9 +525,7 @@ fn is_syntactic_value(e: &ast::Expr) -> bool {
         K::Path(path) => path.segments.last().is_some(),
         K::Field { base, .. } => is_syntactic_value(base),
         K::Tuple(items) | K::Array(items) => items.iter().all(is_syntactic_value),
-        K::Record { fields, base: None, .. } => {
-            fields.iter().all(|f| f.value.as_ref().is_none_or(is_syntactic_value))
-        }
+        K::Record { fields, base: None, .. } => fields.iter().all(|f| f.value.as_ref().is_none_or(is_syntactic_value)),
         _ => false,
     }
 }

@@ -97,8 +97,7 @@ impl<'a> Checker<'a> {
         let lifted_where = std::mem::take(&mut self.lifted_where);
         self.body_depth += 1;
         for local in locals {
-            let id =
-                self.push_fn(module, local.name, FnSource::Local, &[], Container::Module, Linkage::Reml, false);
+            let id = self.push_fn(module, local.name, FnSource::Local, &[], Container::Module, Linkage::Reml, false);
             self.fns[id].path = format!("{owner}.{}", self.names.text(local.name.name)).into();
             self.fns[id].generics = outer_generics.iter().map(|g| g.0).collect();
             self.fns[id].state = FnState::InProgress;
@@ -147,8 +146,7 @@ impl<'a> Checker<'a> {
             };
             let inner = self.scope.len();
             let types: Vec<Ty> = self.fns[id].params.iter().map(|p| p.ty).collect();
-            let patterns =
-                local.params.iter().zip(&types).map(|(p, &ty)| self.param_pattern(&p.pattern, ty)).collect();
+            let patterns = local.params.iter().zip(&types).map(|(p, &ty)| self.param_pattern(&p.pattern, ty)).collect();
             self.b.params = patterns;
             let ret = self.fns[id].ret;
             let why = local.ret.map_or(Why::None, |t| Why::Return(t.span));
@@ -166,9 +164,9 @@ impl<'a> Checker<'a> {
             bodies.push(std::mem::take(&mut self.b));
         }
         let defs: Vec<Def> = ids.iter().map(|&id| Def::Fn(id)).collect();
-        let open = bodies.iter().any(|b| {
-            b.deferred.iter().any(|item| !matches!(item.kind, super::body::DeferredKind::Trait(_)))
-        });
+        let open = bodies
+            .iter()
+            .any(|b| b.deferred.iter().any(|item| !matches!(item.kind, super::body::DeferredKind::Trait(_))));
         if open {
             // Its uses will tell: it stays a lambda of the function around it.
             self.diagnostics.truncate(errors);

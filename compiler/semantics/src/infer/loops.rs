@@ -149,8 +149,7 @@ impl<'a> Checker<'a> {
         let mark = self.scope.len();
         let mut inside = Vec::new();
         let current = self.b.use_local(counter, span);
-        let current =
-            if is_char { self.b.expr(ExprKind::Cast(current), Types::CHAR, span) } else { current };
+        let current = if is_char { self.b.expr(ExprKind::Cast(current), Types::CHAR, span) } else { current };
         let bound = self.pattern(pattern, ty, false);
         inside.push(Stmt::Let { pattern: bound, value: current });
         let step = {
@@ -165,8 +164,7 @@ impl<'a> Checker<'a> {
                 let (a, b) = (self.b.use_local(counter, span), self.b.use_local(limit, span));
                 let left = self.b.expr(ExprKind::Binary { op: BinaryOp::Lt, left: a, right: b }, Types::BOOL, span);
                 let advance = self.set_local(counter, step, span);
-                let advance =
-                    self.b.expr(ExprKind::Block { stmts: vec![advance], result: None }, Types::UNIT, span);
+                let advance = self.b.expr(ExprKind::Block { stmts: vec![advance], result: None }, Types::UNIT, span);
                 let no = self.b.expr(ExprKind::Bool(false), Types::BOOL, span);
                 let stop = self.set_local(more, no, span);
                 let stop = self.b.expr(ExprKind::Block { stmts: vec![stop], result: None }, Types::UNIT, span);
@@ -346,8 +344,7 @@ impl<'a> Checker<'a> {
         self.t.rows.flow(shared, own);
         let rows = vec![super::ty::Row::var(shared); self.fns[def].row_count.max(1) as usize];
         let type_args = [ty, element];
-        let iter_ty =
-            self.t.instantiate(self.fns[def].ret, &super::ty::Instance { args: &type_args, rows: &rows });
+        let iter_ty = self.t.instantiate(self.fns[def].ret, &super::ty::Instance { args: &type_args, rows: &rows });
         let started = self.method_call_on(trait_, 0, vec![ty, element], vec![items], iter_ty, at);
         let iterator = self.b.local(None, iter_ty, span, true);
         let before = vec![self.let_local(iterator, started, span)];

@@ -148,11 +148,7 @@ impl<'a> Checker<'a> {
             let title = format!("did you mean `{suggestion}`?");
             diagnostic = diagnostic.with_fix(name.span, suggestion, title);
         } else if !matches!(self.find_method(ty, name.name), Method::Missing) {
-            diagnostic = diagnostic.with_fix(
-                name.span.shrink_to_end(),
-                "()",
-                format!("`{text}` is a method: call it"),
-            );
+            diagnostic = diagnostic.with_fix(name.span.shrink_to_end(), "()", format!("`{text}` is a method: call it"));
         } else if !fields.is_empty() {
             let known: Vec<&str> = fields.iter().map(|&f| self.names.text(f)).collect();
             diagnostic = diagnostic.with_help(format!("its fields are `{}`", known.join("`, `")));
@@ -262,10 +258,8 @@ impl<'a> Checker<'a> {
             }
             Method::Ambiguous(candidates) => {
                 let text = self.names.text(name.name).to_owned();
-                let traits: Vec<String> = candidates
-                    .iter()
-                    .map(|c| format!("`{}.{text}`", self.names.text(self.traits[c.0].name)))
-                    .collect();
+                let traits: Vec<String> =
+                    candidates.iter().map(|c| format!("`{}.{text}`", self.names.text(self.traits[c.0].name))).collect();
                 self.report(
                     Diagnostic::error(
                         codes::NAME_AMBIGUOUS,
@@ -289,11 +283,8 @@ impl<'a> Checker<'a> {
             && let Some(found) = self.inherent.get(&(head, name))
         {
             let found = found.clone();
-            let fitting: Vec<FnId> = found
-                .iter()
-                .copied()
-                .filter(|&id| self.fns[id].has_self && self.receiver_fits(id, ty))
-                .collect();
+            let fitting: Vec<FnId> =
+                found.iter().copied().filter(|&id| self.fns[id].has_self && self.receiver_fits(id, ty)).collect();
             if let Some(&id) = fitting.first() {
                 return Method::Fn(id);
             }

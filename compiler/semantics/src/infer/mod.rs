@@ -130,7 +130,8 @@ impl<'a> Checker<'a> {
         let (module, container, row_count) = (info.module, info.container, info.row_count);
         let names = info.generics.clone();
         let wheres = info.wheres.clone();
-        let mut b = BodyCx { def: Some(Def::Fn(id)), module, errors_before: self.diagnostics.len(), ..BodyCx::default() };
+        let mut b =
+            BodyCx { def: Some(Def::Fn(id)), module, errors_before: self.diagnostics.len(), ..BodyCx::default() };
         for (index, name) in names.into_iter().enumerate() {
             let ty = self.t.param(index as u32);
             b.generics.push((name, ty));
@@ -147,7 +148,8 @@ impl<'a> Checker<'a> {
                 if let FnSource::Decl(decl) = self.fns[id].source
                     && decl.sig.name.segments.len() > 1
                 {
-                    b.self_ty = self.fns[id].params.first().filter(|_| self.fns[id].has_self).map(|p| self.t.peel(p.ty));
+                    b.self_ty =
+                        self.fns[id].params.first().filter(|_| self.fns[id].has_self).map(|p| self.t.peel(p.ty));
                 }
             }
         }
@@ -173,9 +175,8 @@ impl<'a> Checker<'a> {
         };
         let rows = std::mem::take(&mut self.sig_rows);
         let instance = Instance { args: &[], rows: &rows };
-        let param_tys: Vec<Ty> = (0..self.fns[id].params.len())
-            .map(|i| self.t.instantiate(self.fns[id].params[i].ty, &instance))
-            .collect();
+        let param_tys: Vec<Ty> =
+            (0..self.fns[id].params.len()).map(|i| self.t.instantiate(self.fns[id].params[i].ty, &instance)).collect();
         let ret = self.t.instantiate(self.fns[id].ret, &instance);
         let self_ty = self.b.self_ty.map(|ty| self.t.instantiate(ty, &instance));
         self.b.self_ty = self_ty;

@@ -133,7 +133,9 @@ impl<'a> Checker<'a> {
                 }
                 Some(self.operand_mismatch(right, r, l, left, span))
             }
-            (Node::Var(_), Node::Var(_)) if lv != Some(VarKind::Any) && rv != Some(VarKind::Any) && op != Op::Concat => {
+            (Node::Var(_), Node::Var(_))
+                if lv != Some(VarKind::Any) && rv != Some(VarKind::Any) && op != Op::Concat =>
+            {
                 let _ = self.t.unify(l, r);
                 if op == Op::Pow && !guess {
                     return None;
@@ -171,7 +173,9 @@ impl<'a> Checker<'a> {
                 Some(self.lang_call("list_append", vec![left, right], span))
             }
             (Node::Adt(..) | Node::Param(_) | Node::Tuple(_) | Node::Record { .. } | Node::Prim(_), Node::Var(_))
-                if rv == Some(VarKind::Any) && !guess && !matches!(self.t.get(l), Node::Prim(Prim::Bool | Prim::Char)) =>
+                if rv == Some(VarKind::Any)
+                    && !guess
+                    && !matches!(self.t.get(l), Node::Prim(Prim::Bool | Prim::Char)) =>
             {
                 None
             }
@@ -249,14 +253,10 @@ impl<'a> Checker<'a> {
         });
         let Some(trait_) = trait_.filter(|_| possible) else {
             let (a, b) = (self.show(l), self.show(r));
-            let name = trait_.map_or("an operator trait".to_owned(), |t| {
-                format!("`{}`", self.names.text(self.traits[t].name))
-            });
-            let mut diagnostic = Diagnostic::error(
-                codes::IMPL_MISSING,
-                span,
-                format!("`{symbol}` does not work on `{a}` and `{b}`"),
-            );
+            let name = trait_
+                .map_or("an operator trait".to_owned(), |t| format!("`{}`", self.names.text(self.traits[t].name)));
+            let mut diagnostic =
+                Diagnostic::error(codes::IMPL_MISSING, span, format!("`{symbol}` does not work on `{a}` and `{b}`"));
             diagnostic = match self.t.head(l) {
                 Node::Prim(_) | Node::Tuple(_) | Node::Fn { .. } => diagnostic,
                 _ => diagnostic.with_help(format!("implement {name} for `{a}`")),
@@ -264,16 +264,18 @@ impl<'a> Checker<'a> {
             self.report(diagnostic);
             return self.b.error(span);
         };
-        let out = self.t.fresh();
+        let out = self.operator_result();
         let reference = TraitRefTy { trait_, args: vec![l, r, out], span };
         self.require(reference, span);
         self.method_call_on(trait_, 0, vec![l, r, out], vec![left, right], out, span)
     }
 
-    /// When nothing more is known at the end of an inferred function: the operation becomes a condition of it.
-    pub fn generic_operator(&mut self, op: Op, left: ExprId, right: ExprId, span: Span) -> ExprId {
-        let (l, r) = (self.b.ty(left), self.b.ty(right));
-        self.trait_operator(op, left, right, l, r, span)
+    /// The type of an operator's result: that of the node which waits for it, when there is one.
+    fn operator_result(&mut self) -> Ty {
+        match self.b.waiting.take() {
+            Some(ty) => ty,
+            None => self.t.fresh(),
+        }
     }
 
     // -----------------------------------------------------------------------------------------------
@@ -352,10 +354,8 @@ impl<'a> Checker<'a> {
         let other = self.b.pattern(PatternKind::Wildcard, ordering_ty, span);
         let yes = self.b.expr(ExprKind::Bool(when), Types::BOOL, span);
         let no = self.b.expr(ExprKind::Bool(!when), Types::BOOL, span);
-        let arms = vec![
-            Arm { pattern, guard: None, body: yes, span },
-            Arm { pattern: other, guard: None, body: no, span },
-        ];
+        let arms =
+            vec![Arm { pattern, guard: None, body: yes, span }, Arm { pattern: other, guard: None, body: no, span }];
         self.b.expr(ExprKind::Match { scrutinee: compared, arms }, Types::BOOL, span)
     }
 
@@ -438,7 +438,7 @@ impl<'a> Checker<'a> {
             Node::Var(_) if !last => None,
             _ => {
                 let Some(trait_) = self.lang_traits.neg else { return Some(self.no_trait("Neg", span)) };
-                let out = self.t.fresh();
+                let out = self.operator_result();
                 self.require(TraitRefTy { trait_, args: vec![ty, out], span }, span);
                 Some(self.method_call_on(trait_, 0, vec![ty, out], vec![operand], out, span))
             }
@@ -483,7 +483,7 @@ impl<'a> Checker<'a> {
             }
             _ => {
                 let Some(trait_) = self.lang_traits.index else { return Some(self.no_trait("Index", span)) };
-                let (i, out) = (self.b.ty(index), self.t.fresh());
+                let (i, out) = (self.b.ty(index), self.operator_result());
                 self.require(TraitRefTy { trait_, args: vec![ty, i, out], span }, span);
                 Some(self.method_call_on(trait_, 0, vec![ty, i, out], vec![base, index], out, span))
             }

@@ -113,9 +113,7 @@ impl<'a> Checker<'a> {
                 }
             },
             Ast::ConstructorRecord { path, fields, rest } => match self.pattern_target(path, ty, None) {
-                Some((def, variant)) => {
-                    self.constructor_record(def, variant, fields, *rest, ty, mutable, span)
-                }
+                Some((def, variant)) => self.constructor_record(def, variant, fields, *rest, ty, mutable, span),
                 None => {
                     for field in fields {
                         match &field.pattern {
@@ -153,9 +151,7 @@ impl<'a> Checker<'a> {
                 self.range_pattern(start.as_ref(), end.as_ref(), *inclusive, ty, span)
             }
             Ast::Regex(source) => self.regex_pattern(source, ty, span),
-            Ast::Active { name, partial, arg } => {
-                self.active_pattern(*name, *partial, arg.as_ref(), ty, mutable, span)
-            }
+            Ast::Active { name, partial, arg } => self.active_pattern(*name, *partial, arg.as_ref(), ty, mutable, span),
             Ast::Or(items) => self.or_pattern(items, ty, mutable, span),
             Ast::Alias { pattern: inner, name } => {
                 let inner = self.part(inner, ty, mutable);
@@ -376,7 +372,14 @@ impl<'a> Checker<'a> {
         self.variant_pattern(def, variant, parts, ty, span)
     }
 
-    fn variant_pattern(&mut self, def: TypeDefId, variant: u32, parts: Vec<PatternId>, ty: Ty, span: Span) -> PatternId {
+    fn variant_pattern(
+        &mut self,
+        def: TypeDefId,
+        variant: u32,
+        parts: Vec<PatternId>,
+        ty: Ty,
+        span: Span,
+    ) -> PatternId {
         let kind = match self.adts[def].kind {
             AdtKind::Sum(_) => PatternKind::Variant { variant, fields: parts },
             _ => PatternKind::Product(parts),
@@ -560,12 +563,8 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        let missing: Vec<&str> = known
-            .iter()
-            .zip(&parts)
-            .filter(|(_, part)| part.is_none())
-            .map(|(k, _)| self.names.text(k.0))
-            .collect();
+        let missing: Vec<&str> =
+            known.iter().zip(&parts).filter(|(_, part)| part.is_none()).map(|(k, _)| self.names.text(k.0)).collect();
         if !rest && !missing.is_empty() && !failed {
             let plural = if missing.len() == 1 { "" } else { "s" };
             let message = format!("the pattern leaves out the field{plural} `{}`", missing.join("`, `"));
@@ -832,7 +831,10 @@ impl<'a> Checker<'a> {
             self.error(
                 codes::ARITY_MISMATCH,
                 span,
-                format!("the active pattern `{text}` takes {} values, but a pattern gives it one", self.fns[id].params.len()),
+                format!(
+                    "the active pattern `{text}` takes {} values, but a pattern gives it one",
+                    self.fns[id].params.len()
+                ),
             );
             return self.b.pattern(PatternKind::Error, ty, span);
         }
@@ -921,13 +923,9 @@ impl<'a> Checker<'a> {
 
     fn or_mismatch(&mut self, name: &str, at: Span, first: Span) {
         self.error_once(
-            Diagnostic::error(
-                codes::PATTERN_OR_BINDINGS,
-                at,
-                format!("the alternatives do not all bind `{name}`"),
-            )
-            .with_label(first, "the first alternative")
-            .with_help("alternatives bind the same names, with the same types"),
+            Diagnostic::error(codes::PATTERN_OR_BINDINGS, at, format!("the alternatives do not all bind `{name}`"))
+                .with_label(first, "the first alternative")
+                .with_help("alternatives bind the same names, with the same types"),
         );
     }
 }

@@ -14,13 +14,11 @@ impl<'a> Checker<'a> {
     pub fn assign(&mut self, place: &ast::Expr, value: &ast::Expr, legacy: bool, span: Span) -> ExprId {
         if legacy {
             let between = Span::new(place.span.end, value.span.start);
-            self.report(
-                Diagnostic::warning(codes::ASSIGN_LEGACY, between, "assignment is written `:=`").with_fix(
-                    between,
-                    " := ",
-                    "write `:=`",
-                ),
-            );
+            self.report(Diagnostic::warning(codes::ASSIGN_LEGACY, between, "assignment is written `:=`").with_fix(
+                between,
+                " := ",
+                "write `:=`",
+            ));
         }
         let target = self.expr(place, Want::NOTHING);
         let value_id = {

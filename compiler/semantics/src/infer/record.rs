@@ -164,12 +164,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The type and variant that `Path { .. }` builds or matches.
-    pub fn construction_target(
-        &mut self,
-        path: &ast::Path,
-        want: Option<Ty>,
-        span: Span,
-    ) -> Option<(TypeDefId, u32)> {
+    pub fn construction_target(&mut self, path: &ast::Path, want: Option<Ty>, span: Span) -> Option<(TypeDefId, u32)> {
         if let [name] = path.segments[..]
             && path.anchor == ast::PathAnchor::Relative
         {
@@ -283,8 +278,7 @@ impl<'a> Checker<'a> {
             }
             given.push((init.name.name, value));
         }
-        let missing: Vec<Symbol> =
-            names.iter().copied().filter(|name| !given.iter().any(|g| g.0 == *name)).collect();
+        let missing: Vec<Symbol> = names.iter().copied().filter(|name| !given.iter().any(|g| g.0 == *name)).collect();
         if !missing.is_empty() {
             let declared_at = self.adts[def].span;
             self.missing_fields(&missing, &owner, span, Some(declared_at));
@@ -331,7 +325,11 @@ impl<'a> Checker<'a> {
             _ => {
                 let text = self.show(ty);
                 let at = self.b.span(base);
-                self.error(codes::TYPE_MISMATCH, at, format!("`..` takes the other fields from a record, found `{text}`"));
+                self.error(
+                    codes::TYPE_MISMATCH,
+                    at,
+                    format!("`..` takes the other fields from a record, found `{text}`"),
+                );
                 return self.b.error(span);
             }
         };

@@ -4,7 +4,6 @@ use reml_syntax::names::Symbol;
 
 use super::ty::{List, Node, RowKind, Ty, VarKind};
 use crate::cx::Checker;
-use crate::effects::TagSet;
 use crate::typed::FnId;
 
 impl<'a> Checker<'a> {
@@ -135,9 +134,5 @@ impl<'a> Checker<'a> {
             },
             Node::Error => out.push('?'),
         }
-    }
-
-    pub fn show_tags(&self, set: TagSet) -> String {
-        self.tags.show(set)
     }
 }

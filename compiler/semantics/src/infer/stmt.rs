@@ -20,12 +20,8 @@ impl<'a> Checker<'a> {
     /// A type written in a body.
     pub fn body_type(&mut self, ty: &ast::Type) -> Ty {
         let generics = std::mem::take(&mut self.b.generics);
-        let mut scope = TypeScope {
-            module: self.b.module,
-            generics: &generics,
-            self_ty: self.b.self_ty,
-            rows: RowMode::Body,
-        };
+        let mut scope =
+            TypeScope { module: self.b.module, generics: &generics, self_ty: self.b.self_ty, rows: RowMode::Body };
         let written = self.written_type(ty, &mut scope);
         self.b.generics = generics;
         // Closed rows of signatures are opened; written ones in bodies stay as they are.
@@ -123,8 +119,7 @@ impl<'a> Checker<'a> {
                     Some(inner) => inner,
                     None => self.b.expr(ExprKind::Block { stmts: Vec::new(), result: None }, ty, block.span),
                 };
-                let letrec =
-                    self.b.expr(ExprKind::LetRec { bindings: segment.then, rest: inner }, ty, block.span);
+                let letrec = self.b.expr(ExprKind::LetRec { bindings: segment.then, rest: inner }, ty, block.span);
                 let whole = if segment.stmts.is_empty() {
                     letrec
                 } else {

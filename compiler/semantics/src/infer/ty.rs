@@ -455,9 +455,10 @@ impl Types {
         match self.get(ty) {
             Node::Var(v) => v == var || self.vars[v as usize].bound.is_some_and(|bound| self.occurs(var, bound)),
             Node::Prim(_) | Node::Param(_) | Node::Error => false,
-            Node::Tuple(list) | Node::Record { fields: list, .. } | Node::Fn { sig: list, .. } | Node::Adt(_, list, _) => {
-                list.range().any(|i| self.occurs(var, self.at(list, i)))
-            }
+            Node::Tuple(list)
+            | Node::Record { fields: list, .. }
+            | Node::Fn { sig: list, .. }
+            | Node::Adt(_, list, _) => list.range().any(|i| self.occurs(var, self.at(list, i))),
             Node::Array(t) | Node::Fixed(t, _) | Node::Ref { inner: t, .. } | Node::Cell(t) => self.occurs(var, t),
         }
     }
@@ -542,7 +543,10 @@ impl Types {
                 None => {}
             },
             Node::Prim(_) | Node::Param(_) | Node::Error => {}
-            Node::Tuple(list) | Node::Record { fields: list, .. } | Node::Fn { sig: list, .. } | Node::Adt(_, list, _) => {
+            Node::Tuple(list)
+            | Node::Record { fields: list, .. }
+            | Node::Fn { sig: list, .. }
+            | Node::Adt(_, list, _) => {
                 for i in list.range() {
                     self.free_vars(self.at(list, i), out);
                 }
@@ -593,12 +597,8 @@ impl Types {
             Node::Prim(_) | Node::Error | Node::Param(_) => self.get(ty),
             Node::Tuple(list) => Node::Tuple(freeze_list(self, list, rows)),
             Node::Record { shape, fields } => Node::Record { shape, fields: freeze_list(self, fields, rows) },
-            Node::Fn { sig, row } => {
-                Node::Fn { sig: freeze_list(self, sig, rows), row: freeze_row(self, row, rows) }
-            }
-            Node::Adt(def, list, row) => {
-                Node::Adt(def, freeze_list(self, list, rows), freeze_row(self, row, rows))
-            }
+            Node::Fn { sig, row } => Node::Fn { sig: freeze_list(self, sig, rows), row: freeze_row(self, row, rows) },
+            Node::Adt(def, list, row) => Node::Adt(def, freeze_list(self, list, rows), freeze_row(self, row, rows)),
             Node::Array(t) => Node::Array(self.freeze_node(t, rows)),
             Node::Fixed(t, n) => Node::Fixed(self.freeze_node(t, rows), n),
             Node::Ref { mutable, inner } => Node::Ref { mutable, inner: self.freeze_node(inner, rows) },
@@ -632,13 +632,6 @@ impl Types {
     /// A type without outer references; a reference is never inferred.
     pub fn decay(&self, ty: Ty) -> Ty {
         self.peel(ty)
-    }
-
-    /// No unbound variable inside.
-    pub fn is_known(&self, ty: Ty) -> bool {
-        let mut vars = Vec::new();
-        self.free_vars(ty, &mut vars);
-        vars.is_empty()
     }
 }
 

@@ -291,8 +291,7 @@ impl<'a> Checker<'a> {
         if let Some(name) = single {
             if !mutable && matches!(*decl.value.kind, ast::ExprKind::Lambda { .. }) {
                 let source = FnSource::Let(decl);
-                let id =
-                    self.push_fn(module, name, source, &item.attrs, Container::Module, Linkage::Reml, item.public);
+                let id = self.push_fn(module, name, source, &item.attrs, Container::Module, Linkage::Reml, item.public);
                 self.fns[id].state = FnState::Inferred;
                 self.define_value(module, name, Value::Fn(id), item.public);
                 self.modules[module].inferred.push(Def::Fn(id));
@@ -309,13 +308,8 @@ impl<'a> Checker<'a> {
         let mut bound = Vec::new();
         pattern_names(&decl.pattern, &mut bound);
         for name in bound {
-            let id = self.push_global(
-                module,
-                name,
-                GlobalSource::Projection(whole, &decl.pattern),
-                &item.attrs,
-                mutable,
-            );
+            let id =
+                self.push_global(module, name, GlobalSource::Projection(whole, &decl.pattern), &item.attrs, mutable);
             self.define_value(module, name, Value::Global(id), item.public);
             self.modules[module].inferred.push(Def::Global(id));
         }

@@ -49,7 +49,8 @@ impl<'a> Checker<'a> {
                     }
                     Some(1) => {
                         let from = path.iter().position(|&(id, _)| id == target).unwrap_or(0);
-                        let mut names: Vec<&str> = path[from..].iter().map(|&(id, _)| &*self.modules[id].name).collect();
+                        let mut names: Vec<&str> =
+                            path[from..].iter().map(|&(id, _)| &*self.modules[id].name).collect();
                         names.push(&self.modules[target].name);
                         let message = format!("modules import each other in a circle: {}", names.join(" -> "));
                         self.report(

@@ -209,8 +209,7 @@ impl<'a> Checker<'a> {
     /// Reports an unknown name with the closest known one.
     pub fn unknown_name(&mut self, span: Span, name: Symbol, suggestion: Option<String>) {
         let text = self.names.text(name);
-        let mut diagnostic =
-            Diagnostic::error(codes::NAME_UNKNOWN, span, format!("there is no `{text}` in scope"));
+        let mut diagnostic = Diagnostic::error(codes::NAME_UNKNOWN, span, format!("there is no `{text}` in scope"));
         if let Some(suggestion) = suggestion {
             let title = format!("did you mean `{suggestion}`?");
             diagnostic = diagnostic.with_fix(span, suggestion, title);

@@ -18,12 +18,8 @@ impl<'a> Checker<'a> {
             let (decl, module) = (self.traits[id].decl, self.traits[id].module);
             let generics = self.trait_generics(id);
             let subject = generics[0].1;
-            let mut scope = TypeScope {
-                module,
-                generics: &generics,
-                self_ty: Some(subject),
-                rows: RowMode::Signature(1),
-            };
+            let mut scope =
+                TypeScope { module, generics: &generics, self_ty: Some(subject), rows: RowMode::Signature(1) };
             let mut supertraits = Vec::new();
             for bound in &decl.supertraits {
                 supertraits.extend(self.trait_ref(bound, Some(subject), &mut scope));
@@ -537,16 +533,11 @@ impl<'a> Checker<'a> {
         self.fns[id].path = format!("{trait_name} for {subject}.{}", self.names.text(name)).into();
         let Some(index) = self.traits[trait_].methods.iter().position(|m| m.name == name) else {
             let text = self.names.text(name).to_owned();
-            let suggestion = crate::suggest::closest(
-                &text,
-                self.traits[trait_].methods.iter().map(|m| self.names.text(m.name)),
-            )
-            .map(str::to_owned);
-            let mut diagnostic = Diagnostic::error(
-                codes::IMPL_SIGNATURE,
-                span,
-                format!("trait `{trait_name}` has no method `{text}`"),
-            );
+            let suggestion =
+                crate::suggest::closest(&text, self.traits[trait_].methods.iter().map(|m| self.names.text(m.name)))
+                    .map(str::to_owned);
+            let mut diagnostic =
+                Diagnostic::error(codes::IMPL_SIGNATURE, span, format!("trait `{trait_name}` has no method `{text}`"));
             if let Some(suggestion) = suggestion {
                 let title = format!("did you mean `{suggestion}`?");
                 diagnostic = diagnostic.with_fix(span, suggestion, title);

@@ -138,11 +138,7 @@ impl<'a> Checker<'a> {
             if let Some(&(_, ty)) = scope.generics.iter().rev().find(|(name, _)| *name == last.name) {
                 if !args.is_empty() {
                     let text = self.names.text(last.name).to_owned();
-                    self.error(
-                        codes::TYPE_ARITY,
-                        span,
-                        format!("the type parameter `{text}` takes no type arguments"),
-                    );
+                    self.error(codes::TYPE_ARITY, span, format!("the type parameter `{text}` takes no type arguments"));
                 }
                 return ty;
             }
@@ -311,11 +307,7 @@ impl<'a> Checker<'a> {
         let ty = match target {
             AliasTarget::Type(ty) => self.written_type(ty, &mut inner),
             AliasTarget::Name(ident) => {
-                let path = ast::Path {
-                    anchor: ast::PathAnchor::Relative,
-                    segments: vec![ident],
-                    span: ident.span,
-                };
+                let path = ast::Path { anchor: ast::PathAnchor::Relative, segments: vec![ident], span: ident.span };
                 self.named_type(&path, &[], ident.span, &mut inner)
             }
         };

@@ -114,11 +114,7 @@ impl<'a> Checker<'a> {
             let ty = self.written_type(&field.ty, scope);
             if infos.iter().any(|f| f.name == Some(field.name.name)) {
                 let text = self.names.text(field.name.name).to_owned();
-                self.error(
-                    codes::RECORD_DUPLICATE_FIELD,
-                    field.name.span,
-                    format!("field `{text}` is declared twice"),
-                );
+                self.error(codes::RECORD_DUPLICATE_FIELD, field.name.span, format!("field `{text}` is declared twice"));
                 continue;
             }
             infos.push(FieldInfo { name: Some(field.name.name), ty, span: field.span });
@@ -151,7 +147,8 @@ impl<'a> Checker<'a> {
         for &id in ids {
             let (decl, module) = (self.adts[id].decl, self.adts[id].module);
             let mut walk = RowWalk { direct: false, mentions: Vec::new(), aliases: FxHashSet::default() };
-            let mut each = |checker: &mut Self, ty: &'a ast::Type| checker.walk_rows(ty, module, &decl.generics, &mut walk);
+            let mut each =
+                |checker: &mut Self, ty: &'a ast::Type| checker.walk_rows(ty, module, &decl.generics, &mut walk);
             match &decl.kind {
                 TypeDeclKind::Sum(variants) => {
                     for variant in variants {

@@ -58,13 +58,9 @@ impl<'a> Checker<'a> {
         let (earlier, later) = if self.impls[a].span.start <= self.impls[b].span.start { (a, b) } else { (b, a) };
         let (first_span, span) = (self.impls[earlier].span, self.impls[later].span);
         self.error_once(
-            Diagnostic::error(
-                codes::IMPL_DUPLICATE,
-                span,
-                format!("`{name}` is implemented twice for `{subject}`"),
-            )
-            .with_label(first_span, "the other impl")
-            .with_help("remove one, or make their types differ"),
+            Diagnostic::error(codes::IMPL_DUPLICATE, span, format!("`{name}` is implemented twice for `{subject}`"))
+                .with_label(first_span, "the other impl")
+                .with_help("remove one, or make their types differ"),
         );
     }
 

@@ -108,8 +108,7 @@ impl<'a> Checker<'a> {
 
     /// `No` when no impl fits; nothing is reported then.
     fn solve_candidates(&mut self, reference: &TraitRefTy, head: Head, effort: Effort, any: bool) -> Solved {
-        let mut candidates: Vec<ImplId> =
-            self.impl_index.get(&(reference.trait_, head)).cloned().unwrap_or_default();
+        let mut candidates: Vec<ImplId> = self.impl_index.get(&(reference.trait_, head)).cloned().unwrap_or_default();
         if any && head != Head::Any {
             candidates.extend(self.impl_index.get(&(reference.trait_, Head::Any)).into_iter().flatten());
         }
@@ -156,8 +155,7 @@ impl<'a> Checker<'a> {
                 if !self.impls[id].wheres.is_empty() {
                     let wheres = self.impls[id].wheres.clone();
                     for condition in wheres {
-                        let condition_args =
-                            condition.args.iter().map(|&arg| self.instance_of(arg, &args)).collect();
+                        let condition_args = condition.args.iter().map(|&arg| self.instance_of(arg, &args)).collect();
                         self.require(
                             TraitRefTy { trait_: condition.trait_, args: condition_args, span: reference.span },
                             reference.span,
@@ -237,11 +235,17 @@ impl<'a> Checker<'a> {
         let mut all: Vec<TraitRefTy> = Vec::with_capacity(wheres.len());
         let mut work: Vec<TraitRefTy> = wheres.to_vec();
         while let Some(next) = work.pop() {
-            let known = all.iter().any(|a| {
-                a.trait_ == next.trait_ && a.args.iter().zip(&next.args).all(|(&x, &y)| self.t.same(x, y))
-            });
+            let known = all
+                .iter()
+                .any(|a| a.trait_ == next.trait_ && a.args.iter().zip(&next.args).all(|(&x, &y)| self.t.same(x, y)));
             if known || all.len() > 200 {
                 continue;
+            }
+            // Equality holds structurally for whatever can be ordered or hashed.
+            if let Some(eq) = self.lang_traits.eq
+                && [self.lang_traits.ord, self.lang_traits.hash].contains(&Some(next.trait_))
+            {
+                work.push(TraitRefTy { trait_: eq, args: vec![next.args[0]], span: next.span });
             }
             let supers = self.traits[next.trait_].supertraits.clone();
             for bound in supers {

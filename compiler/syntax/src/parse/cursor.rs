@@ -2,8 +2,8 @@
 //!
 //! Every rule of the grammar is a function over chumsky's input, `fn rule(p: &mut In) -> R<T>`, which is what
 //! [`chumsky::primitive::custom`] wraps: a rule is chosen by its first token instead of by trying alternatives, so
-//! parsing is linear and nothing is built at start-up. Rules that try ahead use chumsky's checkpoints; [`State`] is the
-//! inspector that rolls back with them.
+//! parsing is linear and nothing is built at start-up. No rule backtracks; should one have to, chumsky's checkpoints do
+//! it, and [`State`] is the inspector that rolls back with them.
 //!
 //! Layout: a rule that opens an indented body, arms or brackets runs its parts under a [`Layout`]; [`peek`] then shows
 //! virtual [`Kind::Newline`] and [`Kind::Dedent`] tokens. They have no width; a `Newline` is taken by
@@ -25,7 +25,7 @@ pub type In<'s, 'p> = InputRef<'s, 'p, &'s [Token], Extra<'s>>;
 pub type R<T> = Result<T, Failure>;
 
 /// How deep expressions, patterns and types may nest in the source.
-pub const NESTING_LIMIT: u32 = 3_000;
+pub const NESTING_LIMIT: u32 = 4_000;
 /// How deep a tree may become through long chains (`a + b + ..`, `x.f().g()..`, `else if ..`).
 pub const HEIGHT_LIMIT: u32 = 10_000;
 
@@ -98,6 +98,8 @@ pub struct State<'s> {
     pub layout: Layout,
     /// Columns of the arms of the open matches of the current bracket, outermost first.
     pub arm_columns: Vec<u16>,
+    /// What closes the open brackets, outermost first.
+    pub closers: Vec<Kind>,
     /// `Path { .. }` is not a record here: the head of `if`, `while`, `match`, `for`.
     pub head: bool,
     /// A lambda's body ends at `|>` here.
@@ -113,6 +115,8 @@ pub struct State<'s> {
     pub height: u32,
     pub too_deep: bool,
     pub reported_at: Option<u32>,
+    /// How many diagnostics there were when the current item of the file began.
+    pub item_start: usize,
     /// The token whose line break has been taken as a separator.
     passed: usize,
     expected: KindSet,
@@ -139,6 +143,7 @@ impl<'s> State<'s> {
             diagnostics: Vec::new(),
             layout: Layout { newlines: true, column: 0, statement: 0, inside: false },
             arm_columns: Vec::new(),
+            closers: Vec::new(),
             head: false,
             piped: false,
             guard: false,
@@ -148,10 +153,16 @@ impl<'s> State<'s> {
             height: 0,
             too_deep: false,
             reported_at: None,
+            item_start: 0,
             passed: usize::MAX,
             expected: KindSet::EMPTY,
             expected_at: 0,
         }
+    }
+
+    /// Whether something in the current item of the file has been reported.
+    pub fn item_is_broken(&self) -> bool {
+        self.diagnostics.len() > self.item_start
     }
 
     pub fn span(&self, token: Token) -> Span {
@@ -360,7 +371,7 @@ pub fn with_layout<T>(p: &mut In, layout: Layout, rule: impl FnOnce(&mut In) -> 
 }
 
 /// Runs `rule` inside brackets: other matches' arms and the restrictions of a head do not reach inside.
-pub fn inside<T>(p: &mut In, newlines: bool, rule: impl FnOnce(&mut In) -> T) -> T {
+pub fn inside<T>(p: &mut In, newlines: bool, closer: Kind, rule: impl FnOnce(&mut In) -> T) -> T {
     let state = p.state();
     let outer = state.layout;
     state.layout = Layout { newlines, column: 0, statement: outer.statement, inside: true };
@@ -368,8 +379,10 @@ pub fn inside<T>(p: &mut In, newlines: bool, rule: impl FnOnce(&mut In) -> T) ->
     let head = std::mem::replace(&mut state.head, false);
     let piped = std::mem::replace(&mut state.piped, false);
     let guard = std::mem::replace(&mut state.guard, false);
+    state.closers.push(closer);
     let result = rule(p);
     let state = p.state();
+    state.closers.pop();
     state.layout = outer;
     state.arm_columns = arm_columns;
     state.head = head;
@@ -449,6 +462,23 @@ pub fn skip_separators(p: &mut In) -> bool {
             _ => return any,
         }
     }
+}
+
+/// The same in a list whose elements commas may separate too.
+pub fn skip_separators_and_commas(p: &mut In) {
+    loop {
+        let separated = skip_separators(p);
+        if peek(p) == Kind::Comma {
+            bump(p);
+        } else if !separated {
+            return;
+        }
+    }
+}
+
+/// Whether a closing bracket closes nothing that is open.
+pub fn is_stray(p: &mut In, kind: Kind) -> bool {
+    kind.closes() && !p.state().closers.contains(&kind)
 }
 
 /// The kind of the next token, looking through a line break but not out of the block.

@@ -4,11 +4,11 @@
 use super::control::pass_to;
 use super::cursor::*;
 use super::effects;
-use super::error::{Cause, Failure, report};
+use super::error::{Cause, report};
 use super::expr::{args, body, expr, make};
 use super::pattern::{self, active_head, starts_upper};
 use super::primary::starts_expression;
-use super::recover::{delimited, skip_item, starts_item_here};
+use super::recover::{delimited, skip_item, skip_statement, starts_item_here};
 use super::stmt::{self, LetOrFn};
 use super::ty::{self, bounds, generics, path, single_path, wheres};
 use super::value;
@@ -216,14 +216,29 @@ fn any_param(p: &mut In) -> R<AnyParam> {
         _ => None,
     };
     if let Some((mut mode, length)) = mode {
-        for _ in 0..length {
+        for _ in 1..length {
             bump(p);
         }
-        // `self: Self`, `self: &Self`.
+        let receiver = token(p);
+        bump(p);
+        // `self: Self`, `self: &Self`; of any other type it is a parameter of that name.
         if eat(p, Kind::Colon) {
             let annotation = ty::ty(p)?;
-            if let TypeKind::Ref { mutable, .. } = *annotation.kind {
-                mode = if mutable { SelfMode::RefMut } else { SelfMode::Ref };
+            let inner = match &*annotation.kind {
+                TypeKind::Ref { mutable, inner } => {
+                    mode = if *mutable { SelfMode::RefMut } else { SelfMode::Ref };
+                    inner
+                }
+                _ => &annotation,
+            };
+            let own = matches!(&*inner.kind, TypeKind::Path { path, .. }
+                if path.segments.last().is_some_and(|s| p.state().names.text(s.name) == "Self"));
+            if !own {
+                let name = ident_of(p, receiver);
+                let pattern = Pattern { kind: Box::new(PatternKind::Bind(name)), span: name.span };
+                let default = if eat(p, Kind::Eq) { Some(expr(p)?) } else { None };
+                let span = span_from(p, start);
+                return Ok(AnyParam::Param(Param { pattern, ty: Some(annotation), default, span }));
             }
         }
         let span = span_from(p, start);
@@ -246,8 +261,27 @@ pub fn param(p: &mut In) -> R<Param> {
 /// `= e` or `{ .. }`, then perhaps a `where` block of local definitions.
 pub fn fn_body(p: &mut In) -> R<Expr> {
     let start = token(p);
+    let before = index(p);
+    let value = match fn_body_value(p) {
+        Ok(value) => value,
+        Err(failure) if failure.cause == Cause::TooDeep => return Err(failure),
+        // The function is declared, whatever its body.
+        Err(failure) => {
+            report(p, failure);
+            skip_statement(p, before, false);
+            let span = span_from(p, start);
+            make(ExprKind::Error, span)
+        }
+    };
+    if peek(p) != Kind::Where {
+        return Ok(value);
+    }
+    where_block(p, start, value)
+}
+
+fn fn_body_value(p: &mut In) -> R<Expr> {
     pass_to(p, Kind::LBrace);
-    let value = if peek(p) == Kind::LBrace {
+    Ok(if peek(p) == Kind::LBrace {
         let block = stmt::block(p)?;
         let span = block.span;
         make(ExprKind::Block(block), span)
@@ -258,6 +292,14 @@ pub fn fn_body(p: &mut In) -> R<Expr> {
         let failure = fail(p);
         let next = token(p);
         // A forgotten `=`: the body is there all the same. A forgotten body: the function is.
+        let after = token_at(p, 1).kind;
+        let upper = next.kind == Kind::Ident && starts_upper(p.state().text_of(next));
+        if upper && matches!(after, Kind::Lt | Kind::Eq | Kind::LBrace) {
+            // A forgotten `->`.
+            report(p, failure);
+            ty::ty(p)?;
+            return fn_body_value(p);
+        }
         if !next.has(LINE_START) && starts_expression(p) {
             report(p, failure);
             body(p)?
@@ -267,14 +309,19 @@ pub fn fn_body(p: &mut In) -> R<Expr> {
             body(p)?
         } else if matches!(peek(p), Kind::Newline | Kind::Dedent | Kind::Eof | Kind::RBrace) {
             report(p, failure);
-            super::expr::error_expr(p)
+            // A body that lacks only its `=` or `{`.
+            match super::control::indented_layout(p) {
+                Some(layout) => stmt::indented_block(p, layout)?,
+                None => super::expr::error_expr(p),
+            }
         } else {
             return Err(failure);
         }
-    };
-    if peek(p) != Kind::Where {
-        return Ok(value);
-    }
+    })
+}
+
+/// `where` and local definitions, behind a body.
+fn where_block(p: &mut In, start: crate::token::Token, value: Expr) -> R<Expr> {
     bump(p);
     let next = token(p);
     let definitions = if next.kind == Kind::LBrace {
@@ -403,7 +450,9 @@ fn type_rhs(p: &mut In) -> R<TypeDeclKind> {
 fn variants(p: &mut In) -> R<Vec<Variant>> {
     let mut list = Vec::new();
     let mut docs_before = docs(p);
-    eat(p, Kind::Bar);
+    if eat(p, Kind::Bar) {
+        pass_line_break(p);
+    }
     loop {
         list.push(variant(p, docs_before.take())?);
         if peek_next_line(p) != Kind::Bar {
@@ -412,6 +461,8 @@ fn variants(p: &mut In) -> R<Vec<Variant>> {
         docs_before = docs(p);
         pass_line_break(p);
         bump(p);
+        // Documentation may stand between the bar and the name.
+        pass_line_break(p);
     }
     list.shrink_to_fit();
     Ok(list)
@@ -532,10 +583,10 @@ pub fn item_body(p: &mut In, element: impl Fn(&mut In) -> R<Item>) -> R<Vec<Item
     pass_to(p, Kind::LBrace);
     let opening = index(p) as u32;
     expect(p, Kind::LBrace)?;
-    inside(p, true, |p| {
+    inside(p, true, Kind::RBrace, |p| {
         let mut items = Vec::new();
         loop {
-            while skip_separators(p) || eat(p, Kind::Comma) {}
+            skip_separators_and_commas(p);
             if matches!(peek(p), Kind::RBrace | Kind::Eof | Kind::Dedent) {
                 break;
             }
@@ -556,12 +607,15 @@ pub fn item_body(p: &mut In, element: impl Fn(&mut In) -> R<Item>) -> R<Vec<Item
                 Err(failure) => {
                     report(p, failure);
                     skip_item(p, start, true);
+                    if index(p) == start && token(p).kind != Kind::RBrace {
+                        bump(p);
+                    }
                     let span = span_from(p, first);
                     items.push(error_item(span));
                 }
             }
         }
-        expect(p, Kind::RBrace).map_err(|failure: Failure| failure.or_opening(opening))?;
+        stmt::close_brace(p, opening);
         items.shrink_to_fit();
         Ok(items)
     })
@@ -642,6 +696,7 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
         pass_line_break(p);
         let start = index(p);
         p.state().layout.statement = first.column;
+        p.state().item_start = p.state().diagnostics.len();
         if first.kind.closes() {
             stray_closer(p);
             continue;
@@ -650,7 +705,10 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
             Ok(item) => items.push(item),
             Err(failure) => {
                 recovered(p);
-                report(p, failure);
+                // Arms whose `match` broke off.
+                if first.kind != Kind::Bar || p.state().diagnostics.is_empty() {
+                    report(p, failure);
+                }
                 skip_item(p, start, false);
                 if index(p) == start {
                     bump(p);
@@ -673,6 +731,7 @@ fn recovered(p: &mut In) {
     state.piped = false;
     state.guard = false;
     state.attribute = false;
+    state.closers.clear();
     state.depth = 0;
     state.height = 0;
 }
@@ -690,13 +749,11 @@ fn end_of_item(p: &mut In) -> R<()> {
     }
 }
 
+/// A closing bracket between items. Behind a mistake it is no news.
 fn stray_closer(p: &mut In) {
-    let at = index(p) as u32;
     let token = bump(p);
     let state = p.state();
-    // Behind a broken item its closing bracket is no news.
-    let after_error = state.reported_at.is_some_and(|reported| reported + 1 >= at) || state.too_deep;
-    if !after_error {
+    if state.reported_at.is_none() && !state.too_deep {
         let span = state.span(token);
         state.diagnostics.push(
             reml_diagnostics::Diagnostic::error(

@@ -36,6 +36,10 @@ pub fn primary(p: &mut In) -> R<Expr> {
         Kind::Char => ExprKind::Char(value::character(p)),
         Kind::Str | Kind::RawStr | Kind::TripleStr => ExprKind::Str(value::string(p)),
         Kind::True | Kind::False => ExprKind::Bool(bump(p).kind == Kind::True),
+        Kind::LParen if active_pattern_ahead(p) => {
+            let (name, _) = pattern::active_head(p)?;
+            ExprKind::Path(single_path(name))
+        }
         Kind::LParen => return parenthesised(p),
         Kind::LBracket => ExprKind::Array(delimited(p, Kind::LBracket, expr, Some(error_expr))?),
         Kind::LBrace => return braces(p),
@@ -62,7 +66,7 @@ pub fn primary(p: &mut In) -> R<Expr> {
         }
         Kind::Perform => control::perform(p)?,
         Kind::Do => return control::do_(p),
-        Kind::Handle => control::handle(p)?,
+        Kind::Handle if control::at_handle(p) => control::handle(p)?,
         Kind::Return => {
             bump(p);
             ExprKind::Return(jump_value(p)?)
@@ -176,6 +180,16 @@ fn jump_value(p: &mut In) -> R<Option<Expr>> {
         return Ok(None);
     }
     Ok(Some(expr(p)?))
+}
+
+/// `(|Name|)` and `(|Name|_|)` name an active pattern's function.
+fn active_pattern_ahead(p: &mut In) -> bool {
+    let kinds = [1, 2, 3, 4, 5, 6].map(|ahead| token_at(p, ahead).kind);
+    match kinds {
+        [Kind::Bar, Kind::Ident, Kind::Bar, Kind::RParen, ..] => true,
+        [Kind::Bar, Kind::Ident, Kind::Bar, Kind::Underscore, Kind::Bar, Kind::RParen] => true,
+        _ => false,
+    }
 }
 
 /// `()`, `(e)`, `(a, b)`.
@@ -299,7 +313,7 @@ fn foreign_update(p: &mut In) -> R<ExprKind> {
     let base_token = bump(p);
     let with = bump(p);
     let fields_start = token(p);
-    let parts = inside(p, false, |p| {
+    let parts = inside(p, false, Kind::RBrace, |p| {
         let mut parts = Vec::new();
         while !at(p, Kind::RBrace) {
             parts.push(record_part(p)?);
@@ -337,7 +351,7 @@ fn json(p: &mut In) -> R<ExprKind> {
     bump(p);
     let opening = index(p) as u32;
     expect(p, Kind::LParen)?;
-    let value = inside(p, false, |p| {
+    let value = inside(p, false, Kind::RParen, |p| {
         let value = json_value(p)?;
         eat(p, Kind::Comma);
         expect(p, Kind::RParen)?;

@@ -1,0 +1,154 @@
+//! Compiles a program into this process and runs it.
+
+use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
+use cranelift_module::default_libcall_names;
+use reml_diagnostics::SourceMap;
+use reml_middle::core::Program;
+use reml_rt::abi::{FLAG_LEAK_CHECK, FrameFunction, FrameTable, ProgramInfo};
+use reml_rt::{RunOptions, RunOutcome};
+
+use crate::compile::{Compiled, compile};
+use crate::frames::Frames;
+use crate::isa::Target;
+use crate::place::Placer;
+use crate::plan::Plan;
+use crate::symbol::Symbol;
+use crate::{CodegenError, CodegenOptions};
+
+/// Address space for code and data. Only what is used takes memory; one piece keeps everything within reach of
+/// relative calls.
+const ARENA: usize = 1 << 30;
+
+/// Compiles `program` and runs it with `args` (without the program's own name). Returns when it has ended in whatever way.
+pub fn run(
+    program: &Program,
+    sources: &SourceMap,
+    options: &CodegenOptions,
+    args: &[String],
+) -> Result<RunOutcome, CodegenError> {
+    Ok(load(program, sources, options)?.run(args))
+}
+
+/// A program in executable memory. The memory is given back when it is dropped.
+pub struct Loaded {
+    info: ProgramInfo,
+    module: Option<JITModule>,
+    _frames: Box<OwnedFrames>,
+}
+
+impl Loaded {
+    /// Runs the program with `args` (without the program's own name). Returns when it has ended in whatever way.
+    pub fn run(&self, args: &[String]) -> RunOutcome {
+        self.run_with(args, &RunOptions::default())
+    }
+
+    pub fn run_with(&self, args: &[String], options: &RunOptions) -> RunOutcome {
+        // SAFETY: the code was compiled for the runtime's ABI, and `self` keeps it and its tables until the end.
+        unsafe { reml_rt::run_program(&self.info, args.to_vec(), options) }
+    }
+}
+
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        if let Some(module) = self.module.take() {
+            // SAFETY: the program has ended, and no pointer into its code is kept.
+            unsafe { module.free_memory() };
+        }
+    }
+}
+
+/// The frame table and the arrays it points to.
+struct OwnedFrames {
+    table: FrameTable,
+    _functions: Vec<FrameFunction>,
+    _frames: Frames,
+}
+
+/// Compiles `program` into executable memory.
+pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) -> Result<Loaded, CodegenError> {
+    let target = Target::host(options).map_err(CodegenError::message)?;
+    let isa = target.isa.clone();
+    let plan = Plan::new(program, target);
+    let compiled = compile(&plan, &[Symbol::Main, Symbol::Invoke], false)?;
+
+    let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
+    let memory = ArenaMemoryProvider::new_with_size(ARENA)
+        .map_err(|problem| CodegenError::message(format!("cannot reserve memory for code: {problem}")))?;
+    builder.memory_provider(Box::new(memory));
+    builder.symbols(reml_rt::symbols().iter().copied());
+    builder.symbols([("fmod", fmod as *const u8), ("fmodf", fmodf as *const u8)]);
+    check_imports(&plan, &compiled)?;
+
+    let mut placer = Placer::new(JITModule::new(builder), &plan, std::env::var_os("PERF_BUILDID_DIR").is_some());
+    placer.place(&compiled)?;
+    placer.module.finalize_definitions()?;
+    let address = |symbol| placer.module.get_finalized_function(placer.func(symbol));
+    let frames = own_frames(Frames::new(&plan, &compiled, sources), address);
+    let info = ProgramInfo {
+        main: address(Symbol::Main),
+        invoke: address(Symbol::Invoke),
+        frames: &frames.table,
+        flags: if options.leak_check { FLAG_LEAK_CHECK } else { 0 },
+    };
+    Ok(Loaded { info, module: Some(placer.module), _frames: frames })
+}
+
+unsafe extern "C" {
+    fn fmod(x: f64, y: f64) -> f64;
+    fn fmodf(x: f32, y: f32) -> f32;
+}
+
+/// The JIT panics on names it cannot resolve; say which it is instead.
+fn check_imports(plan: &Plan, compiled: &[Compiled]) -> Result<(), CodegenError> {
+    use crate::compile::RelocationTarget;
+    let known: rustc_hash::FxHashSet<&str> = reml_rt::symbols().iter().map(|&(name, _)| name).collect();
+    for relocation in compiled.iter().flat_map(|function| &function.relocations) {
+        let RelocationTarget::Symbol(symbol) = relocation.target else { continue };
+        match symbol {
+            Symbol::Library(id) => {
+                let name = &*plan.program.runtime[id].symbol;
+                if !known.contains(name) {
+                    return Err(CodegenError::message(format!("the runtime has no function `{name}`")));
+                }
+            }
+            Symbol::Foreign(id) => {
+                let name = &*plan.program.foreign[id].symbol;
+                let found = std::ffi::CString::new(name).is_ok_and(|name| {
+                    // SAFETY: `dlsym` reads a C string and looks up a name.
+                    !unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.is_null()
+                });
+                if !found {
+                    return Err(CodegenError::missing(name));
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn own_frames(frames: Frames, address: impl Fn(Symbol) -> *const u8) -> Box<OwnedFrames> {
+    let functions: Vec<FrameFunction> = frames
+        .functions
+        .iter()
+        .map(|entry| FrameFunction {
+            start: address(entry.symbol),
+            size: entry.size,
+            name: entry.name,
+            first_site: entry.first_site,
+            site_count: entry.site_count,
+            hidden: entry.hidden.into(),
+        })
+        .collect();
+    let table = FrameTable {
+        functions: functions.as_ptr(),
+        function_count: functions.len() as u64,
+        sites: frames.sites.as_ptr(),
+        site_count: frames.sites.len() as u64,
+        files: frames.files.as_ptr(),
+        file_count: frames.files.len() as u64,
+        text: frames.text.as_ptr(),
+        text_len: frames.text.len() as u64,
+    };
+    Box::new(OwnedFrames { table, _functions: functions, _frames: frames })
+}

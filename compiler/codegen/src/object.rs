@@ -1,0 +1,81 @@
+//! Compiles a program into an object file for the system linker.
+
+use cranelift_module::default_libcall_names;
+use cranelift_object::{ObjectBuilder, ObjectModule};
+use reml_diagnostics::SourceMap;
+use reml_middle::core::Program;
+use reml_rt::abi::FLAG_LEAK_CHECK;
+
+use crate::compile::compile;
+use crate::frames::Frames;
+use crate::isa::Target;
+use crate::place::{Placer, Table};
+use crate::plan::Plan;
+use crate::symbol::Symbol;
+use crate::{CodegenError, CodegenOptions};
+
+/// An object file with a C `main`. It needs the static runtime library and the C and math libraries. The same program
+/// gives the same bytes.
+pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) -> Result<Vec<u8>, CodegenError> {
+    let target = Target::baseline(options).map_err(CodegenError::message)?;
+    let isa = target.isa.clone();
+    let plan = Plan::new(program, target);
+    let compiled = compile(&plan, &[Symbol::CMain, Symbol::Main, Symbol::Invoke], false)?;
+
+    let builder = ObjectBuilder::new(isa, "program", default_libcall_names())?;
+    let mut placer = Placer::new(ObjectModule::new(builder), &plan, true);
+    placer.declare_data(Symbol::FrameTable)?;
+    placer.place(&compiled)?;
+    let frames = Frames::new(&plan, &compiled, sources);
+    placer.define_table(Symbol::FrameTable, frame_table(&frames))?;
+    let mut info = Table::default();
+    info.address(Symbol::Main, 0);
+    info.address(Symbol::Invoke, 0);
+    info.address(Symbol::FrameTable, 0);
+    info.word(if options.leak_check { FLAG_LEAK_CHECK } else { 0 });
+    placer.define_table(Symbol::ProgramInfo, info)?;
+    placer.module.finish().emit().map_err(|problem| CodegenError::message(problem.to_string()))
+}
+
+/// `abi::FrameTable`, then the arrays it points to.
+fn frame_table(frames: &Frames) -> Table {
+    const HEADER: usize = 64;
+    const FUNCTION: usize = 32;
+    const SITE: usize = 16;
+    const FILE: usize = 8;
+    let functions_at = HEADER;
+    let sites_at = functions_at + FUNCTION * frames.functions.len();
+    let files_at = sites_at + SITE * frames.sites.len();
+    let text_at = files_at + FILE * frames.files.len();
+    let mut table = Table::default();
+    for (at, count) in [
+        (functions_at, frames.functions.len()),
+        (sites_at, frames.sites.len()),
+        (files_at, frames.files.len()),
+        (text_at, frames.text.len()),
+    ] {
+        table.address(Symbol::FrameTable, at as i64);
+        table.word(count as u64);
+    }
+    for function in &frames.functions {
+        table.address(function.symbol, 0);
+        table.half(function.size);
+        table.half(function.name.start);
+        table.half(function.name.len);
+        table.half(function.first_site);
+        table.half(function.site_count);
+        table.half(function.hidden.into());
+    }
+    for site in &frames.sites {
+        for field in [site.offset, site.file, site.line, site.column] {
+            table.half(field);
+        }
+    }
+    for file in &frames.files {
+        table.half(file.start);
+        table.half(file.len);
+    }
+    debug_assert_eq!(table.len(), text_at);
+    table.text(&frames.text);
+    table
+}

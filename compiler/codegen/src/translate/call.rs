@@ -1,0 +1,118 @@
+//! Calls: Reml functions and closures, the runtime, C. And closure objects.
+
+use cranelift_codegen::ir::{AbiParam, ExtFuncData, ExternalName, InstBuilder, types};
+use reml_middle::core::{Atom, Callee, ForeignId, FuncId, RuntimeId};
+
+use super::function::Translator;
+use crate::code::{Region, Values};
+use crate::memory::helper::CLOSURE_CODE_OFFSET;
+use crate::plan::capture_offsets;
+use crate::signature;
+use crate::symbol::Symbol;
+
+impl Translator<'_, '_> {
+    pub fn call(&mut self, callee: Callee, args: &[Atom]) -> Values {
+        let mut values = self.atoms(args);
+        match callee {
+            Callee::Func(id) => {
+                let results = self.code.call(Symbol::Func(id), &values);
+                self.after_call(self.code.plan.program.funcs[id].ret);
+                results
+            }
+            Callee::Closure(atom) => {
+                let closure = self.scalar(atom);
+                let fn_type = self.atom_type(atom);
+                let signature = self.code.closure_signature(fn_type);
+                let code = self.code.load_constant(types::I64, Region::Closure, closure, CLOSURE_CODE_OFFSET);
+                values.push(closure);
+                let call = self.code.builder.ins().call_indirect(signature, code, &values);
+                let results = self.code.results(call);
+                self.after_call(self.code.plan.fn_type(fn_type).1);
+                results
+            }
+        }
+    }
+
+    /// Nothing runs after a call of type `Never`; saying so lets the code generator forget what was live.
+    fn after_call(&mut self, ret: reml_semantics::types::TypeId) {
+        if self.code.plan.info(ret).prim == Some(reml_semantics::types::Prim::Never) {
+            self.code.unreachable();
+            let dead = self.code.cold_block();
+            self.code.switch_to(dead);
+        }
+    }
+
+    pub fn tail_call(&mut self, callee: Callee, args: &[Atom]) {
+        if !self.same_result(callee) {
+            let results = self.call(callee, args);
+            self.return_values(&results);
+            return;
+        }
+        let mut values = self.atoms(args);
+        match callee {
+            Callee::Func(id) => self.code.tail_call(Symbol::Func(id), &values),
+            Callee::Closure(atom) => {
+                let closure = self.scalar(atom);
+                let signature = self.code.closure_signature(self.atom_type(atom));
+                let code = self.code.load_constant(types::I64, Region::Closure, closure, CLOSURE_CODE_OFFSET);
+                values.push(closure);
+                self.code.builder.ins().return_call_indirect(signature, code, &values);
+            }
+        }
+    }
+
+    pub fn call_library(&mut self, id: RuntimeId, args: &[Atom]) -> Values {
+        let mut values = self.atoms(args);
+        let context = self.code.context();
+        values.insert(0, context);
+        let results = self.code.call(Symbol::Library(id), &values);
+        self.after_call(self.code.plan.program.runtime[id].ret);
+        results
+    }
+
+    pub fn call_foreign(&mut self, id: ForeignId, args: &[Atom]) -> Values {
+        let values = self.atoms(args);
+        let foreign = &self.code.plan.program.foreign[id];
+        if !foreign.variadic {
+            return self.code.call(Symbol::Foreign(id), &values);
+        }
+        // The arguments beyond the declared ones differ from call to call, so each call has its own signature.
+        let mut signature = signature::of_symbol(self.code.plan, Symbol::Foreign(id));
+        for &value in &values[signature.params.len()..] {
+            let ty = self.code.builder.func.dfg.value_type(value);
+            signature.params.push(AbiParam::new(ty));
+        }
+        let signature = self.code.builder.import_signature(signature);
+        let name = self.code.builder.func.declare_imported_user_function(Symbol::Foreign(id).to_name());
+        let func = self.code.builder.import_function(ExtFuncData {
+            name: ExternalName::user(name),
+            signature,
+            colocated: self.code.plan.target.near_runtime,
+            patchable: false,
+        });
+        let call = self.code.builder.ins().call(func, &values);
+        self.code.results(call)
+    }
+
+    /// A closure object over the captured values.
+    pub fn closure(&mut self, id: FuncId, captured: &[Atom]) -> Values {
+        if captured.is_empty() {
+            return smallvec::smallvec![self.code.data_addr(Symbol::StaticClosure(id))];
+        }
+        let plan = self.code.plan;
+        let function = &plan.program.funcs[id];
+        let (offsets, size) = capture_offsets(plan, function);
+        let object = self.code.alloc(size);
+        self.code.write_header(object, size, 0, false);
+        let code = self.code.func_addr(Symbol::ClosureEntry(id));
+        self.code.store(Region::Closure, code, object, CLOSURE_CODE_OFFSET);
+        let drop = self.code.func_addr(Symbol::ClosureDrop(id));
+        self.code.store(Region::Closure, drop, object, crate::memory::count::CLOSURE_DROP_OFFSET);
+        for ((&atom, offset), &param) in captured.iter().zip(offsets).zip(&function.params) {
+            let values = self.atom(atom);
+            let layout = plan.info(function.vars[param].ty).layout.clone();
+            self.code.store_value(&layout, Region::Closure, &values, object, offset);
+        }
+        smallvec::smallvec![object]
+    }
+}

@@ -1,0 +1,14 @@
+//! Core functions to Cranelift IR, one file per concern.
+
+mod aggregate;
+mod array;
+mod call;
+mod cast;
+mod cell;
+mod function;
+mod op;
+mod prim_float;
+mod prim_int;
+mod switch;
+
+pub use function::translate;
