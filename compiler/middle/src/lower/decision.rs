@@ -537,8 +537,56 @@ impl<'x, 'l, 'a> Decisions<'x, 'l, 'a> {
         match self.head(occ, sub) {
             Head::Variant(_) | Head::Bool(_) => self.switch(occ, rows, known),
             Head::Range(lo, hi) => self.range(occ, (lo, hi), rows, known),
+            Head::Str(_) if self.worth_a_length_switch(occ, &rows) => self.by_length(occ, rows, known),
             head => self.binary(occ, head, rows, known),
         }
+    }
+
+    /// Do the rows ask for enough texts of different lengths that telling lengths apart first pays?
+    fn worth_a_length_switch(&mut self, occ: OccId, rows: &[Row]) -> bool {
+        let mut lengths = Vec::new();
+        let mut texts = 0;
+        for row in rows {
+            if let Some((_, sub)) = test_at(row, occ)
+                && let Head::Str(pattern) = self.head(occ, sub)
+            {
+                texts += 1;
+                lengths.push(self.text(pattern).len());
+            }
+        }
+        lengths.sort_unstable();
+        lengths.dedup();
+        texts >= 4 && lengths.len() >= 2
+    }
+
+    /// A switch over the byte length of a text, in front of comparisons.
+    fn by_length(&mut self, occ: OccId, rows: Vec<Row>, known: Known) -> Tree {
+        let i64 = self.f.i64();
+        let len = self.occ(occ, Step::Len, i64);
+        let mut buckets: std::collections::BTreeMap<usize, Vec<Row>> = Default::default();
+        for row in &rows {
+            if let Some((_, sub)) = test_at(row, occ)
+                && let Head::Str(pattern) = self.head(occ, sub)
+            {
+                buckets.entry(self.text(pattern).len()).or_default();
+            }
+        }
+        let mut others = Vec::new();
+        for row in rows {
+            let head = test_at(&row, occ).map(|(_, sub)| self.head(occ, sub));
+            match head {
+                Some(Head::Str(pattern)) => buckets.entry(self.text(pattern).len()).or_default().push(row),
+                _ => {
+                    buckets.values_mut().for_each(|rows| rows.push(row.clone()));
+                    others.push(row);
+                }
+            }
+        }
+        let mut cases = Vec::with_capacity(buckets.len());
+        for (length, rows) in buckets {
+            cases.push((Case::Int(length as i128), self.tree(rows, known.clone())));
+        }
+        Tree::Switch { occ: len, cases, default: Some(Box::new(self.tree(others, known))) }
     }
 
     fn alternatives(&self, sub: Sub) -> Option<&'a [PatternId]> {
