@@ -185,11 +185,11 @@ fn jump_value(p: &mut In) -> R<Option<Expr>> {
 /// `(|Name|)` and `(|Name|_|)` name an active pattern's function.
 fn active_pattern_ahead(p: &mut In) -> bool {
     let kinds = [1, 2, 3, 4, 5, 6].map(|ahead| token_at(p, ahead).kind);
-    match kinds {
-        [Kind::Bar, Kind::Ident, Kind::Bar, Kind::RParen, ..] => true,
-        [Kind::Bar, Kind::Ident, Kind::Bar, Kind::Underscore, Kind::Bar, Kind::RParen] => true,
-        _ => false,
-    }
+    matches!(
+        kinds,
+        [Kind::Bar, Kind::Ident, Kind::Bar, Kind::RParen, ..]
+            | [Kind::Bar, Kind::Ident, Kind::Bar, Kind::Underscore, Kind::Bar, Kind::RParen]
+    )
 }
 
 /// `()`, `(e)`, `(a, b)`.
