@@ -18,7 +18,7 @@ use smallvec::SmallVec;
 
 use crate::plan::{Plan, runtime_index};
 use crate::signature;
-use crate::symbol::Symbol;
+use crate::symbol::{PanicStub, Symbol};
 
 /// The machine values of one Core value.
 pub type Values = SmallVec<[Value; 4]>;
@@ -268,11 +268,17 @@ impl<'f, 'p> Code<'f, 'p> {
         self.builder.finalize(config);
     }
 
-    /// A word of stack for results of cold calls.
-    pub fn scratch(&mut self) -> StackSlot {
-        *self.scratch.get_or_insert_with(|| {
-            self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 8, 3))
-        })
+    /// Calls a helper that takes its one or two operands through memory. Returns their address.
+    pub fn cold_call(&mut self, symbol: Symbol, operands: &[Value]) -> Value {
+        let slot = *self.scratch.get_or_insert_with(|| {
+            self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 3))
+        });
+        let address = self.builder.ins().stack_addr(types::I64, slot, 0);
+        for (index, &operand) in operands.iter().enumerate() {
+            self.store(Region::Stack, operand, address, index as i32 * 8);
+        }
+        self.call(symbol, &[address]);
+        address
     }
 
     // Symbols and calls
@@ -371,12 +377,13 @@ impl<'f, 'p> Code<'f, 'p> {
         self.unreachable();
     }
 
-    /// Panics with `name(args)` when `condition` holds; code continues where it does not. `args` runs in the cold block.
-    pub fn panic_if(&mut self, condition: Value, name: &str, args: impl FnOnce(&mut Self) -> Values) {
+    /// Panics when `condition` holds; code continues where it does not. `operands` runs in the cold block.
+    pub fn panic_if(&mut self, condition: Value, stub: PanicStub, operands: impl FnOnce(&mut Self) -> Values) {
         let (cold, next) = self.branch_cold(condition);
         self.switch_to(cold);
-        let args = args(self);
-        self.panic(name, &args);
+        let operands = operands(self);
+        self.cold_call(Symbol::Panic(stub), &operands);
+        self.unreachable();
         self.switch_to(next);
     }
 }

@@ -95,6 +95,7 @@ pub fn symbol_name(plan: &Plan, symbol: Symbol) -> String {
         Symbol::Alloc(class) => format!("reml.alloc.{class}"),
         Symbol::Refill(class) => format!("reml.refill.{class}"),
         Symbol::ColdCopy(ty) => format!("reml.cold_copy.{}", ty.index()),
+        Symbol::Panic(stub) => format!("reml.panic.{stub:?}"),
         Symbol::ColdGrow(stride) => format!("reml.cold_grow.{stride}"),
         Symbol::Drop(ty) => format!("reml.drop.{}", ty.index()),
         Symbol::Free(ty) => format!("reml.free.{}", ty.index()),

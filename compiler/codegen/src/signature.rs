@@ -103,9 +103,10 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
         Symbol::Refill(_) => Signature::new(CallConv::PreserveAll),
         Symbol::ColdCopy(_) | Symbol::ColdGrow(_) => {
             let mut signature = Signature::new(CallConv::PreserveAll);
-            signature.params.extend([AbiParam::new(I64), AbiParam::new(I64), AbiParam::new(I64)]);
+            signature.params.push(AbiParam::new(I64));
             signature
         }
+        Symbol::Panic(_) => tail(&[I64], &[]),
         Symbol::Main => {
             let mut signature = Signature::new(plan.target.c_call_conv);
             signature.params.push(AbiParam::new(I64));

@@ -409,6 +409,15 @@ impl Lexer<'_> {
     /// Reads the rest of a character literal and pushes its token.
     fn character(&mut self, start: usize, rest: &str) -> usize {
         let bytes = rest.as_bytes();
+        if bytes.first() == Some(&b'\'') {
+            let span = self.span(start, start + 2);
+            self.out.diagnostics.push(
+                Diagnostic::error(codes::LEX_UNTERMINATED_CHAR, span, "a character literal cannot be empty")
+                    .with_help("an empty text is written `\"\"`"),
+            );
+            self.push(Kind::Error, start, start + 2, 0, 0);
+            return 1;
+        }
         let mut at = 0;
         let closed = loop {
             match bytes.get(at) {
@@ -520,7 +529,6 @@ fn look_alike(text: &str) -> Option<&'static str> {
         "\u{FF1B}" => ";",
         "\u{FF1A}" => ":",
         "\u{2026}" => "..",
-        "\\" => "|",
         _ => return None,
     })
 }

@@ -203,12 +203,10 @@ impl Code<'_, '_> {
         own
     }
 
-    /// Calls `ColdCopy` or `ColdGrow`, which give their result through the stack.
+    /// Calls `ColdCopy` or `ColdGrow`.
     fn cold_array(&mut self, symbol: Symbol, array: Value, room: Value) -> Value {
-        let slot = self.scratch();
-        let address = self.builder.ins().stack_addr(types::I64, slot, 0);
-        self.call(symbol, &[array, room, address]);
-        self.load(types::I64, Region::Stack, address, 0)
+        let operands = self.cold_call(symbol, &[array, room]);
+        self.load(types::I64, Region::Stack, operands, 0)
     }
 
     pub fn grow_array(&mut self, array: Value, stride: u32, room: Value) -> Value {

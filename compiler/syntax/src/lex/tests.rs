@@ -194,13 +194,15 @@ fn bad_characters() {
     check(
         "'ab' '' 'x",
         expect![[r#"
-        Error \'ab\'
-        Error \'\' \'
-        Ident x
-        Eof 
-        0..4 parser.lexer.unterminated_char: a character literal holds one Unicode scalar value, this one holds 2
-        5..9 parser.lexer.unterminated_char: a character literal holds one Unicode scalar value, this one holds 2
-    "#]],
+            Error \'ab\'
+            Error \'\'
+            Error \'
+            Ident x
+            Eof 
+            0..4 parser.lexer.unterminated_char: a character literal holds one Unicode scalar value, this one holds 2
+            5..7 parser.lexer.unterminated_char: a character literal cannot be empty
+            8..9 parser.lexer.unterminated_char: this character literal is never closed
+        "#]],
     );
 }
 

@@ -84,7 +84,7 @@ pub fn if_(p: &mut In) -> R<Expr> {
         branches.push((start, cond, then));
         taller(p)?;
         // `else` on the next line goes on with this line.
-        if peek(p) != Kind::Else {
+        if !at(p, Kind::Else) {
             break None;
         }
         bump(p);
@@ -154,13 +154,13 @@ pub fn match_(p: &mut In) -> R<Expr> {
 fn braced_arms(p: &mut In) -> R<Vec<Arm>> {
     let opening = index(p) as u32;
     bump(p);
-    let result = inside(p, true, |p| {
+    inside(p, true, Kind::RBrace, |p| {
         let first = token(p);
         let column = if first.has(LINE_START) { first.column } else { 0 };
         p.state().layout.statement = column;
         let mut arms = Vec::new();
         loop {
-            while skip_separators(p) || eat(p, Kind::Comma) {}
+            skip_separators_and_commas(p);
             if matches!(peek(p), Kind::RBrace | Kind::Eof | Kind::Dedent) {
                 break;
             }
@@ -178,11 +178,10 @@ fn braced_arms(p: &mut In) -> R<Vec<Arm>> {
             }
             skip_foreign_end(p);
         }
-        expect(p, Kind::RBrace).map_err(|failure| failure.or_opening(opening))?;
+        stmt::close_brace(p, opening);
         arms.shrink_to_fit();
         Ok(arms)
-    });
-    result
+    })
 }
 
 /// Arms after `with`, held together by their column (section 1.1).
@@ -293,7 +292,9 @@ fn arm(p: &mut In, body_layout: Layout, column: u16) -> R<Arm> {
 fn arm_parts(p: &mut In, head_layout: Layout, body_layout: Layout) -> R<Arm> {
     let start = token(p);
     let (pattern, guard, alias) = with_layout(p, head_layout, |p| {
-        eat(p, Kind::Bar);
+        if peek(p) == Kind::Bar {
+            bump(p);
+        }
         let pattern = pattern::pattern(p)?;
         let mut guard = None;
         let mut alias = None;

@@ -37,7 +37,7 @@ pub fn simple_type(p: &mut In) -> R<Type> {
         Kind::LBracket => {
             let opening = index(p) as u32;
             bump(p);
-            let (element, len) = inside(p, false, |p| {
+            let (element, len) = inside(p, false, Kind::RBracket, |p| {
                 let element = ty(p)?;
                 let len = if eat(p, Kind::Semi) { Some(array_length(p)?) } else { None };
                 expect(p, Kind::RBracket)?;

@@ -103,10 +103,9 @@ fn f() = 1
 fn g() = 1
 ",
         expect![[r#"
-            <error>
+            (sum (@derive Eq) (docs "A shape.\nSecond line.") pub Shape (Circle (docs "round")) (Rect (docs "not round")))
             (fn f (params) 1)
             (fn (@pure) (docs "after the attribute") g (params) 1)
-            7:4 parser.syntax.expected_tokens: expected a name, found the end of the line
         "#]],
     );
 }
