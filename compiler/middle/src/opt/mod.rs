@@ -1,8 +1,21 @@
 //! What does the program become before its references are counted? The optimiser: Core in, equivalent Core out.
 
+mod cells;
+mod copy;
+mod facts;
+mod fold;
+mod inline;
+mod known;
+mod loops;
+mod simplify;
 mod unreachable;
 
-use crate::core::Program;
+use cranelift_entity::SecondaryMap;
+use reml_semantics::typed::{TypeDefId, TypeDefKind};
+use reml_semantics::types::{Type, TypeId, TypeStore};
+
+use crate::core::{Block, End, Function, Program};
+use inline::{CallGraph, Inliner};
 
 /// How hard to try.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -13,6 +26,83 @@ pub enum OptLevel {
     Release,
 }
 
-pub fn optimise(program: &mut Program, _level: OptLevel) {
+/// Most functions settle in two or three rounds; each costs one walk.
+const ROUNDS: usize = 6;
+
+pub fn optimise(program: &mut Program, level: OptLevel) {
     unreachable::remove_unreachable(program);
+    for (id, function) in program.funcs.iter_mut() {
+        loops::loop_self_calls(id, function);
+    }
+    let graph = CallGraph::of(program);
+    let variants = Variants::of(program);
+    let mut inliner = Inliner::new(&graph, level);
+    let rounds = match level {
+        OptLevel::Debug => 1,
+        OptLevel::Release => ROUNDS,
+    };
+    for &id in &graph.order {
+        let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
+        inliner.start(&function);
+        for _ in 0..rounds {
+            let wrapping = level == OptLevel::Release;
+            let simplified = simplify::simplify(
+                &mut function,
+                &program.funcs,
+                &mut program.types,
+                &variants,
+                &mut inliner,
+                wrapping,
+            );
+            for lifted in inliner.added.drain(..) {
+                program.funcs.push(lifted);
+            }
+            let promoted = level == OptLevel::Release && cells::promote_cells(&mut function, &program.types);
+            if !simplified && !promoted {
+                break;
+            }
+        }
+        inliner.finished(id, &function);
+        program.funcs[id] = function;
+    }
+    unreachable::remove_unreachable(program);
+}
+
+/// Stands for a function while it is being rewritten.
+fn placeholder() -> Function {
+    Function {
+        name: "".into(),
+        span: reml_diagnostics::Span::NONE,
+        params: Vec::new(),
+        captures: 0,
+        modes: Vec::new(),
+        ret: TypeId::from_u32(0),
+        vars: Default::default(),
+        joins: Default::default(),
+        body: Block::new(Vec::new(), End::Unreachable),
+        inline: crate::core::Inline::Never,
+    }
+}
+
+/// How many variants each declared sum has.
+pub struct Variants(SecondaryMap<TypeDefId, u32>);
+
+impl Variants {
+    fn of(program: &Program) -> Variants {
+        let mut counts = SecondaryMap::new();
+        for (id, def) in &program.type_defs {
+            counts[id] = match &def.kind {
+                TypeDefKind::Sum(variants) => variants.len() as u32,
+                _ => 1,
+            };
+        }
+        Variants(counts)
+    }
+
+    fn count(&self, types: &TypeStore, ty: TypeId) -> Option<u32> {
+        match types.get(ty) {
+            Type::Adt(def, _) => Some(self.0[*def]),
+            _ => None,
+        }
+    }
 }

@@ -3,8 +3,10 @@
 //! of a count explicit, `reuse` hands the memory of dying cells to new ones.
 
 mod borrow;
+
+pub use borrow::components;
 mod insert;
-mod liveness;
+pub(crate) mod liveness;
 mod prepare;
 mod reuse;
 mod source;

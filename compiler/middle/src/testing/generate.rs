@@ -423,27 +423,70 @@ impl Generator<'_> {
 
 #[cfg(test)]
 mod tests {
-    use crate::testing::interpret::run;
+    use crate::core::Program;
+    use crate::core_print;
+    use crate::core_verify::{self, Form};
+    use crate::opt::{OptLevel, optimise};
+    use crate::testing::interpret::{Outcome, run};
 
-    /// Counting changes no result, and every object dies exactly once.
-    #[test]
-    fn counted_programs_balance() {
-        let count = std::env::var("REML_RANDOM_PROGRAMS").ok().and_then(|text| text.parse().ok()).unwrap_or(2000);
-        let from = std::env::var("REML_RANDOM_FIRST").ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-        let mut reused = 0;
-        let mut dups = 0;
-        for seed in from..from + count {
+    fn setting(name: &str, default: u64) -> u64 {
+        std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
+    }
+
+    /// Runs a pass over random programs; results stay the same.
+    fn agree(counted: bool, pass: impl Fn(&mut Program)) -> Vec<Outcome> {
+        let first = setting("REML_RANDOM_FIRST", 0);
+        let mut outcomes = Vec::new();
+        for seed in first..first + setting("REML_RANDOM_PROGRAMS", 1000) {
             let plain = run(&mut super::program(seed).program, false);
             let mut world = super::program(seed);
-            crate::rc::count(&mut world.program);
-            let counted = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&mut world.program, true)));
-            let Ok(counted) = counted else { panic!("seed {seed}") };
-            assert_eq!(plain.result, counted.result, "seed {seed}");
-            assert_eq!(plain.emitted, counted.emitted, "seed {seed}");
-            reused += counted.stats.reused;
-            dups += counted.stats.dups;
+            let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                pass(&mut world.program);
+                let form = if counted { Form::Counted } else { Form::Optimised };
+                let verified = core_verify::verify(&world.program, form);
+                assert!(verified.is_ok(), "{verified:?}\n{}", core_print::dump(&world.program));
+                run(&mut world.program, counted)
+            }));
+            let Ok(outcome) = outcome else { panic!("seed {seed}") };
+            assert_eq!(plain.result, outcome.result, "seed {seed}");
+            assert_eq!(plain.emitted, outcome.emitted, "seed {seed}");
+            outcomes.push(outcome);
         }
+        outcomes
+    }
+
+    /// `REML_SHOW=seed cargo test show` prints what the optimiser makes of one program.
+    #[test]
+    fn show() {
+        if let Ok(seed) = std::env::var("REML_SHOW") {
+            let mut world = super::program(seed.parse().unwrap_or(0));
+            println!("{}\n=====", core_print::dump(&world.program));
+            optimise(&mut world.program, OptLevel::Release);
+            println!("{}", core_print::dump(&world.program));
+        }
+    }
+
+    #[test]
+    fn counted_programs_balance() {
+        let outcomes = agree(true, crate::rc::count);
+        let reused: u64 = outcomes.iter().map(|outcome| outcome.stats.reused).sum();
+        let dups: u64 = outcomes.iter().map(|outcome| outcome.stats.dups).sum();
         // The programs are not all trivial.
+        let count = outcomes.len() as u64;
         assert!(reused > count && dups > count * 20, "{reused} cells reused, {dups} dups in {count} programs");
+    }
+
+    #[test]
+    fn optimised_programs_do_the_same() {
+        agree(false, |program| optimise(program, OptLevel::Release));
+        agree(false, |program| optimise(program, OptLevel::Debug));
+    }
+
+    #[test]
+    fn optimised_and_counted_programs_balance() {
+        agree(true, |program| {
+            optimise(program, OptLevel::Release);
+            crate::rc::count(program);
+        });
     }
 }

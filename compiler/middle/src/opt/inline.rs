@@ -1,0 +1,194 @@
+//! Which calls are replaced by the body of the function?
+//!
+//! Functions are optimised callees first, so a body that is inlined is final. Circles in the call graph are broken at functions
+//! that are not lambdas: those are never inlined; the lambdas between them may be.
+
+use std::rc::Rc;
+
+use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
+use rustc_hash::FxHashMap;
+
+use super::OptLevel;
+use super::facts::size;
+use crate::core::{Block, Callee, End, FuncId, Function, Inline, Mode, Op, Program, Stmt};
+use crate::rc::components;
+use crate::walk;
+
+/// Sizes up to which a function is inlined.
+const PLAIN: usize = 30;
+const WITH_CLOSURES: usize = 300;
+const SINGLE_USE: usize = 600;
+const DEBUG: usize = 8;
+
+/// How often functions are mentioned, and in which order to optimise them.
+pub struct CallGraph {
+    /// Callees first.
+    pub order: Vec<FuncId>,
+    mentions: SecondaryMap<FuncId, u32>,
+    breakers: SecondaryMap<FuncId, bool>,
+}
+
+impl CallGraph {
+    pub fn of(program: &Program) -> CallGraph {
+        let count = program.funcs.len();
+        let mut edges: Vec<Vec<FuncId>> = vec![Vec::new(); count];
+        let mut mentions: SecondaryMap<FuncId, u32> = SecondaryMap::new();
+        let mut called: SecondaryMap<FuncId, bool> = SecondaryMap::new();
+        for (id, function) in &program.funcs {
+            let targets = &mut edges[id.index()];
+            each_mention(&function.body, &mut |func, call| {
+                mentions[func] += 1;
+                called[func] |= call;
+                targets.push(func);
+            });
+            targets.sort_unstable();
+            targets.dedup();
+        }
+        let component = components(&edges);
+        let mut members = vec![0u32; count];
+        for &number in &component {
+            members[number as usize] += 1;
+        }
+        let mut breakers: SecondaryMap<FuncId, bool> = SecondaryMap::new();
+        for id in program.funcs.keys() {
+            let circular = members[component[id.index()] as usize] > 1 || edges[id.index()].contains(&id);
+            // A lambda is mentioned where it is made and nowhere else.
+            let lambda = mentions[id] == 1 && !called[id];
+            breakers[id] = circular && !lambda;
+        }
+        // Circles of lambdas only.
+        let mut inner = edges.clone();
+        for (at, targets) in inner.iter_mut().enumerate() {
+            let from = FuncId::new(at);
+            if breakers[from] {
+                targets.clear();
+            } else {
+                targets.retain(|&target| !breakers[target]);
+            }
+        }
+        let among = components(&inner);
+        let mut members = vec![0u32; count];
+        for &number in &among {
+            members[number as usize] += 1;
+        }
+        for id in program.funcs.keys() {
+            if members[among[id.index()] as usize] > 1 || inner[id.index()].contains(&id) {
+                breakers[id] = true;
+            }
+        }
+        // Tarjan numbers components callees first. Inside a circle, the lambdas come before the functions around them.
+        let mut order: Vec<FuncId> = program.funcs.keys().collect();
+        order.sort_by_key(|id| (component[id.index()], among[id.index()]));
+        CallGraph { order, mentions, breakers }
+    }
+}
+
+/// Calls `f` with each function that a block mentions, and whether it is called there.
+fn each_mention(block: &Block, f: &mut impl FnMut(FuncId, bool)) {
+    let mut blocks = vec![block];
+    while let Some(block) = blocks.pop() {
+        for stmt in &block.stmts {
+            match stmt {
+                Stmt::Let(_, Op::Call(Callee::Func(func), _)) => f(*func, true),
+                Stmt::Let(_, Op::Closure(func, _)) => f(*func, false),
+                Stmt::Join(join) => blocks.push(&join.body),
+                _ => {}
+            }
+        }
+        match &block.end {
+            End::TailCall { callee: Callee::Func(func), .. } => f(*func, true),
+            End::Switch(switch) => blocks.extend(walk::switch_blocks(switch)),
+            _ => {}
+        }
+    }
+}
+
+/// What is known at a call.
+#[derive(Clone, Copy)]
+pub struct Site {
+    /// Some argument is, or holds, a closure whose body is known.
+    pub closures: bool,
+}
+
+/// The functions that may be inlined so far, and how much more code the present function may take.
+pub struct Inliner<'p> {
+    graph: &'p CallGraph,
+    level: OptLevel,
+    ready: SecondaryMap<FuncId, Option<(usize, Rc<Function>)>>,
+    budget: usize,
+    /// Lambdas with captures that are also called directly: the same with the captures as plain parameters.
+    lifted: FxHashMap<FuncId, FuncId>,
+    /// Functions to be added to the program, in the order of their ids.
+    pub added: Vec<Function>,
+}
+
+impl<'p> Inliner<'p> {
+    pub fn new(graph: &'p CallGraph, level: OptLevel) -> Self {
+        Inliner { graph, level, ready: SecondaryMap::new(), budget: 0, lifted: FxHashMap::default(), added: Vec::new() }
+    }
+
+    /// Starts another function.
+    pub fn start(&mut self, function: &Function) {
+        let own = size(&function.body);
+        self.budget = match self.level {
+            OptLevel::Debug => own / 2 + 60,
+            OptLevel::Release => (own * 4 + 1200).min(own + 12_000),
+        };
+    }
+
+    /// The function is final; later ones may inline it.
+    pub fn finished(&mut self, id: FuncId, function: &Function) {
+        if self.graph.breakers[id] || function.inline == Inline::Never {
+            return;
+        }
+        let size = size(&function.body);
+        let limit = match self.level {
+            OptLevel::Debug => DEBUG,
+            OptLevel::Release if self.graph.mentions[id] == 1 => SINGLE_USE,
+            OptLevel::Release => WITH_CLOSURES,
+        };
+        if size <= limit || function.inline == Inline::Always {
+            self.ready[id] = Some((size, Rc::new(function.clone())));
+        }
+    }
+
+    /// The body to put in place of a call, if any.
+    pub fn choose(&mut self, func: FuncId, site: Site) -> Option<Rc<Function>> {
+        let (size, function) = self.ready[func].as_ref()?;
+        let limit = match self.level {
+            _ if function.inline == Inline::Always => usize::MAX,
+            OptLevel::Debug => DEBUG,
+            OptLevel::Release if self.graph.mentions[func] == 1 => SINGLE_USE,
+            OptLevel::Release if site.closures => WITH_CLOSURES,
+            OptLevel::Release => PLAIN,
+        };
+        let cost = size + 2;
+        if *size > limit || cost > self.budget {
+            return None;
+        }
+        self.budget -= cost;
+        Some(function.clone())
+    }
+
+    /// The function to call in place of a closure over `captures` values; the captures are its first arguments.
+    pub fn direct(&mut self, func: FuncId, captures: usize, funcs: &PrimaryMap<FuncId, Function>) -> Option<FuncId> {
+        if captures == 0 {
+            return Some(func);
+        }
+        if let Some(&lifted) = self.lifted.get(&func) {
+            return Some(lifted);
+        }
+        let mut function = funcs[func].clone();
+        if function.params.is_empty() {
+            // It is being optimised itself.
+            return None;
+        }
+        function.name = format!("{}.direct", function.name).into();
+        function.captures = 0;
+        function.modes[..captures].fill(Mode::Owned);
+        let id = FuncId::new(funcs.len() + self.added.len());
+        self.added.push(function);
+        self.lifted.insert(func, id);
+        Some(id)
+    }
+}

@@ -1,0 +1,214 @@
+//! What is known about variables at one point of a function: how they were built, which variant they have, what has been
+//! computed already. Facts learnt in a branch are undone when it is left.
+
+use cranelift_entity::SecondaryMap;
+use reml_semantics::types::TypeId;
+use rustc_hash::FxHashMap;
+
+use crate::core::{Atom, Case, FuncId, Op, StrId, Var};
+use crate::prim::{PrimEffect, PrimOp};
+
+#[derive(Default)]
+pub struct Knowledge {
+    /// Constructors and closures, by the variable that holds them.
+    built: SecondaryMap<Var, Option<Box<Op>>>,
+    /// Where a variable was read from.
+    origin: SecondaryMap<Var, Option<(Var, u32, u32)>>,
+    /// `v = !w`
+    negated: SecondaryMap<Var, Option<Atom>>,
+    variants: FxHashMap<Var, u32>,
+    literals: FxHashMap<Var, Atom>,
+    fields: FxHashMap<(Var, u32, u32), Var>,
+    prims: FxHashMap<PrimKey, Var>,
+    trail: Vec<Undo>,
+}
+
+enum Undo {
+    Variant(Var, Option<u32>),
+    Literal(Var, Option<Atom>),
+    Field((Var, u32, u32)),
+    Prim(PrimKey),
+}
+
+/// An atom that can be compared exactly and hashed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Operand {
+    Var(Var),
+    Int(i128, TypeId),
+    Float(u64, TypeId),
+    Bool(bool),
+    Unit,
+    Str(StrId),
+    None,
+}
+
+type PrimKey = (PrimOp, TypeId, [Operand; 3]);
+
+fn operand(atom: Atom) -> Operand {
+    match atom {
+        Atom::Var(var) => Operand::Var(var),
+        Atom::Int(value, ty) => Operand::Int(value, ty),
+        Atom::Float(value, ty) => Operand::Float(value.to_bits(), ty),
+        Atom::Bool(value) => Operand::Bool(value),
+        Atom::Unit => Operand::Unit,
+        Atom::Str(id) => Operand::Str(id),
+        Atom::Hole => Operand::None,
+    }
+}
+
+fn prim_key(prim: PrimOp, args: &[Atom], ty: TypeId) -> Option<PrimKey> {
+    let repeatable =
+        matches!(prim.effect(), PrimEffect::Pure | PrimEffect::Panic) && prim.args() == crate::prim::ArgModes::Borrow;
+    if !repeatable || args.len() > 3 {
+        return None;
+    }
+    let mut operands = [Operand::None; 3];
+    for (slot, &arg) in operands.iter_mut().zip(args) {
+        *slot = operand(arg);
+    }
+    Some((prim, ty, operands))
+}
+
+impl Knowledge {
+    pub fn mark(&self) -> usize {
+        self.trail.len()
+    }
+
+    /// Forgets what was learnt since the mark.
+    pub fn undo(&mut self, mark: usize) {
+        while self.trail.len() > mark {
+            match self.trail.pop() {
+                Some(Undo::Variant(var, before)) => restore(&mut self.variants, var, before),
+                Some(Undo::Literal(var, before)) => restore(&mut self.literals, var, before),
+                Some(Undo::Field(key)) => {
+                    self.fields.remove(&key);
+                }
+                Some(Undo::Prim(key)) => {
+                    self.prims.remove(&key);
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// `var: ty = op` has been written.
+    pub fn define(&mut self, var: Var, op: &Op, ty: TypeId) {
+        match op {
+            Op::Construct { .. } | Op::Closure(..) | Op::Array(_) => self.built[var] = Some(Box::new(op.clone())),
+            Op::Field { base: Atom::Var(base), variant, index } => {
+                let key = (*base, *variant, *index);
+                self.origin[var] = Some(key);
+                if self.fields.insert(key, var).is_none() {
+                    self.trail.push(Undo::Field(key));
+                }
+            }
+            Op::Prim(prim, args) => {
+                if *prim == PrimOp::BoolNot {
+                    self.negated[var] = args.first().copied();
+                }
+                if let Some(key) = prim_key(*prim, args, ty)
+                    && self.prims.insert(key, var).is_none()
+                {
+                    self.trail.push(Undo::Prim(key));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A switch on `var` took this case.
+    pub fn learn(&mut self, var: Var, case: Case, ty: TypeId) {
+        match case {
+            Case::Variant(variant) => {
+                let before = self.variants.insert(var, variant);
+                self.trail.push(Undo::Variant(var, before));
+            }
+            Case::Bool(value) => self.learn_literal(var, Atom::Bool(value)),
+            Case::Int(value) => self.learn_literal(var, Atom::Int(value, ty)),
+        }
+    }
+
+    fn learn_literal(&mut self, var: Var, atom: Atom) {
+        let before = self.literals.insert(var, atom);
+        self.trail.push(Undo::Literal(var, before));
+    }
+
+    /// The variable, or the literal it is known to be here.
+    pub fn refined(&self, var: Var) -> Atom {
+        self.literals.get(&var).copied().unwrap_or(Atom::Var(var))
+    }
+
+    pub fn variant(&self, var: Var) -> Option<u32> {
+        match self.built[var].as_deref() {
+            Some(Op::Construct { variant, .. }) => Some(*variant),
+            _ => self.variants.get(&var).copied(),
+        }
+    }
+
+    pub fn field(&self, base: Var, variant: u32, index: u32) -> Option<Atom> {
+        if let Some(Op::Construct { variant: built, args, .. }) = self.built[base].as_deref()
+            && *built == variant
+        {
+            return args.get(index as usize).copied().filter(|&arg| arg != Atom::Hole);
+        }
+        self.fields.get(&(base, variant, index)).map(|&var| Atom::Var(var))
+    }
+
+    pub fn closure(&self, var: Var) -> Option<(FuncId, Vec<Atom>)> {
+        match self.built[var].as_deref() {
+            Some(Op::Closure(func, captures)) => Some((*func, captures.clone())),
+            _ => None,
+        }
+    }
+
+    /// Is the variable a closure built here, or something that holds one?
+    pub fn holds_closure(&self, var: Var) -> bool {
+        let mut work = vec![(var, 0)];
+        while let Some((var, depth)) = work.pop() {
+            match self.built[var].as_deref() {
+                Some(Op::Closure(..)) => return true,
+                Some(Op::Construct { args, .. }) if depth < 3 => {
+                    work.extend(args.iter().filter_map(|arg| match arg {
+                        Atom::Var(var) => Some((*var, depth + 1)),
+                        _ => None,
+                    }));
+                }
+                _ => {}
+            }
+        }
+        false
+    }
+
+    pub fn negated(&self, var: Var) -> Option<Atom> {
+        self.negated[var]
+    }
+
+    /// The value that a constructor of these arguments rebuilds field by field.
+    pub fn rebuilt(&self, variant: u32, args: &[Atom], ty: TypeId, type_of: impl Fn(Var) -> TypeId) -> Option<Var> {
+        let origin = |arg: &Atom| match arg {
+            Atom::Var(var) => self.origin[*var],
+            _ => None,
+        };
+        let (base, ..) = origin(args.first()?)?;
+        let same = args.iter().enumerate().all(|(index, arg)| origin(arg) == Some((base, variant, index as u32)));
+        (same && type_of(base) == ty).then_some(base)
+    }
+
+    /// The result of a primitive, if it has been computed already.
+    pub fn prim(&self, prim: PrimOp, args: &[Atom], ty: TypeId) -> Option<Atom> {
+        if let (PrimOp::ArrayLen, [Atom::Var(array)]) = (prim, args)
+            && let Some(Op::Array(items)) = self.built[*array].as_deref()
+        {
+            return Some(Atom::Int(items.len() as i128, ty));
+        }
+        let key = prim_key(prim, args, ty)?;
+        self.prims.get(&key).map(|&var| Atom::Var(var))
+    }
+}
+
+fn restore<T>(map: &mut FxHashMap<Var, T>, var: Var, before: Option<T>) {
+    match before {
+        Some(value) => map.insert(var, value),
+        None => map.remove(&var),
+    };
+}

@@ -1,0 +1,771 @@
+//! What is left of a function when everything known is made use of?
+//!
+//! One forward walk that rewrites a function, then does it again while it pays:
+//! - copies and literals are propagated, primitives folded, pure ones computed once;
+//! - a field of a known constructor is its argument; a switch on a known one takes its arm; an arm knows the variant of
+//!   the scrutinee; rebuilding a value from its own fields gives the value;
+//! - a join point that is jumped to once moves to the jump; a small one is repeated at its jumps; one that switches on
+//!   a parameter for which some jump passes a constructor is split into a join per branch, so that such jumps go straight
+//!   to theirs (case of case);
+//! - parameters of join points that always get the same value, or that nothing reads, disappear;
+//! - a call of a known closure is a direct call; calls that [`super::inline`] favours are replaced by the body;
+//! - what nothing uses is removed.
+//!
+//! Atoms stay in scope wherever the variable that stood for them was: scopes nest, and a definition's operands are
+//! defined before it.
+
+use cranelift_entity::{PrimaryMap, SecondaryMap};
+use reml_semantics::types::{TypeId, TypeStore};
+
+use super::copy::{Copier, return_to};
+use super::facts::{Facts, Meet, dispatch_param, literal_case};
+use super::fold::fold;
+use super::inline::{Inliner, Site};
+use super::known::Knowledge;
+use crate::core::{
+    Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo,
+};
+use crate::prim::{PrimEffect, PrimOp};
+use crate::walk;
+
+/// Rewrites the function; `true` if another round may find more.
+pub fn simplify(
+    function: &mut Function,
+    funcs: &PrimaryMap<FuncId, Function>,
+    types: &mut TypeStore,
+    variants: &super::Variants,
+    inliner: &mut Inliner,
+    wrapping: bool,
+) -> bool {
+    let mut facts = Facts::default();
+    facts.scan(&function.body);
+    let body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
+    let mut simplifier = Simplifier {
+        funcs,
+        types,
+        variants,
+        inliner,
+        wrapping,
+        vars: &mut function.vars,
+        join_table: &mut function.joins,
+        facts,
+        atoms: SecondaryMap::new(),
+        knowledge: Knowledge::default(),
+        uses: SecondaryMap::new(),
+        jumps: SecondaryMap::new(),
+        own_jumps: SecondaryMap::new(),
+        joins: SecondaryMap::new(),
+        dispatching: SecondaryMap::new(),
+        bound: SecondaryMap::new(),
+        changed: false,
+    };
+    for &param in &function.params {
+        simplifier.bound[param] = true;
+    }
+    let body = simplifier.block(body);
+    let changed = simplifier.changed;
+    function.body = body;
+    changed
+}
+
+#[derive(Clone, Default)]
+enum Treatment {
+    /// A join point of the result; `true` for the parameters that were removed.
+    #[default]
+    Keep,
+    Remove(Vec<bool>),
+    /// The body moves to the only jump.
+    Once(Option<Box<Join>>),
+    /// The body is repeated at every jump.
+    Repeat(Box<Join>),
+    /// The body switches on this parameter: repeated at jumps that pass a known value for it.
+    Dispatch(Box<Join>, usize),
+}
+
+struct Simplifier<'a, 'p> {
+    funcs: &'a PrimaryMap<FuncId, Function>,
+    types: &'a mut TypeStore,
+    variants: &'a super::Variants,
+    inliner: &'a mut Inliner<'p>,
+    /// Integer arithmetic wraps (release): it cannot panic.
+    wrapping: bool,
+    vars: &'a mut PrimaryMap<Var, VarInfo>,
+    join_table: &'a mut PrimaryMap<JoinId, JoinInfo>,
+    facts: Facts,
+    /// What a variable of the input has become.
+    atoms: SecondaryMap<Var, Option<Atom>>,
+    knowledge: Knowledge,
+    /// Mentions in the code written so far.
+    uses: SecondaryMap<Var, u32>,
+    jumps: SecondaryMap<JoinId, u32>,
+    /// Those of a join's own body.
+    own_jumps: SecondaryMap<JoinId, u32>,
+    joins: SecondaryMap<JoinId, Treatment>,
+    /// Joins that have been split, and the parameter they switch on.
+    dispatching: SecondaryMap<JoinId, Option<usize>>,
+    /// Defined already: in scope at a join whose jumps all mention it.
+    bound: SecondaryMap<Var, bool>,
+    changed: bool,
+}
+
+enum Result {
+    Atom(Atom),
+    Op(Op),
+    /// Does not return.
+    Diverges(Op),
+    Inline(Block),
+}
+
+impl Simplifier<'_, '_> {
+    fn resolve(&self, atom: Atom) -> Atom {
+        let mut atom = atom;
+        while let Atom::Var(var) = atom {
+            match self.atoms[var] {
+                Some(next) => atom = next,
+                None => return self.knowledge.refined(var),
+            }
+        }
+        atom
+    }
+
+    fn block(&mut self, block: Block) -> Block {
+        let mark = self.knowledge.mark();
+        let mut out: Vec<Stmt> = Vec::with_capacity(block.stmts.len());
+        let mut todo = stack(block.stmts);
+        let mut end = block.end;
+        let end = loop {
+            while let Some(stmt) = todo.pop() {
+                self.stmt(stmt, &mut out, &mut todo, &mut end);
+            }
+            match self.end(end) {
+                Next::Done(end) => break end,
+                Next::Continue(block) => {
+                    todo = stack(block.stmts);
+                    end = block.end;
+                }
+            }
+        };
+        self.knowledge.undo(mark);
+        self.sweep(&mut out);
+        Block::new(out, end)
+    }
+
+    fn stmt(&mut self, stmt: Stmt, out: &mut Vec<Stmt>, todo: &mut Vec<Stmt>, end: &mut End) {
+        match stmt {
+            Stmt::Let(var, op) => match self.op(var, op) {
+                Result::Atom(atom) => {
+                    self.atoms[var] = Some(atom);
+                    self.changed = true;
+                }
+                Result::Op(op) => self.emit(var, op, out),
+                Result::Diverges(op) => {
+                    self.emit(var, op, out);
+                    todo.clear();
+                    *end = End::Unreachable;
+                }
+                Result::Inline(mut body) => {
+                    self.changed = true;
+                    let rest: Vec<Stmt> = todo.drain(..).rev().collect();
+                    let rest = Block::new(rest, std::mem::replace(end, End::Unreachable));
+                    let id = self.join_table.push(JoinInfo::default());
+                    let info = self.vars[var].clone();
+                    return_to(&mut body, id, &info, self.vars);
+                    self.facts.scan(&body);
+                    let join = Join { id, params: vec![var], recursive: false, body: rest };
+                    *todo = stack(body.stmts);
+                    // The body's own joins may jump there.
+                    let lets = todo.iter().rev().take_while(|stmt| !matches!(stmt, Stmt::Join(_))).count();
+                    todo.insert(todo.len() - lets, Stmt::Join(join));
+                    *end = body.end;
+                }
+            },
+            Stmt::Join(join) => self.join(join, out, todo),
+            Stmt::Fill { addr, value } => {
+                let value = self.resolve(value);
+                let Atom::Var(addr) = self.resolve(Atom::Var(addr)) else { unreachable!("an address is a variable") };
+                self.mention(Atom::Var(addr));
+                self.mention(value);
+                out.push(Stmt::Fill { addr, value });
+            }
+            other => out.push(other),
+        }
+    }
+
+    fn mention(&mut self, atom: Atom) {
+        if let Atom::Var(var) = atom {
+            self.uses[var] += 1;
+        }
+    }
+
+    fn emit(&mut self, var: Var, op: Op, out: &mut Vec<Stmt>) {
+        walk::op_atoms(&op, &mut |atom| {
+            if let Atom::Var(used) = atom {
+                self.uses[used] += 1;
+            }
+        });
+        self.bound[var] = true;
+        self.knowledge.define(var, &op, self.vars[var].ty);
+        out.push(Stmt::Let(var, op));
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // Operations
+
+    fn op(&mut self, var: Var, mut op: Op) -> Result {
+        walk::op_atoms_mut(&mut op, &mut |atom| *atom = self.resolve(*atom));
+        let ty = self.vars[var].ty;
+        match op {
+            Op::Copy(atom) => match atom {
+                Atom::Var(source) if self.vars[source].ty != ty => Result::Op(op),
+                Atom::Int(value, from) if from != ty => Result::Atom(Atom::Int(value, ty)),
+                _ => Result::Atom(atom),
+            },
+            Op::Field { base: Atom::Var(base), variant, index } => match self.knowledge.field(base, variant, index) {
+                Some(atom) => Result::Atom(atom),
+                None => Result::Op(op),
+            },
+            Op::Tag(atom) => match self.variant(atom) {
+                Some(variant) => Result::Atom(Atom::Int(variant.into(), ty)),
+                None => Result::Op(op),
+            },
+            Op::Construct { variant, ref args, .. } => {
+                match self.knowledge.rebuilt(variant, args, ty, |var| self.vars[var].ty) {
+                    Some(same) => Result::Atom(Atom::Var(same)),
+                    None => Result::Op(op),
+                }
+            }
+            Op::Prim(prim, ref args) => {
+                if let Some(atom) = fold(self.types, prim, args, ty).or_else(|| self.knowledge.prim(prim, args, ty)) {
+                    return Result::Atom(atom);
+                }
+                if self.types.is_never(ty) && prim == PrimOp::Panic { Result::Diverges(op) } else { Result::Op(op) }
+            }
+            Op::Call(callee, args) => match self.call(callee, args) {
+                Ok(body) => Result::Inline(body),
+                Err((callee, args)) => {
+                    let op = Op::Call(callee, args);
+                    if self.types.is_never(ty) { Result::Diverges(op) } else { Result::Op(op) }
+                }
+            },
+            Op::CallRuntime(..) | Op::CallForeign(..) if self.types.is_never(ty) => Result::Diverges(op),
+            other => Result::Op(other),
+        }
+    }
+
+    /// The body to put in place of a call, or else whom to call: a known closure's function is called directly.
+    fn call(&mut self, callee: Callee, args: Vec<Atom>) -> std::result::Result<Block, (Callee, Vec<Atom>)> {
+        match callee {
+            Callee::Func(func) => self.inline(func, &args).ok_or((callee, args)),
+            Callee::Closure(Atom::Var(closure)) => {
+                let Some((func, captures)) = self.knowledge.closure(closure) else { return Err((callee, args)) };
+                let all: Vec<Atom> = captures.iter().chain(&args).copied().collect();
+                if let Some(body) = self.inline(func, &all) {
+                    return Ok(body);
+                }
+                match self.inliner.direct(func, captures.len(), self.funcs) {
+                    Some(func) => {
+                        self.changed = true;
+                        Err((Callee::Func(func), all))
+                    }
+                    None => Err((callee, args)),
+                }
+            }
+            Callee::Closure(_) => Err((callee, args)),
+        }
+    }
+
+    fn inline(&mut self, func: FuncId, args: &[Atom]) -> Option<Block> {
+        let closures = args.iter().any(|&arg| self.is_closure(arg));
+        let site = Site { closures };
+        let callee = self.inliner.choose(func, site)?;
+        let mut copier = Copier::new(Some(&callee.vars), self.vars, self.join_table);
+        for (&param, &arg) in callee.params.iter().zip(args) {
+            copier.replace(param, arg);
+        }
+        let body = copier.block(&callee.body);
+        Some(body)
+    }
+
+    fn is_closure(&self, atom: Atom) -> bool {
+        let Atom::Var(var) = atom else { return false };
+        self.knowledge.holds_closure(var)
+    }
+
+    fn variant(&self, atom: Atom) -> Option<u32> {
+        match atom {
+            Atom::Var(var) => self.knowledge.variant(var),
+            Atom::Int(value, _) => u32::try_from(value).ok(),
+            _ => None,
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // Joins
+
+    fn join(&mut self, mut join: Join, out: &mut Vec<Stmt>, todo: &mut Vec<Stmt>) {
+        if let Some(index) = self.dispatching[join.id] {
+            self.joins[join.id] = Treatment::Dispatch(Box::new(join.clone()), index);
+            self.keep(join, out);
+            return;
+        }
+        let facts = std::mem::take(&mut self.facts.joins[join.id]);
+        if facts.jumps == 0 {
+            self.changed = true;
+            return;
+        }
+        if !join.recursive {
+            if facts.jumps == 1 {
+                self.changed = true;
+                let id = join.id;
+                self.joins[id] = Treatment::Once(Some(Box::new(join)));
+                return;
+            }
+            if facts.small {
+                let id = join.id;
+                self.joins[id] = Treatment::Repeat(Box::new(join));
+                self.changed = true;
+                return;
+            }
+        }
+        let mut removed = vec![false; join.params.len()];
+        for (index, fact) in facts.args.iter().enumerate().take(join.params.len()) {
+            let param = join.params[index];
+            if let Meet::Same(atom) = fact.meet {
+                let atom = self.resolve(atom);
+                let in_scope = match atom {
+                    Atom::Var(var) => self.bound[var],
+                    _ => true,
+                };
+                if in_scope && atom != Atom::Var(param) {
+                    self.atoms[param] = Some(atom);
+                    removed[index] = true;
+                    continue;
+                }
+            }
+            removed[index] = fact.dead;
+        }
+        if !join.recursive
+            && let Some(index) = dispatch_param(&join)
+            && !removed[index]
+            && facts.args.get(index).is_some_and(|fact| fact.known)
+        {
+            self.split(join, index, todo);
+            return;
+        }
+        if removed.contains(&true) {
+            self.changed = true;
+            let mut keep = removed.iter();
+            join.params.retain(|_| !keep.next().is_some_and(|&removed| removed));
+            self.joins[join.id] = Treatment::Remove(removed);
+        }
+        self.keep(join, out);
+    }
+
+    /// Writes a join point.
+    fn keep(&mut self, mut join: Join, out: &mut Vec<Stmt>) {
+        for &param in &join.params {
+            self.bound[param] = true;
+        }
+        let before = self.jumps[join.id];
+        join.body = self.block(join.body);
+        self.own_jumps[join.id] = self.jumps[join.id] - before;
+        if join.recursive && self.own_jumps[join.id] == 0 {
+            join.recursive = false;
+            self.changed = true;
+        }
+        out.push(Stmt::Join(join));
+    }
+
+    /// Gives each branch of a join that switches on a parameter a join of its own.
+    fn split(&mut self, mut join: Join, index: usize, todo: &mut Vec<Stmt>) {
+        self.changed = true;
+        let param = join.params[index];
+        let End::Switch(switch) = &mut join.body.end else { unreachable!("a dispatching join switches") };
+        let mut branches = Vec::new();
+        let shared: Vec<Var> = join
+            .body
+            .stmts
+            .iter()
+            .filter_map(|stmt| match stmt {
+                Stmt::Let(var, _) => Some(*var),
+                _ => None,
+            })
+            .chain(join.params.iter().copied())
+            .collect();
+        for (case, block) in &mut switch.cases {
+            branches.push(self.outline(block, Some((param, *case)), &shared));
+        }
+        if let Some(block) = &mut switch.default {
+            branches.push(self.outline(block, None, &shared));
+        }
+        self.dispatching[join.id] = Some(index);
+        // A stack: the branches come before the join that jumps to them.
+        todo.push(Stmt::Join(join));
+        todo.extend(branches.into_iter().flatten().map(Stmt::Join));
+    }
+
+    /// Moves a branch into a join whose parameters are the fields it reads of the scrutinee and what else it
+    /// uses of `shared`; the branch becomes a jump there.
+    fn outline(&mut self, block: &mut Block, arm: Option<(Var, Case)>, shared: &[Var]) -> Option<Join> {
+        if block.stmts.is_empty() && !matches!(block.end, End::Switch(_)) {
+            return None;
+        }
+        let mut body = std::mem::replace(block, Block::new(Vec::new(), End::Unreachable));
+        let mut params = Vec::new();
+        let mut args = Vec::new();
+        if let Some((scrutinee, Case::Variant(variant))) = arm {
+            // Fields of the scrutinee read first thing in the branch become parameters.
+            body.stmts.retain(|stmt| match stmt {
+                Stmt::Let(var, op @ Op::Field { base: Atom::Var(base), variant: read, .. })
+                    if *base == scrutinee && *read == variant =>
+                {
+                    let info = self.vars[*var].clone();
+                    let local = self.vars.push(info);
+                    block.stmts.push(Stmt::Let(local, op.clone()));
+                    params.push(*var);
+                    args.push(Atom::Var(local));
+                    false
+                }
+                _ => true,
+            });
+        }
+        let mut used: SecondaryMap<Var, bool> = SecondaryMap::new();
+        walk::block_atoms_mut(&mut body, &mut |atom| {
+            if let Atom::Var(var) = atom {
+                used[*var] = true;
+            }
+        });
+        let mut renamed: SecondaryMap<Var, Option<Atom>> = SecondaryMap::new();
+        let mut any = false;
+        for &var in shared.iter().filter(|var| used[**var]) {
+            let info = self.vars[var].clone();
+            let local = self.vars.push(info);
+            renamed[var] = Some(Atom::Var(local));
+            params.push(local);
+            args.push(Atom::Var(var));
+            any = true;
+        }
+        if any {
+            super::copy::substitute(&mut body, &renamed);
+        }
+        let id = self.join_table.push(JoinInfo::default());
+        self.facts.joins[id] = super::facts::JoinFacts { jumps: 2, ..Default::default() };
+        block.end = End::Jump(id, args);
+        Some(Join { id, params, recursive: false, body })
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // Ends
+
+    fn end(&mut self, mut end: End) -> Next {
+        walk::end_atoms_mut(&mut end, &mut |atom| *atom = self.resolve(*atom));
+        match end {
+            End::Return(atom) => {
+                self.mention(atom);
+                Next::Done(End::Return(atom))
+            }
+            End::Unreachable => Next::Done(End::Unreachable),
+            End::Jump(join, args) => self.jump(join, args),
+            End::TailCall { callee, args, span } => {
+                let (callee, args) = match self.call(callee, args) {
+                    Ok(body) => {
+                        self.changed = true;
+                        self.facts.scan(&body);
+                        return Next::Continue(body);
+                    }
+                    Err(call) => call,
+                };
+                let end = End::TailCall { callee, args, span };
+                walk::end_atoms(&end, &mut |atom| {
+                    if let Atom::Var(var) = atom {
+                        self.uses[var] += 1;
+                    }
+                });
+                Next::Done(end)
+            }
+            End::Switch(switch) => self.switch(switch),
+        }
+    }
+
+    fn jump(&mut self, join: JoinId, mut args: Vec<Atom>) -> Next {
+        match &mut self.joins[join] {
+            Treatment::Keep => {}
+            Treatment::Remove(removed) => {
+                let mut removed = removed.iter();
+                args.retain(|_| !removed.next().is_some_and(|&removed| removed));
+            }
+            Treatment::Once(body) => {
+                let Some(body) = body.take() else { unreachable!("two jumps to a join that is jumped to once") };
+                for (&param, &arg) in body.params.iter().zip(&args) {
+                    self.atoms[param] = Some(arg);
+                }
+                return Next::Continue(body.body);
+            }
+            Treatment::Repeat(body) => {
+                let body = body.clone();
+                return self.repeat(&body, &args);
+            }
+            Treatment::Dispatch(body, index) => {
+                let index = *index;
+                let known = match args[index] {
+                    Atom::Var(var) => self.knowledge.variant(var).is_some(),
+                    _ => true,
+                };
+                if known {
+                    let body = body.clone();
+                    return self.repeat(&body, &args);
+                }
+            }
+        }
+        self.jumps[join] += 1;
+        args.iter().for_each(|&arg| self.mention(arg));
+        Next::Done(End::Jump(join, args))
+    }
+
+    fn repeat(&mut self, join: &Join, args: &[Atom]) -> Next {
+        self.changed = true;
+        let mut copier = Copier::new(None, self.vars, self.join_table);
+        for (&param, &arg) in join.params.iter().zip(args) {
+            copier.replace(param, arg);
+        }
+        Next::Continue(copier.block(&join.body))
+    }
+
+    fn switch(&mut self, mut switch: Switch) -> Next {
+        let scrutinee = switch.scrutinee;
+        if let Some(taken) = self.taken(&mut switch) {
+            self.changed = true;
+            return Next::Continue(taken);
+        }
+        // `if !c`: swap the branches.
+        if let Atom::Var(var) = scrutinee
+            && let Some(inner) = self.knowledge.negated(var)
+            && switch.cases.iter().all(|(case, _)| matches!(case, Case::Bool(_)))
+        {
+            self.changed = true;
+            switch.scrutinee = self.resolve(inner);
+            for (case, _) in &mut switch.cases {
+                if let Case::Bool(value) = case {
+                    *value = !*value;
+                }
+            }
+            return self.switch(switch);
+        }
+        self.mention(scrutinee);
+        let var = match scrutinee {
+            Atom::Var(var) => Some(var),
+            _ => None,
+        };
+        let mut cases = Vec::with_capacity(switch.cases.len());
+        for (case, block) in switch.cases {
+            let mark = self.knowledge.mark();
+            if let Some(var) = var {
+                self.knowledge.learn(var, case, self.vars[var].ty);
+            }
+            let block = self.block(block);
+            self.knowledge.undo(mark);
+            cases.push((case, block));
+        }
+        let default = switch.default.map(|block| {
+            let mark = self.knowledge.mark();
+            if let Some(var) = var
+                && let Some(case) = self.only_other(&cases, self.vars[var].ty)
+            {
+                self.knowledge.learn(var, case, self.vars[var].ty);
+            }
+            let block = self.block(*block);
+            self.knowledge.undo(mark);
+            Box::new(block)
+        });
+        let switch = Switch { scrutinee, cases, default };
+        match self.collapsed(switch) {
+            Ok(end) => Next::Done(end),
+            Err(switch) => Next::Done(End::Switch(switch)),
+        }
+    }
+
+    /// The branch of a switch whose scrutinee is known.
+    fn taken(&mut self, switch: &mut Switch) -> Option<Block> {
+        let only = switch.cases.len() == 1 && switch.default.is_none();
+        if switch.cases.is_empty() {
+            return switch.default.take().map(|block| *block);
+        }
+        if only {
+            let (case, block) = switch.cases.pop()?;
+            if let Atom::Var(var) = switch.scrutinee {
+                self.knowledge.learn(var, case, self.vars[var].ty);
+            }
+            return Some(block);
+        }
+        let variant = match switch.scrutinee {
+            Atom::Var(var) => Some(self.knowledge.variant(var)?),
+            _ => None,
+        };
+        let position = switch.cases.iter().position(|&(case, _)| match variant {
+            Some(variant) => case == Case::Variant(variant),
+            None => literal_case(switch.scrutinee, case) == Some(true),
+        });
+        match position {
+            Some(position) => Some(switch.cases.swap_remove(position).1),
+            None => switch.default.take().map(|block| *block),
+        }
+    }
+
+    /// The case that a default branch stands for, when it is a single one.
+    fn only_other(&mut self, cases: &[(Case, Block)], ty: TypeId) -> Option<Case> {
+        match cases.first()?.0 {
+            Case::Bool(value) => (cases.len() == 1).then_some(Case::Bool(!value)),
+            Case::Variant(_) => {
+                let count = self.variants.count(self.types, ty)?;
+                let mut others =
+                    (0..count).filter(|&other| cases.iter().all(|&(case, _)| case != Case::Variant(other)));
+                let only = others.next()?;
+                others.next().is_none().then_some(Case::Variant(only))
+            }
+            Case::Int(_) => None,
+        }
+    }
+
+    /// A switch whose branches all jump to the same place.
+    fn collapsed(&mut self, mut switch: Switch) -> std::result::Result<End, Switch> {
+        let Some(end) = common_end(&switch) else { return Err(switch) };
+        self.changed = true;
+        for branch in walk::switch_blocks_mut(&mut switch) {
+            self.discount(branch);
+        }
+        self.unmention(switch.scrutinee);
+        if let End::Jump(join, _) = &end {
+            self.jumps[*join] += 1;
+        }
+        walk::end_atoms(&end, &mut |atom| {
+            if let Atom::Var(var) = atom {
+                self.uses[var] += 1;
+            }
+        });
+        Ok(end)
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // Dead code
+
+    fn unmention(&mut self, atom: Atom) {
+        if let Atom::Var(var) = atom {
+            self.uses[var] -= 1;
+        }
+    }
+
+    /// Removes unused definitions and joins from a written block, last first.
+    fn sweep(&mut self, out: &mut Vec<Stmt>) {
+        let mut kept = Vec::with_capacity(out.len());
+        while let Some(mut stmt) = out.pop() {
+            let unused = match &mut stmt {
+                Stmt::Let(var, op) => self.uses[*var] == 0 && self.removable(op),
+                Stmt::Join(join) => self.jumps[join.id] == self.own_jumps[join.id],
+                _ => false,
+            };
+            if !unused {
+                kept.push(stmt);
+                continue;
+            }
+            self.changed |= matches!(stmt, Stmt::Join(_));
+            match &mut stmt {
+                Stmt::Let(_, op) => walk::op_atoms(op, &mut |atom| {
+                    if let Atom::Var(var) = atom {
+                        self.uses[var] -= 1;
+                    }
+                }),
+                Stmt::Join(join) => self.discount(&mut join.body),
+                _ => {}
+            }
+        }
+        kept.reverse();
+        *out = kept;
+    }
+
+    /// Takes back the mentions of code that is removed.
+    fn discount(&mut self, block: &mut Block) {
+        for stmt in &mut block.stmts {
+            walk::stmt_atoms_mut(stmt, &mut |atom| {
+                if let Atom::Var(var) = atom {
+                    self.uses[*var] = self.uses[*var].saturating_sub(1);
+                }
+            });
+            if let Stmt::Join(join) = stmt {
+                self.discount(&mut join.body);
+            }
+        }
+        walk::end_atoms(&block.end, &mut |atom| {
+            if let Atom::Var(var) = atom {
+                self.uses[var] = self.uses[var].saturating_sub(1);
+            }
+        });
+        match &mut block.end {
+            End::Jump(join, _) => self.jumps[*join] -= 1,
+            End::Switch(switch) => walk::switch_blocks_mut(switch).for_each(|block| self.discount(block)),
+            _ => {}
+        }
+    }
+
+    fn removable(&self, op: &Op) -> bool {
+        match op {
+            Op::Copy(_)
+            | Op::Field { .. }
+            | Op::Tag(_)
+            | Op::Construct { .. }
+            | Op::Closure(..)
+            | Op::Array(_)
+            | Op::GlobalGet(_)
+            | Op::FieldAddr { .. } => true,
+            Op::Prim(prim, args) => match prim.effect() {
+                PrimEffect::Pure | PrimEffect::Alloc | PrimEffect::Read => true,
+                PrimEffect::Panic => match prim {
+                    PrimOp::IntAdd
+                    | PrimOp::IntSub
+                    | PrimOp::IntMul
+                    | PrimOp::IntNeg
+                    | PrimOp::IntShl
+                    | PrimOp::IntShr => self.wrapping,
+                    PrimOp::IntDiv | PrimOp::IntRem => {
+                        self.wrapping && matches!(args[1], Atom::Int(value, _) if value != 0)
+                    }
+                    _ => false,
+                },
+                PrimEffect::Write => false,
+            },
+            Op::Call(..) | Op::CallRuntime(..) | Op::CallForeign(..) | Op::GlobalSet(..) | Op::GlobalTake(_) => false,
+        }
+    }
+}
+
+enum Next {
+    Done(End),
+    Continue(Block),
+}
+
+/// Statements as a stack, the first on top. Join points come after everything else: nothing can jump to them before,
+/// and what is computed before them is known in their bodies.
+fn stack(stmts: Vec<Stmt>) -> Vec<Stmt> {
+    let (mut joins, mut others): (Vec<Stmt>, Vec<Stmt>) =
+        stmts.into_iter().partition(|stmt| matches!(stmt, Stmt::Join(_)));
+    joins.reverse();
+    others.reverse();
+    joins.append(&mut others);
+    joins
+}
+
+/// How all branches end, when they do nothing else and end alike.
+fn common_end(switch: &Switch) -> Option<End> {
+    let mut common: Option<&End> = None;
+    for branch in walk::switch_blocks(switch) {
+        if !branch.stmts.is_empty() {
+            return None;
+        }
+        match (&branch.end, common) {
+            (end @ (End::Jump(..) | End::Return(_)), None) => common = Some(end),
+            (End::Jump(join, args), Some(End::Jump(first, expected))) if join == first && args == expected => {}
+            (End::Return(atom), Some(End::Return(expected))) if atom == expected => {}
+            _ => return None,
+        }
+    }
+    common.cloned()
+}
