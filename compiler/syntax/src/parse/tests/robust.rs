@@ -150,6 +150,9 @@ fn many_mistakes_take_linear_time() {
         codes_of(&"|".repeat(n));
         codes_of(&"Named({".repeat(2_000));
         codes_of(&format!("let {}", "Named({".repeat(n)));
+        codes_of(&format!("let {}", "Named({ a: ".repeat(500)));
+        codes_of(&"let a = handle(\n".repeat(n));
+        codes_of(&"let a = json!({ \"a\": \n".repeat(n));
     });
 }
 
