@@ -72,7 +72,17 @@ fn runtime_archive(root: &Path, out: &Path) {
         }
         cargo
             .current_dir(root)
-            .args(["rustc", "--quiet", "--package", "reml_rt", "--lib", "--release", "--crate-type", "staticlib"])
+            .args([
+                "rustc",
+                "--quiet",
+                "--locked",
+                "--package",
+                "reml_rt",
+                "--lib",
+                "--release",
+                "--crate-type",
+                "staticlib",
+            ])
             .args(["--config", "profile.release.debug=false", "--config", "profile.release.strip=\"debuginfo\""])
             .arg("--target-dir")
             .arg(&target);
@@ -89,6 +99,9 @@ fn runtime_archive(root: &Path, out: &Path) {
         eprintln!("{}", String::from_utf8_lossy(&output.stderr));
         panic!("the runtime could not be compiled as a static library");
     }
-    let archive = target.join("release/libreml_rt.a");
+    let archive = out.join("libreml_rt.a");
+    fs::copy(target.join("release/libreml_rt.a"), &archive).expect("cargo made it, and OUT_DIR is writable");
+    // The Rust library inside comes with debug information, half of the size. Where there is no `strip`, so be it.
+    let _ = Command::new("strip").arg("--strip-debug").arg(&archive).output();
     println!("cargo::rustc-env=REML_RUNTIME_ARCHIVE={}", archive.display());
 }

@@ -4,7 +4,8 @@
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, BlockArg, ExtFuncData, ExternalName, FuncRef, GlobalValue,
-    GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, TrapCode, Type, Value, types,
+    GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, StackSlot, StackSlotData,
+    StackSlotKind, TrapCode, Type, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -17,7 +18,7 @@ use smallvec::SmallVec;
 
 use crate::plan::{Plan, runtime_index};
 use crate::signature;
-use crate::symbol::Symbol;
+use crate::symbol::{PanicStub, Symbol};
 
 /// The machine values of one Core value.
 pub type Values = SmallVec<[Value; 4]>;
@@ -53,6 +54,7 @@ pub struct Code<'f, 'p> {
     datas: FxHashMap<Symbol, GlobalValue>,
     signatures: FxHashMap<TypeId, SigRef>,
     regions: FxHashMap<Region, AliasRegion>,
+    scratch: Option<StackSlot>,
 }
 
 /// Traps mark places that control never reaches.
@@ -78,6 +80,7 @@ impl<'f, 'p> Code<'f, 'p> {
             datas: FxHashMap::default(),
             signatures: FxHashMap::default(),
             regions: FxHashMap::default(),
+            scratch: None,
         }
     }
 
@@ -265,6 +268,19 @@ impl<'f, 'p> Code<'f, 'p> {
         self.builder.finalize(config);
     }
 
+    /// Calls a helper that takes its one or two operands through memory. Returns their address.
+    pub fn cold_call(&mut self, symbol: Symbol, operands: &[Value]) -> Value {
+        let slot = *self.scratch.get_or_insert_with(|| {
+            self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 16, 3))
+        });
+        let address = self.builder.ins().stack_addr(types::I64, slot, 0);
+        for (index, &operand) in operands.iter().enumerate() {
+            self.store(Region::Stack, operand, address, index as i32 * 8);
+        }
+        self.call(symbol, &[address]);
+        address
+    }
+
     // Symbols and calls
 
     pub fn context(&mut self) -> Value {
@@ -361,12 +377,13 @@ impl<'f, 'p> Code<'f, 'p> {
         self.unreachable();
     }
 
-    /// Panics with `name(args)` when `condition` holds; code continues where it does not. `args` runs in the cold block.
-    pub fn panic_if(&mut self, condition: Value, name: &str, args: impl FnOnce(&mut Self) -> Values) {
+    /// Panics when `condition` holds; code continues where it does not. `operands` runs in the cold block.
+    pub fn panic_if(&mut self, condition: Value, stub: PanicStub, operands: impl FnOnce(&mut Self) -> Values) {
         let (cold, next) = self.branch_cold(condition);
         self.switch_to(cold);
-        let args = args(self);
-        self.panic(name, &args);
+        let operands = operands(self);
+        self.cold_call(Symbol::Panic(stub), &operands);
+        self.unreachable();
         self.switch_to(next);
     }
 }

@@ -57,6 +57,8 @@ impl Target {
         set("unwind_info", "false")?;
         set("opt_level", if options.release { "speed" } else { "none" })?;
         set("regalloc_algorithm", if options.release { "backtracking" } else { "single_pass" })?;
+        // Calls and loops start on their own cache line quarter.
+        set("log2_min_function_alignment", "4")?;
         set("enable_verifier", yes_no(options.verify))?;
         let isa = builder.finish(settings::Flags::new(flags)).map_err(|problem| problem.to_string())?;
         Ok(Target {

@@ -26,9 +26,7 @@ pub fn run(
     options: &CodegenOptions,
     args: &[String],
 ) -> Result<RunOutcome, CodegenError> {
-    let loaded = load(program, sources, options)?;
-    // SAFETY: the code was compiled for the runtime's ABI, and `loaded` keeps it and its tables until the end.
-    Ok(unsafe { reml_rt::run_program(&loaded.info, args.to_vec(), &RunOptions::default()) })
+    Ok(load(program, sources, options)?.run(args))
 }
 
 /// A program in executable memory. The memory is given back when it is dropped.
@@ -36,6 +34,18 @@ pub struct Loaded {
     info: ProgramInfo,
     module: Option<JITModule>,
     _frames: Box<OwnedFrames>,
+}
+
+impl Loaded {
+    /// Runs the program with `args` (without the program's own name). Returns when it has ended in whatever way.
+    pub fn run(&self, args: &[String]) -> RunOutcome {
+        self.run_with(args, &RunOptions::default())
+    }
+
+    pub fn run_with(&self, args: &[String], options: &RunOptions) -> RunOutcome {
+        // SAFETY: the code was compiled for the runtime's ABI, and `self` keeps it and its tables until the end.
+        unsafe { reml_rt::run_program(&self.info, args.to_vec(), options) }
+    }
 }
 
 impl Drop for Loaded {
@@ -108,7 +118,7 @@ fn check_imports(plan: &Plan, compiled: &[Compiled]) -> Result<(), CodegenError>
                     !unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.is_null()
                 });
                 if !found {
-                    return Err(CodegenError::message(format!("there is no C function `{name}` in this process")));
+                    return Err(CodegenError::missing(name));
                 }
             }
             _ => {}

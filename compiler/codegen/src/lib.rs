@@ -22,7 +22,7 @@ mod translate;
 
 use std::fmt;
 
-pub use reml_rt::RunOutcome;
+pub use reml_rt::{RunOptions, RunOutcome};
 
 pub use emit::{asm as emit_asm, clif as emit_clif};
 
@@ -47,11 +47,23 @@ impl Default for CodegenOptions {
 #[derive(Debug)]
 pub struct CodegenError {
     message: String,
+    missing_symbol: Option<Box<str>>,
 }
 
 impl CodegenError {
     fn message(message: impl Into<String>) -> Self {
-        CodegenError { message: message.into() }
+        CodegenError { message: message.into(), missing_symbol: None }
+    }
+
+    /// A foreign function that no loaded library has: the program's fault, unlike everything else.
+    fn missing(symbol: &str) -> Self {
+        let message = format!("there is no C function `{symbol}` in this process");
+        CodegenError { message, missing_symbol: Some(symbol.into()) }
+    }
+
+    /// The foreign function that does not exist, if that is the problem.
+    pub fn missing_symbol(&self) -> Option<&str> {
+        self.missing_symbol.as_deref()
     }
 
     fn new(plan: &plan::Plan, symbol: symbol::Symbol, problem: &dyn fmt::Display) -> Self {

@@ -22,8 +22,7 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     let plan = Plan::new(program, target);
     let compiled = compile(&plan, &[Symbol::CMain, Symbol::Main, Symbol::Invoke], false)?;
 
-    let mut builder = ObjectBuilder::new(isa, "program", default_libcall_names())?;
-    builder.per_function_section(true);
+    let builder = ObjectBuilder::new(isa, "program", default_libcall_names())?;
     let mut placer = Placer::new(ObjectModule::new(builder), &plan, true);
     placer.declare_data(Symbol::FrameTable)?;
     placer.place(&compiled)?;

@@ -100,6 +100,13 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
         }
         Symbol::FixedCopy(_) => tail(&[I64], &[I64]),
         Symbol::Alloc(_) => tail(&[], &[I64]),
+        Symbol::Refill(_) => Signature::new(CallConv::PreserveAll),
+        Symbol::ColdCopy(_) | Symbol::ColdGrow(_) => {
+            let mut signature = Signature::new(CallConv::PreserveAll);
+            signature.params.push(AbiParam::new(I64));
+            signature
+        }
+        Symbol::Panic(_) => tail(&[I64], &[]),
         Symbol::Main => {
             let mut signature = Signature::new(plan.target.c_call_conv);
             signature.params.push(AbiParam::new(I64));

@@ -37,6 +37,16 @@ pub enum Symbol {
     FixedCopy(TypeId),
     /// Takes an object from the free list of the class: for code that should stay small.
     Alloc(u32),
+    /// Puts an object into the empty free list of the class. Keeps all registers, so that the callers' fast paths need
+    /// not save any.
+    Refill(u32),
+    /// `(&mut [xs, room])`: `ArrayCopy` for cold paths: the result replaces `xs`. Keeps all registers.
+    ColdCopy(TypeId),
+    /// `(&mut [xs, room])` with the element's stride: grows a unique array. Keeps all registers.
+    ColdGrow(u32),
+    /// `(&[operands])`: reports the error. Operands come through memory, since fixed argument registers in a cold block would
+    /// cost moves in the hot code around it.
+    Panic(PanicStub),
     /// The platform-convention entry point, `fn(context) -> i32`.
     Main,
     /// The platform-convention caller of `() -> ()` closures, `fn(context, closure)`.
@@ -62,6 +72,45 @@ pub enum Symbol {
     FrameTable,
     /// What `reml_start` is given.
     ProgramInfo,
+}
+
+/// What a `Symbol::Panic` reports; the types are indices into `reml_rt::abi::INT_TYPES`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub enum PanicStub {
+    /// Operands: index, length.
+    Index,
+    /// Operands: left, right.
+    Overflow { what: u8, ty: u8 },
+    /// Operand: the value.
+    CastInt { from: u8, to: u8 },
+    /// Operand: the `f64`.
+    CastFloat { to: u8 },
+    /// Operand: the value.
+    CastChar { from: u8 },
+}
+
+impl PanicStub {
+    fn encode(self) -> u32 {
+        let (kind, a, b) = match self {
+            PanicStub::Index => (0, 0, 0),
+            PanicStub::Overflow { what, ty } => (1, what, ty),
+            PanicStub::CastInt { from, to } => (2, from, to),
+            PanicStub::CastFloat { to } => (3, to, 0),
+            PanicStub::CastChar { from } => (4, from, 0),
+        };
+        u32::from_le_bytes([kind, a, b, 0])
+    }
+
+    fn decode(code: u32) -> PanicStub {
+        let [kind, a, b, _] = code.to_le_bytes();
+        match kind {
+            0 => PanicStub::Index,
+            1 => PanicStub::Overflow { what: a, ty: b },
+            2 => PanicStub::CastInt { from: a, to: b },
+            3 => PanicStub::CastFloat { to: a },
+            _ => PanicStub::CastChar { from: a },
+        }
+    }
 }
 
 impl Symbol {
@@ -104,6 +153,10 @@ impl Symbol {
             Symbol::CMain => (23, 0),
             Symbol::Start => (24, 0),
             Symbol::ProgramInfo => (25, 0),
+            Symbol::Refill(class) => (26, class),
+            Symbol::ColdCopy(ty) => (27, ty.index() as u32),
+            Symbol::ColdGrow(stride) => (28, stride),
+            Symbol::Panic(stub) => (29, stub.encode()),
         };
         UserExternalName { namespace, index }
     }
@@ -137,6 +190,10 @@ impl Symbol {
             23 => Symbol::CMain,
             24 => Symbol::Start,
             25 => Symbol::ProgramInfo,
+            26 => Symbol::Refill(name.index),
+            27 => Symbol::ColdCopy(TypeId::new(index)),
+            28 => Symbol::ColdGrow(name.index),
+            29 => Symbol::Panic(PanicStub::decode(name.index)),
             _ => return None,
         })
     }

@@ -3,6 +3,7 @@
 
 pub mod codes;
 mod diagnostic;
+pub mod registry;
 pub mod render;
 mod source_map;
 mod span;

@@ -3,6 +3,10 @@
 //! Everything the command line (and later editors and embedders) can ask for starts here. This crate owns the order of
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
+pub mod link;
+mod load;
 pub mod package;
+pub mod pipeline;
+pub mod stack;
 pub mod stdlib;
 pub mod system;

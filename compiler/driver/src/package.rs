@@ -40,7 +40,8 @@ pub struct Dependency {
     pub span: Span,
 }
 
-const SECTIONS: &[&str] = &["project", "dependencies", "dsl", "build", "registry", "config", "run", "ffi", "dev"];
+const SECTIONS: &[&str] =
+    &["project", "package", "dependencies", "dsl", "build", "registry", "config", "run", "ffi", "dev"];
 
 /// Reads a manifest. The manifest is `None` when name or version are unusable.
 pub fn parse(file: &SourceFile) -> (Option<Manifest>, Vec<Diagnostic>) {
@@ -94,7 +95,8 @@ impl<'a> Reader<'a> {
                 );
             }
         }
-        let Some(project) = root.get("project") else {
+        // `[package]` is accepted as well: it is what most people try first.
+        let Some(project) = root.get("project").or_else(|| root.get("package")) else {
             self.error(0..0, "`reml.toml` has no `[project]` section")
                 .helps
                 .push("a package needs at least:\n[project]\nname = \"app\"\nversion = \"0.1.0\"".into());
@@ -164,8 +166,8 @@ impl<'a> Reader<'a> {
             Some(value) => self.text(value, &format!("`project.{key}`")),
             None => {
                 // Only the header's line: the whole section would be a wall of underlines.
-                let header = section.start..section.start + "[project]".len();
-                self.error(header, format!("`[project]` has no `{key}`"));
+                let header = self.file.text[section.start..].lines().next().unwrap_or_default().trim_end();
+                self.error(section.start..section.start + header.len(), format!("`{header}` has no `{key}`"));
                 None
             }
         }
@@ -189,7 +191,7 @@ impl<'a> Reader<'a> {
 
 /// `[a-z][a-z0-9_]*`: a package name starts the names of its modules, so it must be an identifier. A `-` is common in
 /// package names elsewhere, and would read as a subtraction here.
-fn is_package_name(name: &str) -> bool {
+pub fn is_package_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
 }

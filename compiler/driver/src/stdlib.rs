@@ -29,8 +29,3 @@ pub fn find(name: &str, system: &dyn System) -> Option<LibraryModule> {
     let (_, file_name, text) = MODULES[index];
     Some(LibraryModule { file_name: file_name.to_owned(), text: Cow::Borrowed(text) })
 }
-
-/// The names of all modules, sorted.
-pub fn names() -> impl Iterator<Item = &'static str> {
-    MODULES.iter().map(|(name, ..)| *name)
-}

@@ -1,6 +1,9 @@
 //! Core: lowering from the typed tree, optimisation, reference counting.
 pub mod core;
+pub mod core_print;
+pub mod core_verify;
 pub mod layout;
+pub mod lower;
 pub mod opt;
 pub mod prim;
 pub mod rc;

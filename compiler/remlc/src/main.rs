@@ -1,1 +1,75 @@
-fn main() {}
+//! The command line of the Reml compiler. One file per subcommand; everything they do is in `reml_driver`.
+//!
+//! Exit status: 0 fine, 1 diagnostics or an `Err` from `main`, 2 wrong usage, 101 a panic of the program or of remlc itself.
+
+mod build;
+mod check;
+mod completions;
+mod explain;
+mod new;
+mod options;
+mod panic;
+mod report;
+mod run;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The compiler of the Reml language.
+#[derive(Parser)]
+#[command(name = "remlc", version, propagate_version = true, disable_help_subcommand = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Find out whether a program is correct, without running it.
+    Check(check::Args),
+    /// Compile a program in memory and run it.
+    Run(run::Args),
+    /// Compile a program to an executable file.
+    Build(build::Args),
+    /// Say what a diagnostic code means, with examples.
+    Explain(explain::Args),
+    /// Start a package: a directory with a manifest and a first program.
+    New(new::Args),
+    /// Print a completion script for a shell.
+    Completions(completions::Args),
+}
+
+fn main() -> ExitCode {
+    panic::install_hook();
+    let cli = Cli::parse();
+    // The parser and later passes recurse as deep as programs nest.
+    reml_driver::stack::with_large_stack(|| match cli.command {
+        Command::Check(args) => check::execute(args),
+        Command::Run(args) => run::execute(args),
+        Command::Build(args) => build::execute(args),
+        Command::Explain(args) => explain::execute(args),
+        Command::New(args) => new::execute(args),
+        Command::Completions(args) => completions::execute::<Cli>(args),
+    })
+}
+
+/// Diagnostics were reported.
+const FAILURE: u8 = 1;
+/// The command line makes no sense.
+const USAGE: u8 = 2;
+/// remlc itself, or the program, panicked.
+const PANIC: u8 = 101;
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -376,7 +376,8 @@ impl Lexer<'_> {
             let body = string_body(&self.text[start..end], kind);
             if body.contains('\\') {
                 flags = ESCAPES;
-                let offset = start + if kind == Kind::Str { 1 } else { 3 };
+                // The body may start behind a dropped newline.
+                let offset = body.as_ptr() as usize - self.text.as_ptr() as usize;
                 self.check_escapes(body, offset);
             }
         }
@@ -408,6 +409,15 @@ impl Lexer<'_> {
     /// Reads the rest of a character literal and pushes its token.
     fn character(&mut self, start: usize, rest: &str) -> usize {
         let bytes = rest.as_bytes();
+        if bytes.first() == Some(&b'\'') {
+            let span = self.span(start, start + 2);
+            self.out.diagnostics.push(
+                Diagnostic::error(codes::LEX_UNTERMINATED_CHAR, span, "a character literal cannot be empty")
+                    .with_help("an empty text is written `\"\"`"),
+            );
+            self.push(Kind::Error, start, start + 2, 0, 0);
+            return 1;
+        }
         let mut at = 0;
         let closed = loop {
             match bytes.get(at) {
@@ -519,7 +529,6 @@ fn look_alike(text: &str) -> Option<&'static str> {
         "\u{FF1B}" => ";",
         "\u{FF1A}" => ":",
         "\u{2026}" => "..",
-        "\\" => "|",
         _ => return None,
     })
 }
@@ -544,3 +553,6 @@ pub fn string_body(slice: &str, kind: Kind) -> &str {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

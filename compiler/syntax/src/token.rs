@@ -273,7 +273,17 @@ impl Kind {
         use Kind::*;
         matches!(
             self,
-            Alias | New | Effect | Operation | Handler | Conductor | Channels | Execution | Monitoring | Module
+            Alias
+                | New
+                | Effect
+                | Operation
+                | Handle
+                | Handler
+                | Conductor
+                | Channels
+                | Execution
+                | Monitoring
+                | Module
         )
     }
 

@@ -21,3 +21,10 @@ pub fn dump(text: &str) -> String {
     }
     out
 }
+
+/// Lexes and marks line breaks; how many tokens there are. For measuring.
+pub fn count(text: &str, names: &mut Names) -> usize {
+    let mut lexed = lex::lex(text, 0, names);
+    layout::mark(&mut lexed.tokens);
+    lexed.tokens.len()
+}

@@ -21,6 +21,14 @@ const LARGE_TEXT: usize = LARGE_CAPACITY + 8;
 /// Slices up to this length are copies: as small as a slice object and its share of the owner's memory.
 const COPIED_SLICE: usize = 16;
 
+/// What is known of a string's characters: `Header::aux`. Fresh objects start as `Unknown`.
+#[derive(Clone, Copy)]
+enum Encoding {
+    Unknown = 0,
+    Ascii = 1,
+    Other = 2,
+}
+
 /// A borrowed string, as runtime functions take it.
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -80,8 +88,31 @@ impl<'a> StrRef<'a> {
             (*object).len = text.len() as u64;
             (*object).data = text.as_ptr();
             (*object).owner = owner;
+            if (*self.object).header.aux == Encoding::Ascii as u16 {
+                (*object).header.aux = Encoding::Ascii as u16;
+            }
         }
         StrOwned(object)
+    }
+
+    /// Is every character ASCII? The answer is kept in the header, so that asking again costs nothing.
+    pub fn is_ascii(self) -> bool {
+        // SAFETY: the object is alive; only immortal objects may be in read-only or shared memory, and they are
+        // left alone.
+        unsafe {
+            let header = &raw mut (*self.object).header;
+            if (*header).aux == Encoding::Ascii as u16 {
+                return true;
+            }
+            if (*header).aux == Encoding::Other as u16 {
+                return false;
+            }
+            let ascii = self.as_bytes().is_ascii();
+            if (*header).count > 0 {
+                (*header).aux = if ascii { Encoding::Ascii } else { Encoding::Other } as u16;
+            }
+            ascii
+        }
     }
 
     /// The string of a part of this string's text.
@@ -131,6 +162,9 @@ impl StrOwned {
             if growing && total <= capacity(object) {
                 ptr::copy_nonoverlapping(text.as_ptr(), (*object).data.cast_mut().add(len), text.len());
                 (*object).len = total as u64;
+                if (*object).header.aux == Encoding::Ascii as u16 && !text.is_ascii() {
+                    (*object).header.aux = Encoding::Other as u16;
+                }
                 return self;
             }
             let room = if growing { total.max(len * 2) } else { total };
@@ -141,6 +175,7 @@ impl StrOwned {
                 (*moved).data = start;
                 ptr::copy_nonoverlapping(text.as_ptr(), start.add(len), text.len());
                 (*moved).len = total as u64;
+                (*moved).header.aux = Encoding::Unknown as u16;
                 return StrOwned(moved);
             }
             let joined = with_capacity(cx, room);

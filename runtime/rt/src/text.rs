@@ -334,7 +334,7 @@ pub extern "C" fn reml_str_split_whitespace(cx: Cx, text: StrRef) -> *mut Array 
 
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_str_is_ascii(_: Cx, text: StrRef) -> bool {
-    text.as_bytes().is_ascii()
+    text.is_ascii()
 }
 
 #[cfg(test)]

@@ -44,20 +44,18 @@ impl Code<'_, '_> {
         let list = class as i32 * 8;
         let head = self.load(types::I64, Region::FreeList, context, list);
         let slow = self.cold_block();
-        let fast = self.block();
         let done = self.block();
         let object = self.builder.append_block_param(done, types::I64);
-        self.branch(head, fast, slow);
-        self.switch_to(fast);
-        let next = self.load(types::I64, Region::FreeList, head, FREE_LINK as i32);
+        self.builder.ins().brif(head, done, &[head.into()], slow, &[]);
+        self.switch_to(slow);
+        self.call(Symbol::Refill(class), &[]);
+        let context = self.context();
+        let head = self.load(types::I64, Region::FreeList, context, list);
+        self.jump(done, &[head]);
+        self.switch_to(done);
+        let next = self.load(types::I64, Region::FreeList, object, FREE_LINK as i32);
         let context = self.context();
         self.store(Region::FreeList, next, context, list);
-        self.jump(done, &[head]);
-        self.switch_to(slow);
-        let class = self.int(i64::from(class));
-        let fresh = self.runtime("reml_alloc_slow", &[class]).expect("it returns a pointer");
-        self.jump(done, &[fresh]);
-        self.switch_to(done);
         object
     }
 
@@ -72,14 +70,16 @@ impl Code<'_, '_> {
             None => {
                 self.runtime("reml_free_large", &[object]);
             }
-            Some(class) => {
-                let context = self.context();
-                let list = class as i32 * 8;
-                let head = self.load(types::I64, Region::FreeList, context, list);
-                self.store(Region::FreeList, head, object, FREE_LINK as i32);
-                self.store(Region::FreeList, object, context, list);
-            }
+            Some(class) => self.push_free(object, class),
         }
+    }
+
+    pub fn push_free(&mut self, object: Value, class: u32) {
+        let context = self.context();
+        let list = class as i32 * 8;
+        let head = self.load(types::I64, Region::FreeList, context, list);
+        self.store(Region::FreeList, head, object, FREE_LINK as i32);
+        self.store(Region::FreeList, object, context, list);
     }
 
     /// Gives back the memory of an object whose header knows its class.

@@ -197,10 +197,21 @@ impl Code<'_, '_> {
         self.switch_to(cold);
         let bare = self.plan.info(ty).bare;
         let room = self.int(0);
-        let copy = self.call(Symbol::ArrayCopy(bare), &[array, room]);
-        self.jump(done, &copy);
+        let copy = self.cold_array(Symbol::ColdCopy(bare), array, room);
+        self.jump(done, &[copy]);
         self.switch_to(done);
         own
+    }
+
+    /// Calls `ColdCopy` or `ColdGrow`.
+    fn cold_array(&mut self, symbol: Symbol, array: Value, room: Value) -> Value {
+        let operands = self.cold_call(symbol, &[array, room]);
+        self.load(types::I64, Region::Stack, operands, 0)
+    }
+
+    pub fn grow_array(&mut self, array: Value, stride: u32, room: Value) -> Value {
+        let stride = self.int(i64::from(stride));
+        self.runtime("reml_array_grow", &[array, stride, room]).expect("it returns a pointer")
     }
 
     /// A unique array with room for `room` elements: this one, a larger one, or a copy.
@@ -220,11 +231,10 @@ impl Code<'_, '_> {
         let bare = self.plan.info(ty).bare;
         // A copy made in order to push will be pushed to again.
         let spare = self.builder.ins().iadd(room, room);
-        let copy = self.call(Symbol::ArrayCopy(bare), &[array, spare]);
-        self.jump(done, &copy);
+        let copy = self.cold_array(Symbol::ColdCopy(bare), array, spare);
+        self.jump(done, &[copy]);
         self.switch_to(growing);
-        let stride = self.int(i64::from(stride));
-        let grown = self.runtime("reml_array_grow", &[array, stride, room]).expect("it returns a pointer");
+        let grown = self.cold_array(Symbol::ColdGrow(stride), array, room);
         self.jump(done, &[grown]);
         self.switch_to(done);
         own

@@ -10,7 +10,7 @@ use super::alloc::{AUX_OFFSET, TAG_OFFSET};
 use super::count::cell_size;
 use crate::code::{Code, Region, Values};
 use crate::plan::{TypeInfo, capture_offsets};
-use crate::symbol::Symbol;
+use crate::symbol::{PanicStub, Symbol};
 
 /// Offset of `Closure::code`.
 pub const CLOSURE_CODE_OFFSET: i32 = 8;
@@ -48,6 +48,25 @@ impl Code<'_, '_> {
                 let status = self.call(Symbol::Func(self.plan.program.entry), &[]);
                 self.builder.ins().return_(&status);
             }
+            Symbol::Refill(class) => {
+                let number = self.int(i64::from(class));
+                let object = self.runtime("reml_alloc_slow", &[number]).expect("it returns a pointer");
+                self.push_free(object, class);
+                self.builder.ins().return_(&[]);
+            }
+            Symbol::ColdCopy(ty) => {
+                let (array, room) = self.cold_operands(params[0]);
+                let copy = self.call(Symbol::ArrayCopy(ty), &[array, room])[0];
+                self.store(Region::Stack, copy, params[0], 0);
+                self.builder.ins().return_(&[]);
+            }
+            Symbol::ColdGrow(stride) => {
+                let (array, room) = self.cold_operands(params[0]);
+                let grown = self.grow_array(array, stride, room);
+                self.store(Region::Stack, grown, params[0], 0);
+                self.builder.ins().return_(&[]);
+            }
+            Symbol::Panic(stub) => self.panic_stub(stub, params[0]),
             Symbol::CMain => {
                 let info = self.data_addr(Symbol::ProgramInfo);
                 let status = self.call(Symbol::Start, &[params[0], params[1], info]);
@@ -66,6 +85,41 @@ impl Code<'_, '_> {
             Symbol::ArrayFilled(ty) => self.array_filled_helper(ty, params[0], &params[1..]),
             Symbol::FixedCopy(ty) => self.fixed_copy_helper(ty, params[0]),
             _ => unreachable!("{symbol:?} is not a helper"),
+        }
+    }
+
+    fn cold_operands(&mut self, operands: Value) -> (Value, Value) {
+        let first = self.load(types::I64, Region::Stack, operands, 0);
+        (first, self.load(types::I64, Region::Stack, operands, 8))
+    }
+
+    fn panic_stub(&mut self, stub: PanicStub, operands: Value) {
+        let mut constant = |value: u8| self.int(i64::from(value));
+        match stub {
+            PanicStub::Index => {
+                let (index, len) = self.cold_operands(operands);
+                self.panic("reml_panic_index", &[index, len]);
+            }
+            PanicStub::Overflow { what, ty } => {
+                let (what, ty) = (constant(what), constant(ty));
+                let (left, right) = self.cold_operands(operands);
+                self.panic("reml_panic_overflow", &[what, ty, left, right]);
+            }
+            PanicStub::CastInt { from, to } => {
+                let (from, to) = (constant(from), constant(to));
+                let value = self.load(types::I64, Region::Stack, operands, 0);
+                self.panic("reml_panic_cast_int", &[value, from, to]);
+            }
+            PanicStub::CastFloat { to } => {
+                let to = constant(to);
+                let value = self.load(types::F64, Region::Stack, operands, 0);
+                self.panic("reml_panic_cast_float", &[value, to]);
+            }
+            PanicStub::CastChar { from } => {
+                let from = constant(from);
+                let value = self.load(types::I64, Region::Stack, operands, 0);
+                self.panic("reml_panic_cast_char", &[value, from]);
+            }
         }
     }
 

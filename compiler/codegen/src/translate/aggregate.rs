@@ -9,7 +9,7 @@ use reml_semantics::types::TypeId;
 use super::function::Translator;
 use crate::code::{Code, Region, Values, clif_type};
 use crate::memory::alloc::class_of;
-use crate::symbol::Symbol;
+use crate::symbol::{PanicStub, Symbol};
 
 impl Translator<'_, '_> {
     /// A value of `ty`, a tuple, record, fixed array, newtype or variant of a sum.
@@ -196,7 +196,7 @@ impl Translator<'_, '_> {
     fn check_fixed_index(&mut self, index: Value, len: usize) {
         let bound = self.code.int(len as i64);
         let outside = self.code.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, bound);
-        self.code.panic_if(outside, "reml_panic_index", |code| {
+        self.code.panic_if(outside, PanicStub::Index, |code| {
             let len = code.int(len as i64);
             smallvec::smallvec![index, len]
         });

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use super::function::Translator;
 use crate::code::{Region, Values};
-use crate::symbol::Symbol;
+use crate::symbol::{PanicStub, Symbol};
 
 const DATA: u32 = ARRAY_DATA as u32;
 
@@ -51,7 +51,7 @@ impl Translator<'_, '_> {
     fn check_index(&mut self, array: Value, index: Value) {
         let len = self.code.array_len(array);
         let outside = self.code.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, len);
-        self.code.panic_if(outside, "reml_panic_index", |_| smallvec::smallvec![index, len]);
+        self.code.panic_if(outside, PanicStub::Index, |_| smallvec::smallvec![index, len]);
     }
 
     /// The address whose `DATA` offset is the element.

@@ -9,6 +9,7 @@ use reml_semantics::types::Prim;
 use super::function::Translator;
 use super::prim_int::IntType;
 use crate::code::clif_type;
+use crate::symbol::PanicStub;
 
 impl Translator<'_, '_> {
     pub fn conversion(&mut self, var: Var, prim: PrimOp, atom: Atom) -> Value {
@@ -98,12 +99,8 @@ impl Translator<'_, '_> {
             }
         };
         let from_index = if from.prim.is_integer() { from.prim } else { Prim::U32 };
-        self.code.panic_if(fails, "reml_panic_cast_int", |code| {
-            let value = code.extended(from, value);
-            let from = code.int(from_index as i64);
-            let to = code.int(target as i64);
-            smallvec::smallvec![value, from, to]
-        });
+        let stub = PanicStub::CastInt { from: from_index as u8, to: target as u8 };
+        self.code.panic_if(fails, stub, |code| smallvec::smallvec![code.extended(from, value)]);
         result
     }
 
@@ -118,10 +115,8 @@ impl Translator<'_, '_> {
         let high = self.code.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThan, offset, 0x10FFFF - 0xE000);
         let fails = self.code.builder.ins().band(low, high);
         let from_index = if from.prim.is_integer() { from.prim } else { Prim::U32 };
-        self.code.panic_if(fails, "reml_panic_cast_char", |code| {
-            let from = code.int(from_index as i64);
-            smallvec::smallvec![wide, from]
-        });
+        let stub = PanicStub::CastChar { from: from_index as u8 };
+        self.code.panic_if(fails, stub, |_| smallvec::smallvec![wide]);
         self.code.builder.ins().ireduce(types::I32, wide)
     }
 
@@ -144,10 +139,8 @@ impl Translator<'_, '_> {
         let below = self.code.builder.ins().fcmp(FloatCC::LessThan, double, upper);
         let fits = self.code.builder.ins().band(above, below);
         let fails = self.code.equals(fits, 0);
-        self.code.panic_if(fails, "reml_panic_cast_float", |code| {
-            let to = code.int(target as i64);
-            smallvec::smallvec![double, to]
-        });
+        let stub = PanicStub::CastFloat { to: target as u8 };
+        self.code.panic_if(fails, stub, |_| smallvec::smallvec![double]);
         if signed {
             let wide = self.code.builder.ins().fcvt_to_sint_sat(types::I64, double);
             self.code.extend_to(to, true, wide)

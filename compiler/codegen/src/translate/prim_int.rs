@@ -9,6 +9,7 @@ use reml_semantics::types::Prim;
 
 use super::function::Translator;
 use crate::code::Code;
+use crate::symbol::PanicStub;
 
 /// The type of an integer operation.
 #[derive(Clone, Copy)]
@@ -41,13 +42,8 @@ impl Code<'_, '_> {
     }
 
     fn overflow_if(&mut self, condition: Value, what: u64, int: IntType, left: Value, right: Value) {
-        self.panic_if(condition, "reml_panic_overflow", |code| {
-            let what = code.int(what as i64);
-            let ty = code.int(int.prim as i64);
-            let left = code.extended(int, left);
-            let right = code.extended(int, right);
-            smallvec::smallvec![what, ty, left, right]
-        });
+        let stub = PanicStub::Overflow { what: what as u8, ty: int.prim as u8 };
+        self.panic_if(condition, stub, |code| smallvec::smallvec![code.extended(int, left), code.extended(int, right)]);
     }
 }
 
@@ -143,7 +139,11 @@ impl Translator<'_, '_> {
             return;
         }
         let zero = self.code.equals(divisor, 0);
-        self.code.panic_if(zero, "reml_panic_div_zero", |code| smallvec::smallvec![code.int(remainder.into())]);
+        let (cold, next) = self.code.branch_cold(zero);
+        self.code.switch_to(cold);
+        let which = self.code.int(remainder.into());
+        self.code.panic("reml_panic_div_zero", &[which]);
+        self.code.switch_to(next);
     }
 
     /// Could the divisor be -1?
@@ -214,12 +214,9 @@ impl Translator<'_, '_> {
                 let too_far = self.code.builder.ins().icmp_imm_u(IntCC::UnsignedGreaterThanOrEqual, amount, width);
                 let what = if prim == PrimOp::IntShl { abi::OVERFLOW_SHL } else { abi::OVERFLOW_SHR };
                 let amount_type = self.int_type(amount_atom);
-                self.code.panic_if(too_far, "reml_panic_overflow", |code| {
-                    let what = code.int(what as i64);
-                    let ty = code.int(int.prim as i64);
-                    let left = code.extended(int, left);
-                    let amount = code.extended(amount_type, amount);
-                    smallvec::smallvec![what, ty, left, amount]
+                let stub = PanicStub::Overflow { what: what as u8, ty: int.prim as u8 };
+                self.code.panic_if(too_far, stub, |code| {
+                    smallvec::smallvec![code.extended(int, left), code.extended(amount_type, amount)]
                 });
             }
         }

@@ -13,7 +13,7 @@ use super::stmt;
 use super::ty;
 use super::value;
 use crate::ast::*;
-use crate::token::{Kind, LINE_START, Token};
+use crate::token::{JOINED, Kind, LINE_START, Token};
 
 /// The layout of the indented body that starts with the next token, if it starts on a new line and to the right.
 pub fn indented_layout(p: &mut In) -> Option<Layout> {
@@ -84,7 +84,7 @@ pub fn if_(p: &mut In) -> R<Expr> {
         branches.push((start, cond, then));
         taller(p)?;
         // `else` on the next line goes on with this line.
-        if peek(p) != Kind::Else {
+        if !at(p, Kind::Else) {
             break None;
         }
         bump(p);
@@ -154,13 +154,13 @@ pub fn match_(p: &mut In) -> R<Expr> {
 fn braced_arms(p: &mut In) -> R<Vec<Arm>> {
     let opening = index(p) as u32;
     bump(p);
-    let result = inside(p, true, |p| {
+    inside(p, true, Kind::RBrace, |p| {
         let first = token(p);
         let column = if first.has(LINE_START) { first.column } else { 0 };
         p.state().layout.statement = column;
         let mut arms = Vec::new();
         loop {
-            while skip_separators(p) || eat(p, Kind::Comma) {}
+            skip_separators_and_commas(p);
             if matches!(peek(p), Kind::RBrace | Kind::Eof | Kind::Dedent) {
                 break;
             }
@@ -168,15 +168,20 @@ fn braced_arms(p: &mut In) -> R<Vec<Arm>> {
             let body_layout = Layout { column: if first.has(LINE_START) { column + 1 } else { 0 }, ..p.state().layout };
             match arm(p, body_layout, column) {
                 Ok(arm) => arms.push(arm),
-                Err(failure) => arms.push(broken_arm(p, start, column, true, failure.or_opening(opening))?),
+                Err(failure) => {
+                    arms.push(broken_arm(p, start, column, true, failure.or_opening(opening))?);
+                    // A closing bracket of something else.
+                    if index(p) == start && token(p).kind != Kind::RBrace {
+                        bump(p);
+                    }
+                }
             }
             skip_foreign_end(p);
         }
-        expect(p, Kind::RBrace).map_err(|failure| failure.or_opening(opening))?;
+        stmt::close_brace(p, opening);
         arms.shrink_to_fit();
         Ok(arms)
-    });
-    result
+    })
 }
 
 /// Arms after `with`, held together by their column (section 1.1).
@@ -287,7 +292,9 @@ fn arm(p: &mut In, body_layout: Layout, column: u16) -> R<Arm> {
 fn arm_parts(p: &mut In, head_layout: Layout, body_layout: Layout) -> R<Arm> {
     let start = token(p);
     let (pattern, guard, alias) = with_layout(p, head_layout, |p| {
-        eat(p, Kind::Bar);
+        if peek(p) == Kind::Bar {
+            bump(p);
+        }
         let pattern = pattern::pattern(p)?;
         let mut guard = None;
         let mut alias = None;
@@ -403,6 +410,47 @@ pub fn do_(p: &mut In) -> R<Expr> {
     let kind = perform(p)?;
     let span = span_from(p, start);
     Ok(make(kind, span))
+}
+
+/// Whether `handle` comes as the keyword: an operand follows. Otherwise it is an ordinary name, as programs use it.
+pub fn at_handle(p: &mut In) -> bool {
+    let next = token_at(p, 1);
+    match next.kind {
+        Kind::LParen if next.has(JOINED) => {
+            // `handle(e) with ..` or a call of a function called `handle`.
+            let mut depth = 0u32;
+            let mut ahead = 1;
+            loop {
+                let token = token_at(p, ahead);
+                match token.kind {
+                    Kind::Eof => return false,
+                    kind if kind.opens() => depth += 1,
+                    kind if kind.closes() => depth -= 1,
+                    _ => {}
+                }
+                ahead += 1;
+                if depth == 0 {
+                    return matches!(token_at(p, ahead).kind, Kind::With | Kind::Do);
+                }
+            }
+        }
+        Kind::Ident
+        | Kind::Int
+        | Kind::Str
+        | Kind::SelfValue
+        | Kind::Do
+        | Kind::Perform
+        | Kind::LParen
+        | Kind::LBrace
+        | Kind::If
+        | Kind::Match
+        | Kind::For
+        | Kind::While
+        | Kind::Loop
+        | Kind::Unsafe
+        | Kind::ColonColon => !next.has(LINE_START) || next.kind == Kind::LBrace,
+        _ => false,
+    }
 }
 
 /// `handle e with handler { .. }`, `handle e with h`, `handle h(0) do e`.

@@ -25,7 +25,7 @@ pub type In<'s, 'p> = InputRef<'s, 'p, &'s [Token], Extra<'s>>;
 pub type R<T> = Result<T, Failure>;
 
 /// How deep expressions, patterns and types may nest in the source.
-pub const NESTING_LIMIT: u32 = 3_000;
+pub const NESTING_LIMIT: u32 = 4_000;
 /// How deep a tree may become through long chains (`a + b + ..`, `x.f().g()..`, `else if ..`).
 pub const HEIGHT_LIMIT: u32 = 10_000;
 
@@ -98,6 +98,8 @@ pub struct State<'s> {
     pub layout: Layout,
     /// Columns of the arms of the open matches of the current bracket, outermost first.
     pub arm_columns: Vec<u16>,
+    /// What closes the open brackets, outermost first.
+    pub closers: Vec<Kind>,
     /// `Path { .. }` is not a record here: the head of `if`, `while`, `match`, `for`.
     pub head: bool,
     /// A lambda's body ends at `|>` here.
@@ -139,6 +141,7 @@ impl<'s> State<'s> {
             diagnostics: Vec::new(),
             layout: Layout { newlines: true, column: 0, statement: 0, inside: false },
             arm_columns: Vec::new(),
+            closers: Vec::new(),
             head: false,
             piped: false,
             guard: false,
@@ -360,7 +363,7 @@ pub fn with_layout<T>(p: &mut In, layout: Layout, rule: impl FnOnce(&mut In) -> 
 }
 
 /// Runs `rule` inside brackets: other matches' arms and the restrictions of a head do not reach inside.
-pub fn inside<T>(p: &mut In, newlines: bool, rule: impl FnOnce(&mut In) -> T) -> T {
+pub fn inside<T>(p: &mut In, newlines: bool, closer: Kind, rule: impl FnOnce(&mut In) -> T) -> T {
     let state = p.state();
     let outer = state.layout;
     state.layout = Layout { newlines, column: 0, statement: outer.statement, inside: true };
@@ -368,8 +371,10 @@ pub fn inside<T>(p: &mut In, newlines: bool, rule: impl FnOnce(&mut In) -> T) ->
     let head = std::mem::replace(&mut state.head, false);
     let piped = std::mem::replace(&mut state.piped, false);
     let guard = std::mem::replace(&mut state.guard, false);
+    state.closers.push(closer);
     let result = rule(p);
     let state = p.state();
+    state.closers.pop();
     state.layout = outer;
     state.arm_columns = arm_columns;
     state.head = head;
@@ -449,6 +454,23 @@ pub fn skip_separators(p: &mut In) -> bool {
             _ => return any,
         }
     }
+}
+
+/// The same in a list whose elements commas may separate too.
+pub fn skip_separators_and_commas(p: &mut In) {
+    loop {
+        let separated = skip_separators(p);
+        if peek(p) == Kind::Comma {
+            bump(p);
+        } else if !separated {
+            return;
+        }
+    }
+}
+
+/// Whether a closing bracket closes nothing that is open.
+pub fn is_stray(p: &mut In, kind: Kind) -> bool {
+    kind.closes() && !p.state().closers.contains(&kind)
 }
 
 /// The kind of the next token, looking through a line break but not out of the block.

@@ -48,10 +48,10 @@ fn braced<T>(p: &mut In, element: impl Fn(&mut In) -> R<T>) -> R<Vec<T>> {
     control::pass_to(p, Kind::LBrace);
     let opening = index(p) as u32;
     expect(p, Kind::LBrace)?;
-    inside(p, true, |p| {
+    inside(p, true, Kind::RBrace, |p| {
         let mut list = Vec::new();
         loop {
-            while skip_separators(p) || eat(p, Kind::Comma) {}
+            skip_separators_and_commas(p);
             if eat(p, Kind::RBrace) {
                 return Ok(list);
             }

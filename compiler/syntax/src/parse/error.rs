@@ -7,7 +7,7 @@ use chumsky::util::MaybeRef;
 use reml_diagnostics::{Diagnostic, Span, codes};
 
 use super::cursor::{In, State, is_passed};
-use crate::token::{BREAK, Kind, Token};
+use crate::token::{BREAK, Kind, LINE_START, Token};
 
 /// A set of [`Kind`]s.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -103,23 +103,33 @@ fn describe(state: &State, failure: Failure, token: Token) -> Diagnostic {
     // When the line just ended, the place to type is behind its last token.
     let previous = failure.at.checked_sub(1).map(|at| state.tokens[at as usize]);
     let line_ended = token.has(BREAK) && failure.opening.is_none() && !is_passed(state, failure.at);
+    let at_end = token.kind == Kind::Eof;
+    // With all brackets in pairs, the open one is closed further on.
+    let opening = failure.opening.filter(|_| !state.balanced);
+    let before_line = opening.is_some() && token.has(LINE_START) && !at_end;
     let (span, found) = match previous {
-        Some(previous) if line_ended || token.kind == Kind::Eof => {
+        Some(previous) if line_ended || at_end || before_line => {
             let end = state.base + previous.end;
-            (Span::new(end, end), if token.kind == Kind::Eof { "the end of the file" } else { "the end of the line" })
+            let found = if at_end {
+                "the end of the file"
+            } else if before_line {
+                ""
+            } else {
+                "the end of the line"
+            };
+            (Span::new(end, end), found)
         }
         _ => (state.span(token), ""),
     };
     let found = if found.is_empty() { found_text(state, token) } else { found.to_string() };
-    let at_end = token.kind == Kind::Eof;
     let message = if expected.is_empty() {
         format!("{found} cannot stand here")
     } else {
-        format!("expected {expected}, found {found}")
+        format!("expected {expected}{} {found}", if before_line { " before" } else { ", found" })
     };
     let code = if at_end { codes::PARSE_UNEXPECTED_EOF } else { codes::PARSE_EXPECTED };
     let mut diagnostic = Diagnostic::error(code, span, message);
-    if let Some(opening) = failure.opening {
+    if let Some(opening) = opening {
         let opening = state.tokens[opening as usize];
         diagnostic =
             diagnostic.with_label(state.span(opening), format!("this {} is not closed", opening.kind.describe()));
@@ -131,7 +141,8 @@ fn describe(state: &State, failure: Failure, token: Token) -> Diagnostic {
     if failure.expected.contains(Kind::Arrow) && token.kind == Kind::Eq {
         diagnostic = diagnostic.with_fix(state.span(token), "->", "write `->`");
     }
-    if token.kind.is_keyword() && failure.expected.contains(Kind::Name) {
+    let wanted_name = failure.expected.contains(Kind::Name) || failure.expected.contains(Kind::Pattern);
+    if token.kind.is_keyword() && wanted_name && !line_ended {
         diagnostic = diagnostic.with_note(format!("{} is a reserved word", token.kind.describe()));
     }
     diagnostic
@@ -153,7 +164,7 @@ fn found_text(state: &State, token: Token) -> String {
 
 /// "an expression, `)` or `,`": classes first, then what closes, then the rest; a long tail is cut.
 fn humanise(set: KindSet) -> String {
-    const MOST: usize = 5;
+    const MOST: usize = 4;
     let mut kinds: Vec<Kind> = Vec::new();
     for group in [CLASSES, CLOSERS, OTHERS] {
         kinds.extend(group.iter().filter(|kind| set.contains(**kind)));
@@ -193,9 +204,9 @@ const CLOSERS: &[Kind] = &[Kind::RParen, Kind::RBracket, Kind::RBrace, Kind::Gt,
 
 const OTHERS: &[Kind] = &[
     Kind::Eq,
+    Kind::LBrace,
     Kind::Arrow,
     Kind::FatArrow,
-    Kind::LBrace,
     Kind::LParen,
     Kind::LBracket,
     Kind::Then,

@@ -7,12 +7,12 @@ use super::cursor::*;
 use super::error::Failure;
 use super::pattern::starts_upper;
 use super::primary::{self, starts_expression};
-use super::recover::delimited;
+use super::recover::{delimited, starts_statement_keyword};
 use super::stmt;
 use super::ty::{self, at_shift_right};
 use super::value;
 use crate::ast::*;
-use crate::token::{JOINED, Kind, Token};
+use crate::token::{JOINED, Kind, LINE_START, Token};
 
 /// Any expression.
 pub fn expr(p: &mut In) -> R<Expr> {
@@ -269,7 +269,7 @@ fn postfix(p: &mut In) -> R<Expr> {
             Kind::LBracket => {
                 let opening = index(p) as u32;
                 bump(p);
-                let index = inside(p, false, |p| {
+                let index = inside(p, false, Kind::RBracket, |p| {
                     let index = expr(p)?;
                     expect(p, Kind::RBracket)?;
                     Ok(index)
@@ -315,6 +315,10 @@ fn field(p: &mut In, base: Expr) -> R<ExprKind> {
     if is_word(next, p.state().words.await_) {
         bump(p);
         return Ok(ExprKind::Await(base));
+    }
+    // A dot at the end of a line, and a statement in the next.
+    if next.has(LINE_START) && starts_statement_keyword(next.kind) {
+        return Err(fail_wanting(p, Kind::Name));
     }
     let name = any_name(p)?;
     Ok(ExprKind::Field { base, name })

@@ -4,11 +4,11 @@
 use super::control::pass_to;
 use super::cursor::*;
 use super::effects;
-use super::error::{Cause, Failure, report};
+use super::error::{Cause, report};
 use super::expr::{args, body, expr, make};
 use super::pattern::{self, active_head, starts_upper};
 use super::primary::starts_expression;
-use super::recover::{delimited, skip_item, starts_item_here};
+use super::recover::{delimited, skip_item, skip_statement, starts_item_here};
 use super::stmt::{self, LetOrFn};
 use super::ty::{self, bounds, generics, path, single_path, wheres};
 use super::value;
@@ -246,8 +246,27 @@ pub fn param(p: &mut In) -> R<Param> {
 /// `= e` or `{ .. }`, then perhaps a `where` block of local definitions.
 pub fn fn_body(p: &mut In) -> R<Expr> {
     let start = token(p);
+    let before = index(p);
+    let value = match fn_body_value(p) {
+        Ok(value) => value,
+        Err(failure) if failure.cause == Cause::TooDeep => return Err(failure),
+        // The function is declared, whatever its body.
+        Err(failure) => {
+            report(p, failure);
+            skip_statement(p, before, false);
+            let span = span_from(p, start);
+            make(ExprKind::Error, span)
+        }
+    };
+    if peek(p) != Kind::Where {
+        return Ok(value);
+    }
+    where_block(p, start, value)
+}
+
+fn fn_body_value(p: &mut In) -> R<Expr> {
     pass_to(p, Kind::LBrace);
-    let value = if peek(p) == Kind::LBrace {
+    Ok(if peek(p) == Kind::LBrace {
         let block = stmt::block(p)?;
         let span = block.span;
         make(ExprKind::Block(block), span)
@@ -267,14 +286,19 @@ pub fn fn_body(p: &mut In) -> R<Expr> {
             body(p)?
         } else if matches!(peek(p), Kind::Newline | Kind::Dedent | Kind::Eof | Kind::RBrace) {
             report(p, failure);
-            super::expr::error_expr(p)
+            // A body that lacks only its `=` or `{`.
+            match super::control::indented_layout(p) {
+                Some(layout) => stmt::indented_block(p, layout)?,
+                None => super::expr::error_expr(p),
+            }
         } else {
             return Err(failure);
         }
-    };
-    if peek(p) != Kind::Where {
-        return Ok(value);
-    }
+    })
+}
+
+/// `where` and local definitions, behind a body.
+fn where_block(p: &mut In, start: crate::token::Token, value: Expr) -> R<Expr> {
     bump(p);
     let next = token(p);
     let definitions = if next.kind == Kind::LBrace {
@@ -403,7 +427,9 @@ fn type_rhs(p: &mut In) -> R<TypeDeclKind> {
 fn variants(p: &mut In) -> R<Vec<Variant>> {
     let mut list = Vec::new();
     let mut docs_before = docs(p);
-    eat(p, Kind::Bar);
+    if eat(p, Kind::Bar) {
+        pass_line_break(p);
+    }
     loop {
         list.push(variant(p, docs_before.take())?);
         if peek_next_line(p) != Kind::Bar {
@@ -412,6 +438,8 @@ fn variants(p: &mut In) -> R<Vec<Variant>> {
         docs_before = docs(p);
         pass_line_break(p);
         bump(p);
+        // Documentation may stand between the bar and the name.
+        pass_line_break(p);
     }
     list.shrink_to_fit();
     Ok(list)
@@ -532,10 +560,10 @@ pub fn item_body(p: &mut In, element: impl Fn(&mut In) -> R<Item>) -> R<Vec<Item
     pass_to(p, Kind::LBrace);
     let opening = index(p) as u32;
     expect(p, Kind::LBrace)?;
-    inside(p, true, |p| {
+    inside(p, true, Kind::RBrace, |p| {
         let mut items = Vec::new();
         loop {
-            while skip_separators(p) || eat(p, Kind::Comma) {}
+            skip_separators_and_commas(p);
             if matches!(peek(p), Kind::RBrace | Kind::Eof | Kind::Dedent) {
                 break;
             }
@@ -556,12 +584,15 @@ pub fn item_body(p: &mut In, element: impl Fn(&mut In) -> R<Item>) -> R<Vec<Item
                 Err(failure) => {
                     report(p, failure);
                     skip_item(p, start, true);
+                    if index(p) == start && token(p).kind != Kind::RBrace {
+                        bump(p);
+                    }
                     let span = span_from(p, first);
                     items.push(error_item(span));
                 }
             }
         }
-        expect(p, Kind::RBrace).map_err(|failure: Failure| failure.or_opening(opening))?;
+        stmt::close_brace(p, opening);
         items.shrink_to_fit();
         Ok(items)
     })
@@ -632,6 +663,8 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
         }
     };
     let mut items = Vec::new();
+    let mut reports = 0;
+    let mut broken = false;
     loop {
         skip_separators(p);
         let first = token(p);
@@ -643,7 +676,7 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
         let start = index(p);
         p.state().layout.statement = first.column;
         if first.kind.closes() {
-            stray_closer(p);
+            stray_closer(p, broken);
             continue;
         }
         match item(p).and_then(|item| end_of_item(p).map(|()| item)) {
@@ -659,6 +692,8 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
                 items.push(error_item(span));
             }
         }
+        broken = p.state().diagnostics.len() > reports;
+        reports = p.state().diagnostics.len();
     }
     items.shrink_to_fit();
     Ok((header, items))
@@ -673,6 +708,7 @@ fn recovered(p: &mut In) {
     state.piped = false;
     state.guard = false;
     state.attribute = false;
+    state.closers.clear();
     state.depth = 0;
     state.height = 0;
 }
@@ -690,13 +726,11 @@ fn end_of_item(p: &mut In) -> R<()> {
     }
 }
 
-fn stray_closer(p: &mut In) {
-    let at = index(p) as u32;
+/// A closing bracket between items; behind a broken item it is no news.
+fn stray_closer(p: &mut In, after_broken: bool) {
     let token = bump(p);
     let state = p.state();
-    // Behind a broken item its closing bracket is no news.
-    let after_error = state.reported_at.is_some_and(|reported| reported + 1 >= at) || state.too_deep;
-    if !after_error {
+    if !after_broken {
         let span = state.span(token);
         state.diagnostics.push(
             reml_diagnostics::Diagnostic::error(

@@ -81,3 +81,6 @@ fn run<T>(
     diagnostics.sort_by_key(|diagnostic| diagnostic.primary);
     (output, diagnostics)
 }
+
+#[cfg(test)]
+mod tests;

@@ -125,7 +125,7 @@ fn named(p: &mut In) -> R<PatternKind> {
                 let opening = index(p) as u32;
                 let checkpoint = p.save();
                 bump(p);
-                let whole = inside(p, false, |p| {
+                let whole = inside(p, false, Kind::RParen, |p| {
                     let fields = record_fields(p)?;
                     eat(p, Kind::Comma);
                     expect(p, Kind::RParen).map_err(|failure| failure.or_opening(opening))?;

@@ -62,7 +62,7 @@ pub fn primary(p: &mut In) -> R<Expr> {
         }
         Kind::Perform => control::perform(p)?,
         Kind::Do => return control::do_(p),
-        Kind::Handle => control::handle(p)?,
+        Kind::Handle if control::at_handle(p) => control::handle(p)?,
         Kind::Return => {
             bump(p);
             ExprKind::Return(jump_value(p)?)
@@ -299,7 +299,7 @@ fn foreign_update(p: &mut In) -> R<ExprKind> {
     let base_token = bump(p);
     let with = bump(p);
     let fields_start = token(p);
-    let parts = inside(p, false, |p| {
+    let parts = inside(p, false, Kind::RBrace, |p| {
         let mut parts = Vec::new();
         while !at(p, Kind::RBrace) {
             parts.push(record_part(p)?);
@@ -337,7 +337,7 @@ fn json(p: &mut In) -> R<ExprKind> {
     bump(p);
     let opening = index(p) as u32;
     expect(p, Kind::LParen)?;
-    let value = inside(p, false, |p| {
+    let value = inside(p, false, Kind::RParen, |p| {
         let value = json_value(p)?;
         eat(p, Kind::Comma);
         expect(p, Kind::RParen)?;

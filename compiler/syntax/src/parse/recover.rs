@@ -18,7 +18,7 @@ pub fn delimited<T>(
 ) -> R<Vec<T>> {
     let opening = index(p) as u32;
     expect(p, open)?;
-    inside(p, false, |p| delimited_rest(p, opening, open.closer(), element, on_error))
+    inside(p, false, open.closer(), |p| delimited_rest(p, opening, open.closer(), element, on_error))
 }
 
 fn delimited_rest<T>(
@@ -100,8 +100,10 @@ fn skip_element(p: &mut In) {
 
 /// Skips to where the next statement can start: a separator, the end of the block, or what encloses it.
 /// `start` is the index of the failed statement's first token.
+///
+/// Lines that start right of the statement belong to it.
 pub fn skip_statement(p: &mut In, start: usize, until_comma: bool) {
-    let statement = p.state().tokens[start];
+    let column = p.state().layout.statement;
     let mut depth = 0u32;
     let mut moved = index(p) > start;
     loop {
@@ -109,12 +111,14 @@ pub fn skip_statement(p: &mut In, start: usize, until_comma: bool) {
         let kind = if depth == 0 && moved { peek(p) } else { token.kind };
         match kind {
             Kind::Eof => return,
-            Kind::Newline | Kind::Dedent | Kind::Semi => return,
+            Kind::Dedent | Kind::Semi => return,
+            Kind::Newline if token.column <= column => return,
             Kind::Comma if depth == 0 && until_comma => return,
-            kind if kind.closes() && depth == 0 => return,
+            kind if kind.closes() && depth == 0 && !is_stray(p, kind) => return,
             _ => {}
         }
-        if moved && !p.state().balanced && token.has(LINE_START) && token.column <= statement.column {
+        let left = token.has(LINE_START) && token.column <= column;
+        if moved && left && (!p.state().balanced || depth == 0 && starts_statement_keyword(token.kind)) {
             return;
         }
         if token.kind.opens() {
@@ -133,7 +137,7 @@ pub fn skip_arm(p: &mut In, start: usize, column: u16, in_braces: bool) {
     let mut moved = index(p) > start;
     loop {
         let token = token(p);
-        if token.kind == Kind::Eof || (depth == 0 && token.kind.closes()) {
+        if token.kind == Kind::Eof || (depth == 0 && token.kind.closes() && !is_stray(p, token.kind)) {
             return;
         }
         if moved && token.has(LINE_START) && (depth == 0 || !p.state().balanced) && token.column <= column {
@@ -173,13 +177,13 @@ pub fn skip_item(p: &mut In, start: usize, in_body: bool) {
             return;
         }
         if moved && token.has(LINE_START) && (depth == 0 || !p.state().balanced) {
-            let outside = token.column == 0 && column > 0;
+            let outside = token.column == 0 && column > 0 && !p.state().balanced;
             let starts = token.column <= column && (starts_item_here(p) || token.has(BREAK) && depth == 0);
             if outside || starts {
                 return;
             }
         }
-        if in_body && depth == 0 && token.kind.closes() {
+        if in_body && depth == 0 && token.kind.closes() && !is_stray(p, token.kind) {
             return;
         }
         if token.kind.opens() {
@@ -192,6 +196,11 @@ pub fn skip_item(p: &mut In, start: usize, in_body: bool) {
     }
 }
 
+/// Keywords that cannot go on a statement, only start one.
+pub fn starts_statement_keyword(kind: Kind) -> bool {
+    matches!(kind, Kind::Let | Kind::Var | Kind::Return | Kind::Defer | Kind::Use | Kind::Type | Kind::Pub)
+}
+
 /// Whether the next token, as written, starts an item.
 pub fn starts_item_here(p: &mut In) -> bool {
     let token = token(p);
@@ -200,9 +209,8 @@ pub fn starts_item_here(p: &mut In) -> bool {
     }
     let next = token_at(p, 1);
     let words = p.state().words;
-    is_word(token, words.enum_) && next.kind == Kind::Ident
-        || is_word(token, words.struct_) && next.kind == Kind::Ident
-        || is_word(token, words.const_) && next.kind == Kind::Ident
+    let declares = [words.enum_, words.struct_, words.const_].iter().any(|word| is_word(token, *word));
+    declares && next.kind == Kind::Ident
         || is_word(token, words.async_) && next.kind == Kind::Fn
         || is_word(token, words.pattern) && next.kind == Kind::LParen
 }

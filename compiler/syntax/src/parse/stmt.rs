@@ -7,7 +7,7 @@ use super::error::{Cause, Failure, report};
 use super::expr::{body, expr, inline_body, make};
 use super::item;
 use super::pattern::{self, starts_upper};
-use super::recover::skip_statement;
+use super::recover::{skip_statement, starts_statement_keyword};
 use super::ty;
 use crate::ast::*;
 use crate::token::{Kind, LINE_START, Token};
@@ -17,12 +17,21 @@ pub fn block(p: &mut In) -> R<Block> {
     let start = token(p);
     let opening = index(p) as u32;
     bump(p);
-    inside(p, true, |p| {
+    inside(p, true, Kind::RBrace, |p| {
         let (stmts, result) = statements(p, false, Some(opening))?;
-        expect(p, Kind::RBrace).map_err(|failure| failure.or_opening(opening))?;
+        close_brace(p, opening);
         let span = span_from(p, start);
         Ok(Block { attrs: Vec::new(), stmts, result, span })
     })
+}
+
+/// The closing brace of a list of statements, arms or items, all of which have been read. A missing one is reported, and
+/// what has been read stays.
+pub fn close_brace(p: &mut In, opening: u32) {
+    if !eat(p, Kind::RBrace) {
+        let failure = fail(p).or_opening(opening);
+        report(p, failure);
+    }
 }
 
 /// The lines that start at the next token's column. One expression alone is itself.
@@ -60,7 +69,7 @@ fn statements(p: &mut In, indented: bool, opening: Option<u32>) -> R<(Vec<Stmt>,
         }
         match peek(p) {
             Kind::RBrace | Kind::Eof | Kind::Dedent => break,
-            kind if indented && !stmts.is_empty() && kind.closes() => break,
+            kind if kind.closes() && (indented && !stmts.is_empty() || !is_stray(p, kind)) => break,
             _ => {}
         }
         let start = index(p);
@@ -73,6 +82,10 @@ fn statements(p: &mut In, indented: bool, opening: Option<u32>) -> R<(Vec<Stmt>,
                 stmts.push(stmt);
                 discarded = !indented && peek(p) == Kind::Semi;
                 let next = peek(p);
+                // Behind a statement that broke off, the next one starts without a mark.
+                if token(p).has(LINE_START) && starts_statement_keyword(next) {
+                    continue;
+                }
                 if matches!(next, Kind::Newline | Kind::Semi) {
                     if next == Kind::Semi && !continues_after_semi(p, indented) {
                         bump(p);
@@ -93,9 +106,6 @@ fn statements(p: &mut In, indented: bool, opening: Option<u32>) -> R<(Vec<Stmt>,
                 if !starts_statement_keyword(next) {
                     let before = index(p);
                     skip_statement(p, before, false);
-                    if p.state().tokens[before].kind.closes() && index(p) == before {
-                        bump(p);
-                    }
                 }
             }
             Err(failure) if failure.cause == Cause::TooDeep => return Err(failure),
@@ -105,15 +115,12 @@ fn statements(p: &mut In, indented: bool, opening: Option<u32>) -> R<(Vec<Stmt>,
                 skip_statement(p, start, until_comma);
                 let span = span_from(p, first);
                 stmts.push(Stmt { attrs: Vec::new(), kind: StmtKind::Error, span });
-                // A closing bracket of something else: it is not this block's to skip when the block is indented.
                 let next = token(p);
-                if next.kind.closes() && next.kind != Kind::RBrace {
-                    if indented {
-                        break;
-                    }
-                    if index(p) == start || !matches!(peek(p), Kind::Newline | Kind::Dedent) {
-                        bump(p);
-                    }
+                if indented && next.kind.closes() {
+                    break;
+                }
+                if index(p) == start && next.kind.closes() && next.kind != Kind::RBrace {
+                    bump(p);
                 }
                 if indented && next.kind == Kind::Comma && peek(p) == Kind::Comma {
                     break;
@@ -131,10 +138,6 @@ fn continues_after_semi(p: &mut In, indented: bool) -> bool {
     }
     let next = token_at(p, 1);
     !(next.kind.closes() || next.kind == Kind::Eof)
-}
-
-fn starts_statement_keyword(kind: Kind) -> bool {
-    matches!(kind, Kind::Let | Kind::Var | Kind::Return | Kind::Defer)
 }
 
 /// The last expression is the value of the block; in braces, a `;` behind it discards it.
@@ -354,7 +357,15 @@ fn initializer(p: &mut In) -> R<Expr> {
             let token = token(p);
             missing_value(p, failure, token)
         }
-        Err(failure) => Err(failure),
+        Err(failure) if failure.cause == Cause::TooDeep => Err(failure),
+        // The name is declared, whatever its value.
+        Err(failure) => {
+            report(p, failure);
+            skip_statement(p, before, false);
+            let first = p.state().tokens[before];
+            let span = span_from(p, first);
+            Ok(make(ExprKind::Error, span))
+        }
     }
 }
 

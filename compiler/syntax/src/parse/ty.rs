@@ -37,7 +37,7 @@ pub fn simple_type(p: &mut In) -> R<Type> {
         Kind::LBracket => {
             let opening = index(p) as u32;
             bump(p);
-            let (element, len) = inside(p, false, |p| {
+            let (element, len) = inside(p, false, Kind::RBracket, |p| {
                 let element = ty(p)?;
                 let len = if eat(p, Kind::Semi) { Some(array_length(p)?) } else { None };
                 expect(p, Kind::RBracket)?;
@@ -46,15 +46,21 @@ pub fn simple_type(p: &mut In) -> R<Type> {
             .map_err(|failure: super::error::Failure| failure.or_opening(opening))?;
             TypeKind::Array { element, len }
         }
-        Kind::Amp => {
-            bump(p);
+        Kind::Amp | Kind::AndAnd => {
+            let twice = bump(p).kind == Kind::AndAnd;
             let mutable = p.state().words.mutable;
             let mutable = at_word(p, mutable) && !matches!(token_at(p, 1).kind, Kind::Comma | Kind::RParen | Kind::Eq);
             if mutable {
                 bump(p);
             }
             let inner = nested(p, simple_type)?;
-            TypeKind::Ref { mutable, inner }
+            let kind = TypeKind::Ref { mutable, inner };
+            if twice {
+                let inner = type_of(kind, span_from(p, start));
+                TypeKind::Ref { mutable: false, inner }
+            } else {
+                kind
+            }
         }
         Kind::Underscore => {
             bump(p);

@@ -1,0 +1,262 @@
+//! The order of the stages. A [`Compilation`] starts from a path and goes as far as it is asked to: checked, lowered,
+//! run, or written as an executable. Each step collects diagnostics, timings, and the printed stages that were asked for.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use reml_codegen::{CodegenError, CodegenOptions};
+use reml_diagnostics::render;
+use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
+use reml_middle::core;
+use reml_middle::core_verify::Form;
+use reml_middle::lower::LowerOptions;
+use reml_middle::opt::OptLevel;
+use reml_semantics::{CheckOptions, typed};
+use reml_syntax::names::Names;
+
+use crate::load::{self, Loaded};
+use crate::system::System;
+
+/// What can be printed along the way.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    Tokens,
+    Ast,
+    Typed,
+    Core,
+    Opt,
+    Rc,
+    Clif,
+    Asm,
+}
+
+#[derive(Clone, Default, Debug)]
+pub struct Options {
+    pub release: bool,
+    pub allow_top_level_expr: bool,
+    /// A missing `main` is an error.
+    pub require_main: bool,
+    /// Check library functions that the program does not reach, too.
+    pub check_library: bool,
+    /// Warnings end the compilation as errors do.
+    pub fail_on_warning: bool,
+    pub emit: Vec<Stage>,
+}
+
+pub struct Compilation<'s> {
+    system: &'s dyn System,
+    options: Options,
+    pub sources: SourceMap,
+    names: Names,
+    pub diagnostics: Vec<Diagnostic>,
+    /// How long each stage took, in order.
+    pub timings: Vec<(&'static str, Duration)>,
+    /// The printed stages, in order.
+    pub emitted: String,
+    /// The last phase that was entered, in the words of the JSON envelope.
+    pub phase: &'static str,
+    package_name: Option<String>,
+    typed: Option<typed::Program>,
+    core: Option<core::Program>,
+}
+
+impl<'s> Compilation<'s> {
+    pub fn new(system: &'s dyn System, options: Options) -> Self {
+        Compilation {
+            system,
+            options,
+            sources: SourceMap::new(),
+            names: Names::new(),
+            diagnostics: Vec::new(),
+            timings: Vec::new(),
+            emitted: String::new(),
+            phase: "Parsing",
+            package_name: None,
+            typed: None,
+            core: None,
+        }
+    }
+
+    /// Whether the diagnostics so far stop the program.
+    pub fn failed(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.is_error() || self.options.fail_on_warning)
+    }
+
+    /// The name of the package the program belongs to; known after `check`.
+    pub fn package_name(&self) -> Option<&str> {
+        self.package_name.as_deref()
+    }
+
+    fn wants(&self, stage: Stage) -> bool {
+        self.options.emit.contains(&stage)
+    }
+
+    fn timed<T>(&mut self, stage: &'static str, work: impl FnOnce(&mut Self) -> T) -> T {
+        let start = Instant::now();
+        let result = work(self);
+        self.timings.push((stage, start.elapsed()));
+        result
+    }
+
+    fn emit(&mut self, stage: &str, text: &str) {
+        // Headings only where there is something to tell apart.
+        if self.options.emit.len() > 1 {
+            self.emitted.push_str(&format!("=== {stage} ===\n"));
+        }
+        self.emitted.push_str(text);
+        if !text.ends_with('\n') {
+            self.emitted.push('\n');
+        }
+    }
+
+    /// Loads, parses and checks. Answers whether the program is fit for the later stages.
+    pub fn check(&mut self, input: &Path) -> bool {
+        let Loaded { modules, files, root, package_name } = self.timed("load and parse", |this| {
+            load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
+        });
+        self.package_name = package_name;
+        if let Some(root) = root {
+            if self.wants(Stage::Tokens) {
+                let text = reml_syntax::tokens::dump(&self.sources.file(files[root]).text);
+                self.emit("tokens", &text);
+            }
+            if self.wants(Stage::Ast) {
+                let text = reml_syntax::ast_print::dump(&modules[root].ast, &self.names);
+                self.emit("ast", &text);
+            }
+            self.phase = "TypeCheck";
+            let options = CheckOptions {
+                root: Some(modules[root].name.clone()),
+                require_main: self.options.require_main,
+                allow_top_level_expr: self.options.allow_top_level_expr,
+                check_all_core: self.options.check_library,
+            };
+            let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
+            self.diagnostics.extend(checked.diagnostics);
+            if self.wants(Stage::Typed) && !self.diagnostics.iter().any(Diagnostic::is_error) {
+                let program = &checked.program;
+                let own = |module| !program.modules[module].is_core;
+                let text = reml_semantics::typed_print::dump(program, &self.names, own);
+                self.emit("typed", &text);
+            }
+            self.typed = Some(checked.program);
+        }
+        render::arrange(&mut self.diagnostics);
+        !self.failed()
+    }
+
+    /// Takes the checked program to counted Core.
+    pub fn lower(&mut self) -> bool {
+        let Some(typed) = self.typed.take() else { return false };
+        self.phase = "Codegen";
+        let release = self.options.release;
+        let options = reml_middle::lower::LowerOptions::default();
+        let lowered = self.timed("lower", |this| reml_middle::lower::lower(&typed, &this.names, &options));
+        let mut program = match lowered {
+            Ok(program) => program,
+            Err(diagnostics) => {
+                self.diagnostics.extend(diagnostics);
+                render::arrange(&mut self.diagnostics);
+                return false;
+            }
+        };
+        self.verify(&program, Form::Lowered, "lower");
+        if self.wants(Stage::Core) {
+            self.emit("core", &reml_middle::core_print::dump(&program));
+        }
+        let level = if release { OptLevel::Release } else { OptLevel::Debug };
+        self.timed("optimise", |_| reml_middle::opt::optimise(&mut program, level));
+        self.verify(&program, Form::Optimised, "opt");
+        if self.wants(Stage::Opt) {
+            self.emit("opt", &reml_middle::core_print::dump(&program));
+        }
+        self.timed("count references", |_| reml_middle::rc::count(&mut program));
+        self.verify(&program, Form::Counted, "rc");
+        if self.wants(Stage::Rc) {
+            self.emit("rc", &reml_middle::core_print::dump(&program));
+        }
+        self.core = Some(program);
+        true
+    }
+
+    /// Debug builds of the compiler check its own work between stages.
+    fn verify(&self, program: &core::Program, form: Form, stage: &str) {
+        if cfg!(debug_assertions)
+            && let Err(problem) = reml_middle::core_verify::verify(program, form)
+        {
+            panic!("Core is malformed after {stage}: {problem}");
+        }
+    }
+
+    fn codegen_options(&self) -> CodegenOptions {
+        CodegenOptions { release: self.options.release, ..CodegenOptions::default() }
+    }
+
+    /// Prints the stages of code generation that were asked for.
+    pub fn emit_code(&mut self) {
+        let options = self.codegen_options();
+        for (stage, name) in [(Stage::Clif, "clif"), (Stage::Asm, "asm")] {
+            if let Some(program) = &self.core
+                && self.options.emit.contains(&stage)
+            {
+                let text = match stage {
+                    Stage::Clif => reml_codegen::emit_clif(program, &options),
+                    _ => reml_codegen::emit_asm(program, &options),
+                };
+                let text = text.unwrap_or_else(|problem| panic!("{problem}"));
+                self.emit(name, &text);
+            }
+        }
+    }
+
+    /// Compiles the lowered program into this process, ready to run.
+    pub fn load(&mut self) -> Option<reml_codegen::jit::Loaded> {
+        let options = self.codegen_options();
+        let program = self.core.take().expect("loading comes after lowering");
+        match self.timed("generate code", |this| reml_codegen::jit::load(&program, &this.sources, &options)) {
+            Ok(loaded) => Some(loaded),
+            Err(problem) => {
+                self.codegen_failed(&problem);
+                None
+            }
+        }
+    }
+
+    /// Compiles the lowered program to an executable file.
+    pub fn build(&mut self, output: &Path) -> bool {
+        let options = self.codegen_options();
+        let program = self.core.take().expect("building comes after lowering");
+        let object = self.timed("generate code", |this| reml_codegen::object::emit(&program, &this.sources, &options));
+        drop(program);
+        let object = match object {
+            Ok(object) => object,
+            Err(problem) => {
+                self.codegen_failed(&problem);
+                return false;
+            }
+        };
+        let linked = self.timed("link", |this| crate::link::link(&object, output, this.system));
+        match linked {
+            Ok(()) => true,
+            Err(diagnostic) => {
+                self.diagnostics.push(*diagnostic);
+                false
+            }
+        }
+    }
+
+    /// A symbol that does not exist is the program's fault, everything else is the compiler's.
+    fn codegen_failed(&mut self, problem: &CodegenError) {
+        match problem.missing_symbol() {
+            Some(symbol) => self.diagnostics.push(
+                Diagnostic::error(
+                    codes::FOREIGN_SYMBOL_MISSING,
+                    Span::NONE,
+                    format!("no library has the foreign function `{symbol}`"),
+                )
+                .with_help("mind the spelling of the `extern` declaration"),
+            ),
+            None => panic!("{problem}"),
+        }
+    }
+}

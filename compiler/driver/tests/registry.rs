@@ -1,0 +1,54 @@
+//! Are the examples of the code registry true? Every failing example reports its code, every working one checks
+//! without it.
+
+use std::path::Path;
+
+use reml_diagnostics::registry::{self, ExampleKind, ExampleLanguage};
+use reml_diagnostics::{Diagnostic, SourceMap};
+use reml_driver::package;
+use reml_driver::pipeline::{Compilation, Options};
+use reml_driver::stack::with_large_stack;
+use reml_driver::system::MemorySystem;
+
+/// What compiling the text as far as code generation reports, as lines; and whether it would run.
+fn compile(text: &str, require_main: bool) -> (Vec<Diagnostic>, String) {
+    with_large_stack(|| {
+        let system = MemorySystem::new().with("main.reml", text);
+        let mut compilation = Compilation::new(&system, Options { require_main, ..Options::default() });
+        if compilation.check(Path::new("main.reml")) && require_main {
+            compilation.lower();
+        }
+        let shown = compilation.diagnostics.iter().map(|d| format!("  {}: {}\n", d.code, d.message)).collect();
+        (compilation.diagnostics, shown)
+    })
+}
+
+#[test]
+fn examples_are_true() {
+    let mut problems = String::new();
+    for entry in registry::entries() {
+        for example in &entry.examples {
+            let (diagnostics, shown) = match example.language {
+                ExampleLanguage::Reml => compile(example.text, example.kind == ExampleKind::FailsToRun),
+                ExampleLanguage::Manifest => {
+                    let mut sources = SourceMap::new();
+                    let file = sources.add("reml.toml", example.text).expect("it is small");
+                    (package::parse(sources.file(file)).1, String::new())
+                }
+            };
+            let reported = diagnostics.iter().any(|diagnostic| diagnostic.code == entry.code);
+            let failed = diagnostics.iter().any(Diagnostic::is_error);
+            let wrong = match example.kind {
+                // Reported when the program is put together, by the linker or its likes; the tests of the binary see to it.
+                ExampleKind::FailsToRun if entry.code.0.starts_with("ffi.") => failed,
+                ExampleKind::Fails | ExampleKind::FailsToRun => !reported,
+                ExampleKind::Panics => failed,
+                ExampleKind::Works => reported || failed,
+            };
+            if wrong {
+                problems.push_str(&format!("{}, {:?}:\n{shown}", entry.code, example.kind));
+            }
+        }
+    }
+    assert!(problems.is_empty(), "\n{problems}");
+}

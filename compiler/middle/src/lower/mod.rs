@@ -1,0 +1,170 @@
+//! From the typed tree to Core: monomorphic, first order, in A-normal form.
+//!
+//! Lowering is driven by demand: it starts at `main` and lowers each function once per list of concrete type
+//! arguments it is used at ([`instances`]), resolving trait methods on the way ([`traits`]) and writing the code of
+//! structural traits itself ([`derive`]). Inside a body ([`function`], [`expr`], [`control`], [`call`], [`place`],
+//! [`closure`]) assignable variables become parameters of join points, and matches become decision trees
+//! ([`decision`] builds them, [`matching`] writes them out).
+//!
+//! Two worlds of types meet here. *Source* types are what the checker wrote, with newtypes and references; traits are
+//! resolved on them. *Core* types are what variables get: no references, and no newtypes save self-referential ones
+//! ([`types`]).
+
+mod analysis;
+mod build;
+mod call;
+mod closure;
+mod control;
+mod decision;
+mod derive;
+mod derive_text;
+mod entry;
+mod expr;
+mod function;
+mod instances;
+mod matching;
+mod place;
+mod traits;
+mod types;
+
+use std::rc::Rc;
+
+use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
+use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_semantics::typed::{self, FnId, ImplId, TraitId, TypeDefId};
+use reml_semantics::types::{TypeId, TypeStore};
+use reml_syntax::names::Names;
+use rustc_hash::FxHashMap;
+
+use crate::core::{self, FuncId, Function, GlobalId, StrId};
+use crate::prim::PrimOp;
+use analysis::BodyInfo;
+use instances::{Signature, Work, WrapperKey};
+use traits::MethodTarget;
+
+#[derive(Default, Clone, Debug)]
+pub struct LowerOptions {
+    /// Runs this function instead of `main`.
+    pub entry: Option<FnId>,
+}
+
+/// Lowers everything that `main` (or the function of `options`) can reach.
+pub fn lower(
+    program: &typed::Program,
+    names: &Names,
+    options: &LowerOptions,
+) -> Result<core::Program, Vec<Diagnostic>> {
+    let Some(main) = options.entry.or(program.main) else {
+        return Err(vec![Diagnostic::error(codes::MAIN_MISSING, Span::NONE, "the program has no function `main`")]);
+    };
+    let mut lower = Lower::new(program, names);
+    let entry = lower.entry(main);
+    if !lower.diagnostics.is_empty() {
+        return Err(lower.diagnostics);
+    }
+    let type_defs = lower.core_type_defs();
+    let mut type_names = SecondaryMap::new();
+    for (id, def) in &program.type_defs {
+        type_names[id] = names.text(def.name).into();
+    }
+    Ok(core::Program {
+        types: lower.types,
+        type_defs,
+        type_names,
+        funcs: lower.funcs,
+        globals: lower.globals,
+        strings: lower.strings,
+        runtime: lower.runtime,
+        foreign: lower.foreign,
+        entry,
+    })
+}
+
+/// The state of lowering one program.
+struct Lower<'a> {
+    src: &'a typed::Program,
+    names: &'a Names,
+    diagnostics: Vec<Diagnostic>,
+
+    types: TypeStore,
+    /// Newtypes that contain themselves: Core keeps them.
+    nominal: EntitySet<TypeDefId>,
+    core_types: FxHashMap<TypeId, TypeId>,
+
+    funcs: PrimaryMap<FuncId, Function>,
+    signatures: SecondaryMap<FuncId, Option<Rc<Signature>>>,
+    /// By function and the tuple of its type arguments.
+    instances: FxHashMap<(FnId, TypeId), FuncId>,
+    /// How many instances each function has, to stop polymorphic recursion.
+    instance_counts: SecondaryMap<FnId, u32>,
+    derived: FxHashMap<(derive::Derived, TypeId), FuncId>,
+    wrappers: FxHashMap<WrapperKey, FuncId>,
+    worklist: Vec<Work>,
+    function_names: FxHashMap<Box<str>, u32>,
+    infos: FxHashMap<FnId, Rc<BodyInfo>>,
+    primitives: FxHashMap<FnId, PrimOp>,
+
+    impls: SecondaryMap<TraitId, Vec<ImplId>>,
+    /// By trait, method and the tuple of all type arguments.
+    methods: FxHashMap<(TraitId, u32, TypeId), MethodTarget>,
+
+    globals: PrimaryMap<GlobalId, core::Global>,
+    global_ids: SecondaryMap<typed::GlobalId, Option<(GlobalId, FuncId)>>,
+    strings: PrimaryMap<StrId, Box<str>>,
+    string_ids: FxHashMap<Box<str>, StrId>,
+    runtime: PrimaryMap<core::RuntimeId, core::RuntimeFn>,
+    runtime_ids: FxHashMap<(Box<str>, TypeId), core::RuntimeId>,
+    foreign: PrimaryMap<core::ForeignId, core::ForeignFn>,
+    foreign_ids: FxHashMap<FnId, core::ForeignId>,
+}
+
+impl<'a> Lower<'a> {
+    fn new(src: &'a typed::Program, names: &'a Names) -> Self {
+        let mut impls: SecondaryMap<TraitId, Vec<ImplId>> = SecondaryMap::new();
+        for (id, def) in &src.impls {
+            impls[def.trait_].push(id);
+        }
+        Lower {
+            src,
+            names,
+            diagnostics: Vec::new(),
+            types: src.types.clone(),
+            nominal: types::nominal_newtypes(src),
+            core_types: FxHashMap::default(),
+            funcs: PrimaryMap::new(),
+            signatures: SecondaryMap::new(),
+            instances: FxHashMap::default(),
+            instance_counts: SecondaryMap::new(),
+            derived: FxHashMap::default(),
+            wrappers: FxHashMap::default(),
+            worklist: Vec::new(),
+            function_names: FxHashMap::default(),
+            infos: FxHashMap::default(),
+            primitives: FxHashMap::default(),
+            impls,
+            methods: FxHashMap::default(),
+            globals: PrimaryMap::new(),
+            global_ids: SecondaryMap::new(),
+            strings: PrimaryMap::new(),
+            string_ids: FxHashMap::default(),
+            runtime: PrimaryMap::new(),
+            runtime_ids: FxHashMap::default(),
+            foreign: PrimaryMap::new(),
+            foreign_ids: FxHashMap::default(),
+        }
+    }
+
+    fn string(&mut self, text: &str) -> StrId {
+        if let Some(&id) = self.string_ids.get(text) {
+            return id;
+        }
+        let id = self.strings.push(text.into());
+        self.string_ids.insert(text.into(), id);
+        id
+    }
+
+    /// Something the checker should have refused, or that lowering cannot do yet.
+    fn unsupported(&mut self, span: Span, message: impl Into<String>) {
+        self.diagnostics.push(Diagnostic::error(codes::NOT_SUPPORTED, span, message));
+    }
+}

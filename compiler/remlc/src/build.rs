@@ -1,0 +1,75 @@
+//! `remlc build`: compile to an executable file.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_driver::pipeline::Compilation;
+use reml_driver::system::OsSystem;
+
+use crate::FAILURE;
+use crate::options::{Compile, Input, Output};
+use crate::report::{self, Subject};
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    input: Input,
+    /// The file to write [default: the name of the source file or package]
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    output_file: Option<PathBuf>,
+    #[command(flatten)]
+    compile: Compile,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Exit status after Ctrl-C, as shells have it: 128 and the signal's number.
+const INTERRUPTED: i32 = 130;
+
+pub fn execute(args: Args) -> ExitCode {
+    // While the linker runs, Ctrl-C ends the linker, and then the ordinary way out removes its files.
+    let _ = ctrlc::set_handler(|| {
+        if !reml_driver::link::in_progress() {
+            std::process::exit(INTERRUPTED);
+        }
+    });
+    let input = args.input.path();
+    let mut subject = Subject::new("build", "Build", &input, args.compile.fail_on_warning);
+    let mut compilation = Compilation::new(&OsSystem, args.compile.options(true));
+    let mut fine = compilation.check(&input) && compilation.lower();
+    let output = args.output_file.clone().unwrap_or_else(|| default_output(&input, &compilation));
+    if fine {
+        compilation.emit_code();
+        fine = if same_file(&output, &input) {
+            let message = format!("`{}` is the source file; choose another output with `-o`", output.display());
+            compilation.diagnostics.push(Diagnostic::error(codes::OUTPUT_UNWRITABLE, Span::NONE, message));
+            false
+        } else {
+            compilation.build(&output)
+        };
+    }
+    if fine {
+        subject.artifact = Some(&output);
+    }
+    report::emitted(&mut compilation);
+    report::diagnostics(&compilation, &subject, &args.output);
+    report::progress(&compilation, &args.output);
+    if fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
+}
+
+fn default_output(input: &Path, compilation: &Compilation<'_>) -> PathBuf {
+    let stem = match compilation.package_name() {
+        Some(name) if input.is_dir() => name.to_owned(),
+        _ => input.file_stem().map_or_else(|| "program".into(), |stem| stem.to_string_lossy().into_owned()),
+    };
+    let name = PathBuf::from(stem);
+    if cfg!(windows) { name.with_extension("exe") } else { name }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
+}

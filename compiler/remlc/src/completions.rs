@@ -1,0 +1,20 @@
+//! `remlc completions`: scripts that teach a shell the command line.
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Which shell
+    shell: Shell,
+}
+
+pub fn execute<Cli: CommandFactory>(args: Args) -> ExitCode {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "remlc", &mut script);
+    let _ = io::stdout().lock().write_all(&script);
+    ExitCode::SUCCESS
+}

@@ -1,0 +1,148 @@
+//! The options that several subcommands share.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, ValueEnum};
+use reml_diagnostics::render::ColorChoice;
+use reml_driver::pipeline::{Options, Stage};
+
+/// What to compile.
+#[derive(Args)]
+pub struct Input {
+    /// A source file, or a directory with a `reml.toml` [default: the current directory]
+    #[arg(value_name = "FILE")]
+    path: Option<PathBuf>,
+}
+
+impl Input {
+    pub fn path(&self) -> PathBuf {
+        self.path.clone().unwrap_or_else(|| ".".into())
+    }
+}
+
+/// How to compile.
+#[derive(Args)]
+pub struct Compile {
+    /// Optimise; integer overflow wraps instead of panicking
+    #[arg(long)]
+    pub release: bool,
+
+    /// Print what a stage of the compiler makes, to standard output
+    #[arg(long, value_name = "STAGE", value_delimiter = ',', value_enum)]
+    pub emit: Vec<EmitStage>,
+
+    /// Treat warnings as errors
+    #[arg(long)]
+    pub fail_on_warning: bool,
+
+    /// Allow expressions outside of functions
+    #[arg(long)]
+    pub allow_top_level_expr: bool,
+}
+
+impl Compile {
+    pub fn options(&self, require_main: bool) -> Options {
+        let mut emit: Vec<Stage> = self.emit.iter().map(|stage| stage.stage()).collect();
+        emit.sort_unstable();
+        emit.dedup();
+        Options {
+            release: self.release,
+            allow_top_level_expr: self.allow_top_level_expr,
+            require_main,
+            fail_on_warning: self.fail_on_warning,
+            emit,
+            ..Options::default()
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum EmitStage {
+    /// Tokens with their positions
+    Tokens,
+    /// The syntax tree
+    Ast,
+    /// The tree with types and effects
+    Typed,
+    /// The intermediate language, as lowered
+    Core,
+    /// The same, optimised
+    Opt,
+    /// The same, with reference counting
+    Rc,
+    /// Cranelift's intermediate language
+    Clif,
+    /// Machine code, disassembled
+    Asm,
+}
+
+impl EmitStage {
+    fn stage(self) -> Stage {
+        match self {
+            EmitStage::Tokens => Stage::Tokens,
+            EmitStage::Ast => Stage::Ast,
+            EmitStage::Typed => Stage::Typed,
+            EmitStage::Core => Stage::Core,
+            EmitStage::Opt => Stage::Opt,
+            EmitStage::Rc => Stage::Rc,
+            EmitStage::Clif => Stage::Clif,
+            EmitStage::Asm => Stage::Asm,
+        }
+    }
+
+    /// Whether the stage needs more than a checked program.
+    pub fn is_late(self) -> bool {
+        !matches!(self, EmitStage::Tokens | EmitStage::Ast | EmitStage::Typed)
+    }
+}
+
+/// How to talk about it.
+#[derive(Args)]
+pub struct Output {
+    /// How diagnostics are shown
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+
+    /// When human output is coloured; `NO_COLOR` switches `auto` off
+    #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]
+    pub color: Color,
+
+    /// Show errors only
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Say what is being done
+    #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
+    pub verbose: u8,
+
+    /// Show how long each stage took
+    #[arg(long)]
+    pub timings: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Excerpts of the source with labels
+    Human,
+    /// One line each: `file:line:col: error[code]: message`
+    Short,
+    /// One JSON object for the whole run
+    Json,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+impl Color {
+    pub fn choice(self) -> ColorChoice {
+        match self {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Shows what a compilation found: diagnostics, the closing line, timings.
+
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+use std::process;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use reml_diagnostics::render::{self, Counts, Human, Json, JsonContext, Renderer, Short};
+use reml_diagnostics::{Diagnostic, Severity};
+use reml_driver::pipeline::Compilation;
+use reml_driver::system::timestamp;
+
+use crate::options::{Format, Output};
+
+/// What is being reported on.
+pub struct Subject<'a> {
+    /// `check`, `run`, `build`
+    pub verb: &'static str,
+    /// `Check`, as JSON says it.
+    pub command: &'static str,
+    pub input: &'a Path,
+    pub started: SystemTime,
+    pub artifact: Option<&'a Path>,
+    pub fail_on_warning: bool,
+}
+
+impl<'a> Subject<'a> {
+    pub fn new(verb: &'static str, command: &'static str, input: &'a Path, fail_on_warning: bool) -> Self {
+        Subject { verb, command, input, started: SystemTime::now(), artifact: None, fail_on_warning }
+    }
+}
+
+/// Prints the stages that were asked for to standard output.
+pub fn emitted(compilation: &mut Compilation<'_>) {
+    let text = std::mem::take(&mut compilation.emitted);
+    // A closed pipe is the reader's choice.
+    let _ = io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Shows all diagnostics and the closing line. People's formats go to standard error, JSON to standard output; only
+/// `run` leaves standard output to the program and puts JSON on standard error too.
+pub fn diagnostics(compilation: &Compilation<'_>, subject: &Subject<'_>, output: &Output) {
+    let shown: Vec<Diagnostic>;
+    let diagnostics = if output.quiet && !subject.fail_on_warning && output.format != Format::Json {
+        shown = compilation.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned().collect();
+        &shown
+    } else {
+        &compilation.diagnostics
+    };
+    let mut text = Vec::new();
+    let input = subject.input.display().to_string();
+    let rendered = match output.format {
+        Format::Human => Human { color: colored(output) }.render(diagnostics, &compilation.sources, &mut text),
+        Format::Short => Short.render(diagnostics, &compilation.sources, &mut text),
+        Format::Json => {
+            let context = JsonContext {
+                command: subject.command,
+                phase: compilation.phase,
+                run_id: run_id(subject.started),
+                started_at: timestamp(subject.started),
+                finished_at: timestamp(SystemTime::now()),
+                inputs: vec![input.clone()],
+                artifact: subject.artifact.map(|path| path.display().to_string()),
+                fail_on_warning: subject.fail_on_warning,
+            };
+            Json { context }.render(diagnostics, &compilation.sources, &mut text)
+        }
+    };
+    debug_assert!(rendered.is_ok(), "writing to memory does not fail");
+    if output.format == Format::Human {
+        let counts = Counts::of(diagnostics);
+        if let Some((severity, line)) = render::summary(subject.verb, &input, counts) {
+            summary_line(&mut text, severity, &line, colored(output));
+        }
+        if counts.errors == 0 && counts.warnings > 0 && subject.fail_on_warning {
+            let line = format!("could not {} `{input}`: warnings count as errors here", subject.verb);
+            summary_line(&mut text, Severity::Error, &line, colored(output));
+        }
+    }
+    let _ = match output.format {
+        Format::Json if subject.verb != "run" => io::stdout().lock().write_all(&text),
+        _ => io::stderr().lock().write_all(&text),
+    };
+}
+
+fn summary_line(text: &mut Vec<u8>, severity: Severity, line: &str, color: bool) {
+    let word = render::severity_word(severity);
+    let (start, end) = match (color, severity) {
+        (false, _) => ("", ""),
+        (true, Severity::Error) => ("\x1b[31m", "\x1b[0m"),
+        (true, Severity::Warning) => ("\x1b[33m", "\x1b[0m"),
+    };
+    let _ = writeln!(text, "{start}{word}{end}: {line}");
+}
+
+/// One line of a problem outside of any compilation.
+pub fn plain_error(message: &str) {
+    let _ = writeln!(io::stderr().lock(), "error: {message}");
+}
+
+/// What `-v` and `--timings` say.
+pub fn progress(compilation: &Compilation<'_>, output: &Output) {
+    let mut text = String::new();
+    if output.verbose > 0 {
+        let files = compilation.sources.files().count();
+        let bytes: usize = compilation.sources.files().map(|(_, file)| file.text.len()).sum();
+        text.push_str(&format!("read {files} modules, {bytes} bytes\n"));
+        if output.verbose > 1 {
+            for (_, file) in compilation.sources.files() {
+                text.push_str(&format!("  {} ({} bytes)\n", file.name, file.text.len()));
+            }
+        }
+    }
+    if output.timings {
+        let total: Duration = compilation.timings.iter().map(|(_, time)| *time).sum();
+        for (stage, time) in compilation.timings.iter().chain([&("total", total)]) {
+            text.push_str(&format!("{stage:<20} {:>9.3} ms\n", time.as_secs_f64() * 1_000.0));
+        }
+    }
+    let _ = io::stderr().lock().write_all(text.as_bytes());
+}
+
+fn colored(output: &Output) -> bool {
+    let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    output.color.choice().enabled(io::stderr().is_terminal(), no_color)
+}
+
+/// Different for every run, in the form of a UUID.
+fn run_id(started: SystemTime) -> String {
+    let nanos = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    // Version 8 (own scheme), variant 1: time in the first parts, process in the last.
+    let time = nanos as u64;
+    format!(
+        "{:08x}-{:04x}-8{:03x}-8{:03x}-{:012x}",
+        time >> 32,
+        (time >> 16) & 0xffff,
+        (time >> 4) & 0xfff,
+        (nanos >> 64) as u64 & 0xfff,
+        u64::from(process::id())
+    )
+}

@@ -1,0 +1,151 @@
+//! Do the example programs do what they are expected to?
+//!
+//! For `examples/a/b.reml` (or the package `examples/a/b/`), `expected/a/b.*` holds what it prints and how it ends:
+//! `stdout`, `stderr`, `exit` (absent: 0), and `diagnostic.json` (absent: none). A program is run with `remlc run`,
+//! with `remlc run --release`, and as a built executable, and all three must agree. A program that is rejected has its
+//! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program.
+//! `REML_BLESS=1` rewrites the goldens.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use support::{Ran, compare_golden, remlc, root, run, scratch};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let root = root();
+    let trials = support::programs(&root.join("examples"))
+        .into_iter()
+        .map(|path| {
+            let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
+            Trial::test(name.clone(), move || test(&name))
+        })
+        .collect();
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn test(name: &str) -> Result<(), Failed> {
+    let problems = Example::new(name).test()?;
+    if problems.is_empty() {
+        return Ok(());
+    }
+    let mut text = problems.join("\n");
+    text.push_str(&format!("\nif this is right: REML_BLESS=1 cargo test -p remlc --test examples -- {name}"));
+    Err(text.into())
+}
+
+struct Example<'a> {
+    /// Path from the repository's root.
+    name: &'a str,
+    /// `expected/a/b`, to be given an extension.
+    golden: PathBuf,
+    args: Vec<String>,
+    input: String,
+}
+
+impl<'a> Example<'a> {
+    fn new(name: &'a str) -> Self {
+        let root = root();
+        let stem = name.trim_end_matches(".reml");
+        let side =
+            |extension: &str| std::fs::read_to_string(root.join(format!("{stem}.{extension}"))).unwrap_or_default();
+        Example {
+            name,
+            golden: root.join("expected").join(Path::new(stem).strip_prefix("examples").unwrap_or(Path::new(stem))),
+            args: side("args").lines().map(str::to_owned).collect(),
+            input: side("stdin"),
+        }
+    }
+
+    fn golden(&self, extension: &str) -> PathBuf {
+        let mut path = self.golden.clone().into_os_string();
+        path.push(".");
+        path.push(extension);
+        path.into()
+    }
+
+    /// Everything that is wrong.
+    fn test(&self) -> Result<Vec<String>, Failed> {
+        let mut problems = Vec::new();
+        let json = run(remlc().args(["check", "--format", "json", self.name]), "")?;
+        let diagnostics = diagnostics(&json)?;
+        compare_golden(&self.golden("diagnostic.json"), &diagnostics, "", &mut problems);
+        if json.exit != Some(0) {
+            let human = run(remlc().args(["check", self.name]), "")?;
+            self.compare(&human, &mut problems);
+            return Ok(problems);
+        }
+        let debug = run(self.with_args(remlc().args(["run", "-q", self.name]), true), &self.input)?;
+        self.compare(&debug, &mut problems);
+        let release = run(self.with_args(remlc().args(["run", "-q", "--release", self.name]), true), &self.input)?;
+        self.agree("run", &debug, "run --release", &release, &mut problems);
+
+        let directory = scratch();
+        let executable = directory.path().join("program");
+        let built = run(remlc().args(["build", "-q", self.name, "-o"]).arg(&executable), "")?;
+        if built.exit != Some(0) {
+            problems.push(format!("build failed:\n{}", built.stderr));
+        } else {
+            let mut command = Command::new(&executable);
+            command.current_dir(root()).env("REML_LEAK_CHECK", "1");
+            let executed = run(self.with_args(&mut command, false), &self.input)?;
+            self.agree("run", &debug, "the executable", &executed, &mut problems);
+        }
+        Ok(problems)
+    }
+
+    fn with_args<'c>(&self, command: &'c mut Command, separated: bool) -> &'c mut Command {
+        if separated && !self.args.is_empty() {
+            command.arg("--");
+        }
+        command.args(&self.args)
+    }
+
+    fn compare(&self, ran: &Ran, problems: &mut Vec<String>) {
+        compare_golden(&self.golden("stdout"), &ran.stdout, "", problems);
+        compare_golden(&self.golden("stderr"), &ran.stderr, "", problems);
+        compare_golden(&self.golden("exit"), &exit_text(ran.exit), "0\n", problems);
+    }
+
+    fn agree(&self, first: &str, one: &Ran, second: &str, other: &Ran, problems: &mut Vec<String>) {
+        let parts = [
+            ("standard output", one.stdout.clone(), other.stdout.clone()),
+            ("standard error", without_backtrace(&one.stderr), without_backtrace(&other.stderr)),
+            ("exit status", exit_text(one.exit), exit_text(other.exit)),
+        ];
+        for (part, one, other) in parts {
+            if one != other {
+                let diff = support::diff(&one, &other);
+                problems.push(format!("the {part} of `{first}` and of `{second}` differ:\n{diff}"));
+            }
+        }
+    }
+}
+
+/// Inlining takes frames out of the backtrace: the message and its place stay.
+fn without_backtrace(stderr: &str) -> String {
+    stderr.lines().filter(|line| !line.starts_with("  at ")).map(|line| format!("{line}\n")).collect()
+}
+
+fn exit_text(exit: Option<i32>) -> String {
+    exit.map_or_else(|| "ended by a signal\n".to_owned(), |status| format!("{status}\n"))
+}
+
+/// The diagnostics in an envelope as pretty JSON, without the times in them; empty when there are none.
+fn diagnostics(json: &Ran) -> Result<String, Failed> {
+    let mut envelope: serde_json::Value = serde_json::from_str(&json.stdout)
+        .map_err(|problem| format!("check --format json: {problem}\n{}{}", json.stdout, json.stderr))?;
+    let diagnostics = envelope["diagnostics"].as_array_mut().ok_or("the envelope has no diagnostics")?;
+    if diagnostics.is_empty() {
+        return Ok(String::new());
+    }
+    for diagnostic in diagnostics.iter_mut() {
+        if let Some(object) = diagnostic.as_object_mut() {
+            object.remove("timestamp");
+        }
+    }
+    Ok(serde_json::to_string_pretty(diagnostics).map_err(|problem| problem.to_string())? + "\n")
+}
