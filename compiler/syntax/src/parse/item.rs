@@ -216,14 +216,29 @@ fn any_param(p: &mut In) -> R<AnyParam> {
         _ => None,
     };
     if let Some((mut mode, length)) = mode {
-        for _ in 0..length {
+        for _ in 1..length {
             bump(p);
         }
-        // `self: Self`, `self: &Self`.
+        let receiver = token(p);
+        bump(p);
+        // `self: Self`, `self: &Self`; of any other type it is a parameter of that name.
         if eat(p, Kind::Colon) {
             let annotation = ty::ty(p)?;
-            if let TypeKind::Ref { mutable, .. } = *annotation.kind {
-                mode = if mutable { SelfMode::RefMut } else { SelfMode::Ref };
+            let inner = match &*annotation.kind {
+                TypeKind::Ref { mutable, inner } => {
+                    mode = if *mutable { SelfMode::RefMut } else { SelfMode::Ref };
+                    inner
+                }
+                _ => &annotation,
+            };
+            let own = matches!(&*inner.kind, TypeKind::Path { path, .. }
+                if path.segments.last().is_some_and(|s| p.state().names.text(s.name) == "Self"));
+            if !own {
+                let name = ident_of(p, receiver);
+                let pattern = Pattern { kind: Box::new(PatternKind::Bind(name)), span: name.span };
+                let default = if eat(p, Kind::Eq) { Some(expr(p)?) } else { None };
+                let span = span_from(p, start);
+                return Ok(AnyParam::Param(Param { pattern, ty: Some(annotation), default, span }));
             }
         }
         let span = span_from(p, start);
