@@ -90,6 +90,16 @@ impl<'a> Checker<'a> {
         self.effects.groups.push(Facts { defs, rows: count, edges, events, uses, bounds });
     }
 
+    /// Does a value of the type live on the heap?
+    fn is_allocated(&self, ty: crate::infer::ty::Ty) -> bool {
+        use crate::infer::ty::Node;
+        match self.t.head(ty) {
+            Node::Prim(p) => p == crate::types::Prim::Str,
+            Node::Array(_) | Node::Adt(..) | Node::Cell(_) => true,
+            _ => false,
+        }
+    }
+
     /// The functions a use may run.
     fn callees(&self, callee: Callee) -> Vec<FnId> {
         match callee {
@@ -135,6 +145,7 @@ impl<'a> Checker<'a> {
             let declared = info.declared.map_or(0, |(tags, _)| tags);
             let own = match info.linkage {
                 Linkage::Foreign => declared | super::tags::FFI,
+                Linkage::Prim | Linkage::Rt if self.is_allocated(info.ret) => declared | super::tags::ALLOC,
                 _ => declared,
             };
             let mut summary = vec![RowSummary::default(); info.row_count.max(1) as usize];
@@ -203,7 +214,7 @@ impl<'a> Checker<'a> {
                 && let Some(own) = summary.first_mut()
             {
                 // A written bound is what callers see; going beyond it is reported once.
-                own.tags = declared;
+                own.tags = declared | own.tags & super::tags::ALLOC;
             }
             if self.effects.summaries.get(def) != Some(&summary) {
                 self.effects.summaries.insert(*def, summary);

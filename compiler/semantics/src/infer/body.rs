@@ -180,6 +180,8 @@ pub(crate) struct BodyCx {
     pub first_inferred: Option<u32>,
     /// The type of the deferred node that is being decided.
     pub waiting: Option<Ty>,
+    /// Rows already known to allocate.
+    pub allocates: Vec<u32>,
     pub params: Vec<PatternId>,
     pub root: Option<ExprId>,
     pub errors_before: usize,
@@ -215,6 +217,7 @@ impl Default for BodyCx {
             lambda_depth: 0,
             first_inferred: None,
             waiting: None,
+            allocates: Vec::new(),
             params: Vec::new(),
             root: None,
             errors_before: 0,

@@ -67,7 +67,10 @@ impl<'a> Checker<'a> {
             }
             _ => {}
         }
-        self.unify_or_report(found, want, span, why);
+        if !self.unify_or_report(found, want, span, why) {
+            // Reported: what uses the value stays silent.
+            return self.b.error(span);
+        }
         id
     }
 

@@ -146,6 +146,15 @@ impl<'a> Checker<'a> {
         self.t.rows.events.push(crate::effects::Event { row, tags, span, what });
     }
 
+    /// Something is made on the heap here.
+    pub fn allocates(&mut self, span: Span) {
+        let row = self.b.row();
+        if !self.b.allocates.contains(&row) {
+            self.b.allocates.push(row);
+            self.effect_event(row, tags::ALLOC, span, "this value");
+        }
+    }
+
     fn tuple_expr(&mut self, items: &[ast::Expr], want: Want, span: Span) -> ExprId {
         let expected = match want.ty.map(|ty| self.t.head(ty)) {
             Some(Node::Tuple(list)) if list.len as usize == items.len() => Some(list),
@@ -212,6 +221,9 @@ impl<'a> Checker<'a> {
         };
         if items.is_empty() && self.t.is_var(element) {
             self.b.empty_arrays.push((element, span));
+        }
+        if !items.is_empty() && !matches!(head, Some(Node::Fixed(..))) {
+            self.allocates(span);
         }
         let mut ids = Vec::with_capacity(items.len());
         let mut first = Span::NONE;
@@ -572,6 +584,7 @@ impl<'a> Checker<'a> {
         self.b.frames.pop();
         self.b.lambda_depth -= 1;
         self.pop_scope(mark);
+        self.allocates(span);
         let ty = self.t.func(&types, ret_ty, Row::var(row));
         self.b.expr(ExprKind::Lambda { params: patterns, body }, ty, span)
     }
