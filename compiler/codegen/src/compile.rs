@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{ExternalName, Function, LibCall, UserFuncName};
-use cranelift_codegen::{Context, FinalizedRelocTarget};
+use cranelift_codegen::ir::{DebugTag, ExternalName, Function, LibCall, UserFuncName};
+use cranelift_codegen::{Context, FinalizedRelocTarget, MachDebugTagPos};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
 use crate::CodegenError;
@@ -18,6 +18,7 @@ use crate::plan::Plan;
 use crate::signature;
 use crate::symbol::Symbol;
 use crate::translate::translate;
+use crate::unroll::unroll;
 
 /// The machine code of one function.
 pub struct Compiled {
@@ -144,7 +145,7 @@ impl<'p> Worker<'p> {
         self.context.set_disasm(self.listing);
         let name = symbol.to_name();
         self.context.func =
-            Function::with_name_signature(UserFuncName::User(name), signature::of_symbol(self.plan, symbol));
+            Function::with_name_signature(UserFuncName::User(name.clone()), signature::of_symbol(self.plan, symbol));
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         match symbol {
             Symbol::Func(id) => translate(builder, self.plan, id, false),
@@ -156,6 +157,9 @@ impl<'p> Worker<'p> {
             }
         }
         let before = self.listing.then(|| self.context.func.display().to_string());
+        if self.plan.target.release && matches!(symbol, Symbol::Func(_)) {
+            unroll(&mut self.context, &name);
+        }
         let isa = &*self.plan.target.isa;
         self.context
             .compile(isa, &mut ControlPlane::default())
@@ -206,7 +210,13 @@ fn sites(code: &cranelift_codegen::CompiledCode) -> Vec<Site> {
             sites.push(Site { offset: call.ret_addr, source: place.loc.bits() });
         }
     }
-    sites.sort_unstable_by_key(|site| site.offset);
+    // The innermost place of an inlined call comes last.
+    for call in code.buffer.debug_tags().filter(|call| call.pos == MachDebugTagPos::Post) {
+        if let Some(DebugTag::User(source)) = call.tags.last() {
+            sites.push(Site { offset: call.offset, source: *source });
+        }
+    }
+    sites.sort_by_key(|site| site.offset);
     sites.dedup_by_key(|site| site.offset);
     sites
 }

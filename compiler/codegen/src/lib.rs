@@ -19,6 +19,7 @@ mod plan;
 mod signature;
 mod symbol;
 mod translate;
+mod unroll;
 
 use std::fmt;
 

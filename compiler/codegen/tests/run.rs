@@ -273,8 +273,7 @@ fn closures_capture_and_release() {
         b.stmts.push(Stmt::Drop(fixed));
         let value = b.op(int, Op::Call(Callee::Closure(var(fixed)), vec![value]));
         b.stmts.push(Stmt::Drop(fixed));
-        let direct = b.call(int, plain, &[value]);
-        direct
+        b.call(int, plain, &[value])
     });
     b.expect(4448);
 }

@@ -1,5 +1,72 @@
 //! From syntax trees to the typed tree: names, types, effects, patterns, contracts.
+//!
+//! [`check`] takes the parsed modules of a program, the standard library's included, and gives the typed tree and
+//! every independent diagnostic. Bodies of library functions are checked only when the program reaches them.
+
+mod contracts;
+mod cx;
+mod effects;
+mod finish;
+mod infer;
+mod init_order;
+mod lang;
+mod modules;
 pub mod patterns;
+mod resolve;
+mod suggest;
+mod traits;
 pub mod typed;
 pub mod typed_print;
 pub mod types;
+
+use reml_diagnostics::Diagnostic;
+use reml_syntax::ast;
+use reml_syntax::names::Names;
+
+/// One parsed module.
+pub struct SourceModule {
+    /// `Core.List`, `main`, `app.util`.
+    pub name: Box<str>,
+    pub ast: ast::Module,
+    /// Part of the standard library.
+    pub is_core: bool,
+    /// Modules of one package see each other's private imports cycle checks; 0 is the program's own.
+    pub package: u32,
+}
+
+#[derive(Clone, Debug, Default)]
+pub struct CheckOptions {
+    /// The module whose `main` runs; `None` when there is no program, only a library to check.
+    pub root: Option<Box<str>>,
+    /// A missing `main` is an error.
+    pub require_main: bool,
+    pub allow_top_level_expr: bool,
+    /// Check every body of the standard library, not only what the program reaches.
+    pub check_all_core: bool,
+}
+
+pub struct Checked {
+    /// Meaningful for later stages only when no diagnostic is an error.
+    pub program: typed::Program,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl Checked {
+    pub fn has_errors(&self) -> bool {
+        self.diagnostics.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Checks a whole program. Finishes on any input; every independent error is reported.
+pub fn check(modules: Vec<SourceModule>, names: &mut Names, options: &CheckOptions) -> Checked {
+    let mut checker = cx::Checker::new(&modules, names, options);
+    checker.collect_modules(&modules);
+    checker.resolve_uses();
+    checker.declare_types();
+    checker.declare_traits();
+    checker.declare_fns();
+    checker.find_lang_items();
+    checker.check_coherence();
+    checker.check_bodies();
+    checker.finish()
+}

@@ -216,3 +216,8 @@ impl TypeStore {
         self.intern(substituted)
     }
 }
+
+impl TypeId {
+    /// A valid id to be overwritten; what it stands for is not meaningful.
+    pub(crate) const PENDING: TypeId = TypeId(0);
+}

@@ -256,16 +256,23 @@ impl Lexer<'_> {
     fn number(&mut self, is_float: bool, start: usize, end: usize, tail: usize) {
         let slice = &self.text[start..end];
         if tail > 0 {
-            let span = self.span(end - tail, end);
+            let suffix = &slice[slice.len() - tail..];
+            let before = self.span(end - tail, end).shrink_to_start();
             let diagnostic = match literal::integer(slice) {
                 Err(NumberError::BadDigit) if slice.starts_with('0') && slice.len() > 1 => self.bad_number(start, end),
-                _ => Diagnostic::error(
-                    codes::LEX_INVALID_NUMBER,
-                    self.span(start, end),
-                    format!("`{slice}` is not a number"),
-                )
-                .with_primary_label(format!("`{}` cannot follow a number", &slice[slice.len() - tail..]))
-                .with_fix(span.shrink_to_start(), ".", "write a unit with a dot"),
+                _ => {
+                    let message = format!("`{slice}` is not a number");
+                    let diagnostic = Diagnostic::error(codes::LEX_INVALID_NUMBER, self.span(start, end), message)
+                        .with_primary_label(format!("`{suffix}` cannot follow a number"));
+                    match suffix {
+                        "i8" | "i16" | "i32" | "i64" | "isize" | "u8" | "u16" | "u32" | "u64" | "usize" | "f32"
+                        | "f64" => diagnostic.with_fix(before, " as ", "convert it"),
+                        "ns" | "us" | "ms" | "s" | "min" | "h" => {
+                            diagnostic.with_fix(before, ".", "write the unit with a dot")
+                        }
+                        _ => diagnostic,
+                    }
+                }
             };
             self.out.diagnostics.push(diagnostic);
             return self.push(Kind::Error, start, end, 0, 0);

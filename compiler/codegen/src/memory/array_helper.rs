@@ -140,7 +140,7 @@ impl Code<'_, '_> {
         let left_len = self.array_len(left);
         let right_len = self.array_len(right);
         let len = self.builder.ins().iadd(left_len, right_len);
-        let left = self.array_with_room(ty, left, len);
+        let left = self.array_with_room(ty, left, len, false);
         let offset = self.scaled(left_len, stride);
         let to = self.builder.ins().iadd(left, offset);
         let to = self.add_imm(to, ARRAY_DATA as i64);
@@ -159,7 +159,13 @@ impl Code<'_, '_> {
         let array = self.new_array(stride, count);
         self.set_array_len(array, count);
         let first = self.add_imm(array, ARRAY_DATA as i64);
-        if stride > 0 {
+        if let [slot] = *value
+            && !layout.counted
+        {
+            let bits = self.widen_slot(types::I64, slot);
+            let bytes = self.int(i64::from(stride));
+            self.runtime("reml_fill", &[first, bytes, bits, count]);
+        } else if stride > 0 {
             self.each_element(stride, first, count, |code, at| {
                 code.dup(element, value);
                 code.store_value(&layout, Region::Elements(element), value, at, 0);
@@ -215,24 +221,27 @@ impl Code<'_, '_> {
     }
 
     /// A unique array with room for `room` elements: this one, a larger one, or a copy.
-    pub fn array_with_room(&mut self, ty: TypeId, array: Value, room: Value) -> Value {
+    pub fn array_with_room(&mut self, ty: TypeId, array: Value, room: Value, known_unique: bool) -> Value {
         let (_, stride) = self.array_element(ty);
-        let (copying, checking, growing) = (self.cold_block(), self.block(), self.cold_block());
+        let growing = self.cold_block();
         let done = self.block();
         let own = self.builder.append_block_param(done, types::I64);
-        let count = self.count_of(array);
-        let unique = self.equals(count, 1);
-        self.branch(unique, checking, copying);
-        self.switch_to(checking);
+        if !known_unique {
+            let (copying, checking) = (self.cold_block(), self.block());
+            let count = self.count_of(array);
+            let unique = self.equals(count, 1);
+            self.branch(unique, checking, copying);
+            self.switch_to(copying);
+            let bare = self.plan.info(ty).bare;
+            // A copy made in order to push will be pushed to again.
+            let spare = self.builder.ins().iadd(room, room);
+            let copy = self.cold_array(Symbol::ColdCopy(bare), array, spare);
+            self.jump(done, &[copy]);
+            self.switch_to(checking);
+        }
         let capacity = self.load(types::I64, Region::ArrayHeader, array, CAPACITY_OFFSET);
         let full = self.builder.ins().icmp(IntCC::UnsignedLessThan, capacity, room);
         self.builder.ins().brif(full, growing, &[], done, &[array.into()]);
-        self.switch_to(copying);
-        let bare = self.plan.info(ty).bare;
-        // A copy made in order to push will be pushed to again.
-        let spare = self.builder.ins().iadd(room, room);
-        let copy = self.cold_array(Symbol::ColdCopy(bare), array, spare);
-        self.jump(done, &[copy]);
         self.switch_to(growing);
         let grown = self.cold_array(Symbol::ColdGrow(stride), array, room);
         self.jump(done, &[grown]);

@@ -75,6 +75,11 @@ impl Translator<'_, '_> {
         }
     }
 
+    /// The array to be updated: a copy if there may be other owners, and there are.
+    fn own(&mut self, of: &ArrayType, atom: Atom, array: Value) -> Value {
+        if self.unique.is_unique(atom) { array } else { self.code.unique_array(of.ty, array) }
+    }
+
     pub fn array_prim(&mut self, var: Var, prim: PrimOp, args: &[Atom]) -> Values {
         match prim {
             PrimOp::ArrayWithCapacity => {
@@ -111,7 +116,7 @@ impl Translator<'_, '_> {
                     self.check_index(array, index);
                 }
                 let new = self.atom(args[2]);
-                let array = self.code.unique_array(of.ty, array);
+                let array = self.own(&of, args[0], array);
                 if of.layout.counted {
                     let old = self.read(&of, array, index);
                     self.write(&of, array, index, &new);
@@ -125,13 +130,14 @@ impl Translator<'_, '_> {
                 let new = self.atom(args[1]);
                 let len = self.code.array_len(array);
                 let room = self.code.add_imm(len, 1);
-                let array = self.code.array_with_room(of.ty, array, room);
+                let unique = self.unique.is_unique(args[0]);
+                let array = self.code.array_with_room(of.ty, array, room, unique);
                 self.write(&of, array, len, &new);
                 self.code.set_array_len(array, room);
                 smallvec::smallvec![array]
             }
             PrimOp::ArrayPop => {
-                let array = self.code.unique_array(of.ty, array);
+                let array = self.own(&of, args[0], array);
                 let len = self.code.array_len(array);
                 let last = self.code.add_imm(len, -1);
                 self.code.set_array_len(array, last);
@@ -159,7 +165,7 @@ impl Translator<'_, '_> {
                 let (left, right) = (self.scalar(args[1]), self.scalar(args[2]));
                 self.check_index(array, left);
                 self.check_index(array, right);
-                let array = self.code.unique_array(of.ty, array);
+                let array = self.own(&of, args[0], array);
                 let first = self.read(&of, array, left);
                 let second = self.read(&of, array, right);
                 self.write(&of, array, left, &second);
@@ -169,7 +175,7 @@ impl Translator<'_, '_> {
             PrimOp::ArrayTake => {
                 let index = self.scalar(args[1]);
                 self.check_index(array, index);
-                let array = self.code.unique_array(of.ty, array);
+                let array = self.own(&of, args[0], array);
                 let element = self.read(&of, array, index);
                 self.build(self.ty(var), 0, &[Some(smallvec::smallvec![array]), Some(element)], None)
             }

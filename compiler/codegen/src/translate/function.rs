@@ -11,6 +11,7 @@ use reml_middle::layout::{Pointer, Shape};
 use reml_semantics::types::TypeId;
 use smallvec::SmallVec;
 
+use super::unique::Unique;
 use crate::code::{Code, Region, Values, clif_type};
 use crate::plan::{Plan, capture_offsets};
 use crate::symbol::Symbol;
@@ -22,7 +23,8 @@ pub struct Translator<'f, 'p> {
     starts: SecondaryMap<Var, u32>,
     lens: SecondaryMap<Var, u8>,
     pool: Vec<Value>,
-    joins: SecondaryMap<JoinId, Option<ClifBlock>>,
+    joins: SecondaryMap<JoinId, Option<(ClifBlock, &'p [Var])>>,
+    pub unique: Unique,
     work: Vec<(ClifBlock, &'p Block)>,
 }
 
@@ -36,6 +38,7 @@ pub fn translate<'p>(builder: FunctionBuilder<'_>, plan: &'p Plan<'p>, id: FuncI
         lens: SecondaryMap::new(),
         pool: Vec::with_capacity(function.vars.len()),
         joins: SecondaryMap::new(),
+        unique: if plan.target.release { Unique::of(plan, function) } else { Unique::default() },
         work: Vec::new(),
     };
     translator.code.set_span(function.span);
@@ -165,7 +168,7 @@ impl<'p> Translator<'_, 'p> {
             }
             Stmt::Join(join) => {
                 let block = self.later(&join.body);
-                self.joins[join.id] = Some(block);
+                self.joins[join.id] = Some((block, &join.params));
                 for &param in &join.params {
                     let layout = self.code.plan.info(self.ty(param)).layout.clone();
                     let values = self.code.block_params(block, &layout);
@@ -219,9 +222,17 @@ impl<'p> Translator<'_, 'p> {
                 self.return_values(&values);
             }
             End::Jump(join, args) => {
-                let target = self.joins[*join].expect("a join point is in scope where it is jumped to");
-                let args: SmallVec<[BlockArg; 8]> = self.atoms(args).into_iter().map(BlockArg::from).collect();
-                self.code.builder.ins().jump(target, &args);
+                let (target, params) = self.joins[*join].expect("a join point is in scope where it is jumped to");
+                let mut values: SmallVec<[BlockArg; 8]> = SmallVec::new();
+                for (&param, &arg) in params.iter().zip(args) {
+                    if self.unique.is_forced(param) && !self.unique.is_unique(arg) {
+                        let array = self.scalar(arg);
+                        values.push(self.code.unique_array(self.ty(param), array).into());
+                    } else {
+                        values.extend(self.atom(arg).into_iter().map(BlockArg::from));
+                    }
+                }
+                self.code.builder.ins().jump(target, &values);
             }
             End::TailCall { callee, args, span } => {
                 self.code.set_span(*span);

@@ -10,5 +10,6 @@ mod op;
 mod prim_float;
 mod prim_int;
 mod switch;
+mod unique;
 
 pub use function::translate;

@@ -5,7 +5,7 @@
 
 use reml_diagnostics::Span;
 use reml_semantics::typed::{Arm, ExprId, ExprKind, LocalId, PatternId, PatternKind};
-use reml_semantics::types::{Type, TypeId};
+use reml_semantics::types::{Prim, Type, TypeId};
 
 use super::build::Builder;
 use super::decision::{Decisions, FloatRange, Occ, OccId, Step, Test, Tree};
@@ -401,7 +401,11 @@ impl Emit<'_> {
                 let index = f.emit(i64, Op::Prim(PrimOp::WrappingSub, vec![len, back]), span);
                 f.emit(core, Op::Prim(PrimOp::ArrayGetUnchecked, vec![base, index]), span)
             }
-            Step::Len => f.emit(i64, Op::Prim(PrimOp::ArrayLen, vec![base]), span),
+            Step::Len => {
+                let text = f.l.prim_of(self.occs[parent].ty) == Some(Prim::Str);
+                let op = if text { PrimOp::StrLen } else { PrimOp::ArrayLen };
+                f.emit(i64, Op::Prim(op, vec![base]), span)
+            }
             Step::Slice(0, 0) => base,
             Step::Slice(first, last)
                 if matches!(f.l.types.get(f.l.deref(self.occs[parent].ty)), Type::FixedArray(..)) =>

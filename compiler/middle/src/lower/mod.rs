@@ -24,6 +24,8 @@ mod function;
 mod instances;
 mod matching;
 mod place;
+#[cfg(test)]
+mod tests;
 mod traits;
 mod types;
 

@@ -6,6 +6,8 @@
 //! regular expressions and partial active patterns never count as covering anything.
 
 mod pat;
+#[cfg(test)]
+mod tests;
 mod usefulness;
 mod witness;
 

@@ -137,7 +137,15 @@ pub fn match_(p: &mut In) -> R<Expr> {
     let arms = if at(p, Kind::LBrace) {
         braced_arms(p)?
     } else {
-        expect(p, Kind::With)?;
+        if at(p, Kind::With) {
+            bump(p);
+        } else if peek(p) == Kind::Newline && token(p).kind == Kind::Bar {
+            // A forgotten `with`: the arms are there.
+            let failure = fail(p);
+            report(p, failure);
+        } else {
+            return Err(fail(p));
+        }
         let next = token(p);
         let first = token_at(p, 1);
         if next.kind == Kind::LBrace && (first.has(LINE_START) || first.kind == Kind::Bar) && !next.has(LINE_START) {
@@ -429,6 +437,10 @@ pub fn at_handle(p: &mut In) -> bool {
                     _ => {}
                 }
                 ahead += 1;
+                // Looking further would make many such lines slow.
+                if ahead > 2_000 {
+                    return true;
+                }
                 if depth == 0 {
                     return matches!(token_at(p, ahead).kind, Kind::With | Kind::Do);
                 }

@@ -2,8 +2,8 @@
 //!
 //! Every rule of the grammar is a function over chumsky's input, `fn rule(p: &mut In) -> R<T>`, which is what
 //! [`chumsky::primitive::custom`] wraps: a rule is chosen by its first token instead of by trying alternatives, so
-//! parsing is linear and nothing is built at start-up. Rules that try ahead use chumsky's checkpoints; [`State`] is the
-//! inspector that rolls back with them.
+//! parsing is linear and nothing is built at start-up. No rule backtracks; should one have to, chumsky's checkpoints do
+//! it, and [`State`] is the inspector that rolls back with them.
 //!
 //! Layout: a rule that opens an indented body, arms or brackets runs its parts under a [`Layout`]; [`peek`] then shows
 //! virtual [`Kind::Newline`] and [`Kind::Dedent`] tokens. They have no width; a `Newline` is taken by
@@ -115,6 +115,8 @@ pub struct State<'s> {
     pub height: u32,
     pub too_deep: bool,
     pub reported_at: Option<u32>,
+    /// How many diagnostics there were when the current item of the file began.
+    pub item_start: usize,
     /// The token whose line break has been taken as a separator.
     passed: usize,
     expected: KindSet,
@@ -151,10 +153,16 @@ impl<'s> State<'s> {
             height: 0,
             too_deep: false,
             reported_at: None,
+            item_start: 0,
             passed: usize::MAX,
             expected: KindSet::EMPTY,
             expected_at: 0,
         }
+    }
+
+    /// Whether something in the current item of the file has been reported.
+    pub fn item_is_broken(&self) -> bool {
+        self.diagnostics.len() > self.item_start
     }
 
     pub fn span(&self, token: Token) -> Span {

@@ -155,6 +155,10 @@ fn chained_comparison(p: &mut In, power: u8, left: &Expr, op_span: Span, right: 
     }
     let next = token(p);
     let state = p.state();
+    // In what is left of a broken signature, `<` and `>` are brackets.
+    if next.kind == Kind::Gt && state.item_is_broken() {
+        return;
+    }
     let next_span = state.span(next);
     let text = |span: Span| &state.text[(span.start - state.base) as usize..(span.end - state.base) as usize];
     let middle = text(right.span);
@@ -253,7 +257,8 @@ fn postfix(p: &mut In) -> R<Expr> {
     let start = token(p);
     let mut base = primary::primary(p)?;
     // What has swallowed everything to its right takes no postfix.
-    if matches!(*base.kind, ExprKind::Lambda { .. } | ExprKind::Return(_) | ExprKind::Break(_)) {
+    let swallows = matches!(*base.kind, ExprKind::Lambda { .. } | ExprKind::Return(_) | ExprKind::Break(_));
+    if swallows && start.kind != Kind::LParen {
         return Ok(base);
     }
     loop {

@@ -216,14 +216,29 @@ fn any_param(p: &mut In) -> R<AnyParam> {
         _ => None,
     };
     if let Some((mut mode, length)) = mode {
-        for _ in 0..length {
+        for _ in 1..length {
             bump(p);
         }
-        // `self: Self`, `self: &Self`.
+        let receiver = token(p);
+        bump(p);
+        // `self: Self`, `self: &Self`; of any other type it is a parameter of that name.
         if eat(p, Kind::Colon) {
             let annotation = ty::ty(p)?;
-            if let TypeKind::Ref { mutable, .. } = *annotation.kind {
-                mode = if mutable { SelfMode::RefMut } else { SelfMode::Ref };
+            let inner = match &*annotation.kind {
+                TypeKind::Ref { mutable, inner } => {
+                    mode = if *mutable { SelfMode::RefMut } else { SelfMode::Ref };
+                    inner
+                }
+                _ => &annotation,
+            };
+            let own = matches!(&*inner.kind, TypeKind::Path { path, .. }
+                if path.segments.last().is_some_and(|s| p.state().names.text(s.name) == "Self"));
+            if !own {
+                let name = ident_of(p, receiver);
+                let pattern = Pattern { kind: Box::new(PatternKind::Bind(name)), span: name.span };
+                let default = if eat(p, Kind::Eq) { Some(expr(p)?) } else { None };
+                let span = span_from(p, start);
+                return Ok(AnyParam::Param(Param { pattern, ty: Some(annotation), default, span }));
             }
         }
         let span = span_from(p, start);
@@ -277,6 +292,14 @@ fn fn_body_value(p: &mut In) -> R<Expr> {
         let failure = fail(p);
         let next = token(p);
         // A forgotten `=`: the body is there all the same. A forgotten body: the function is.
+        let after = token_at(p, 1).kind;
+        let upper = next.kind == Kind::Ident && starts_upper(p.state().text_of(next));
+        if upper && matches!(after, Kind::Lt | Kind::Eq | Kind::LBrace) {
+            // A forgotten `->`.
+            report(p, failure);
+            ty::ty(p)?;
+            return fn_body_value(p);
+        }
         if !next.has(LINE_START) && starts_expression(p) {
             report(p, failure);
             body(p)?
@@ -663,8 +686,6 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
         }
     };
     let mut items = Vec::new();
-    let mut reports = 0;
-    let mut broken = false;
     loop {
         skip_separators(p);
         let first = token(p);
@@ -675,15 +696,19 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
         pass_line_break(p);
         let start = index(p);
         p.state().layout.statement = first.column;
+        p.state().item_start = p.state().diagnostics.len();
         if first.kind.closes() {
-            stray_closer(p, broken);
+            stray_closer(p);
             continue;
         }
         match item(p).and_then(|item| end_of_item(p).map(|()| item)) {
             Ok(item) => items.push(item),
             Err(failure) => {
                 recovered(p);
-                report(p, failure);
+                // Arms whose `match` broke off.
+                if first.kind != Kind::Bar || p.state().diagnostics.is_empty() {
+                    report(p, failure);
+                }
                 skip_item(p, start, false);
                 if index(p) == start {
                     bump(p);
@@ -692,8 +717,6 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
                 items.push(error_item(span));
             }
         }
-        broken = p.state().diagnostics.len() > reports;
-        reports = p.state().diagnostics.len();
     }
     items.shrink_to_fit();
     Ok((header, items))
@@ -726,11 +749,11 @@ fn end_of_item(p: &mut In) -> R<()> {
     }
 }
 
-/// A closing bracket between items; behind a broken item it is no news.
-fn stray_closer(p: &mut In, after_broken: bool) {
+/// A closing bracket between items. Behind a mistake it is no news.
+fn stray_closer(p: &mut In) {
     let token = bump(p);
     let state = p.state();
-    if !after_broken {
+    if state.reported_at.is_none() && !state.too_deep {
         let span = state.span(token);
         state.diagnostics.push(
             reml_diagnostics::Diagnostic::error(

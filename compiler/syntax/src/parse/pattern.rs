@@ -1,7 +1,6 @@
 //! Patterns (section 5.1).
 
 use super::cursor::*;
-use super::error::Failure;
 use super::recover::delimited;
 use super::ty::{path_with, single_path};
 use super::value;
@@ -120,24 +119,15 @@ fn named(p: &mut In) -> R<PatternKind> {
             Ok(PatternKind::Alias { pattern, name: path.segments[0] })
         }
         Kind::LParen if upper || !single => {
+            let braced = token_at(p, 1).kind == Kind::LBrace;
+            let mut args = delimited(p, Kind::LParen, pattern, Some(error_pattern))?;
             // `Named({ x, .. })` is `Named { x, .. }`.
-            if token_at(p, 1).kind == Kind::LBrace {
-                let opening = index(p) as u32;
-                let checkpoint = p.save();
-                bump(p);
-                let whole = inside(p, false, Kind::RParen, |p| {
-                    let fields = record_fields(p)?;
-                    eat(p, Kind::Comma);
-                    expect(p, Kind::RParen).map_err(|failure| failure.or_opening(opening))?;
-                    Ok::<_, Failure>(fields)
-                });
-                match whole {
-                    Ok((fields, rest)) => return Ok(PatternKind::ConstructorRecord { path, fields, rest }),
-                    // Several arguments, or a mistake that the general rule reports.
-                    Err(_) => p.rewind(checkpoint),
+            if braced && args.len() == 1 && matches!(*args[0].kind, PatternKind::Record { .. }) {
+                let only = args.remove(0);
+                if let PatternKind::Record { fields, rest } = *only.kind {
+                    return Ok(PatternKind::ConstructorRecord { path, fields, rest });
                 }
             }
-            let args = delimited(p, Kind::LParen, pattern, Some(error_pattern))?;
             Ok(PatternKind::Constructor { path, args })
         }
         Kind::LBrace if upper => {

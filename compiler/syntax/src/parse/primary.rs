@@ -36,6 +36,10 @@ pub fn primary(p: &mut In) -> R<Expr> {
         Kind::Char => ExprKind::Char(value::character(p)),
         Kind::Str | Kind::RawStr | Kind::TripleStr => ExprKind::Str(value::string(p)),
         Kind::True | Kind::False => ExprKind::Bool(bump(p).kind == Kind::True),
+        Kind::LParen if active_pattern_ahead(p) => {
+            let (name, _) = pattern::active_head(p)?;
+            ExprKind::Path(single_path(name))
+        }
         Kind::LParen => return parenthesised(p),
         Kind::LBracket => ExprKind::Array(delimited(p, Kind::LBracket, expr, Some(error_expr))?),
         Kind::LBrace => return braces(p),
@@ -176,6 +180,16 @@ fn jump_value(p: &mut In) -> R<Option<Expr>> {
         return Ok(None);
     }
     Ok(Some(expr(p)?))
+}
+
+/// `(|Name|)` and `(|Name|_|)` name an active pattern's function.
+fn active_pattern_ahead(p: &mut In) -> bool {
+    let kinds = [1, 2, 3, 4, 5, 6].map(|ahead| token_at(p, ahead).kind);
+    matches!(
+        kinds,
+        [Kind::Bar, Kind::Ident, Kind::Bar, Kind::RParen, ..]
+            | [Kind::Bar, Kind::Ident, Kind::Bar, Kind::Underscore, Kind::Bar, Kind::RParen]
+    )
 }
 
 /// `()`, `(e)`, `(a, b)`.

@@ -29,6 +29,8 @@ fn delimited_rest<T>(
     on_error: Option<fn(&mut In) -> T>,
 ) -> R<Vec<T>> {
     let mut list = Vec::new();
+    // One element read wrongly often spoils what separates the others.
+    let mut complained = false;
     loop {
         if eat(p, close) {
             break;
@@ -40,6 +42,7 @@ fn delimited_rest<T>(
                 match on_error {
                     Some(on_error) if failure.cause != Cause::TooDeep && p.state().balanced => {
                         report(p, failure);
+                        complained = true;
                         list.push(on_error(p));
                         skip_element(p);
                     }
@@ -55,7 +58,10 @@ fn delimited_rest<T>(
             if on_error.is_none() || !p.state().balanced {
                 return Err(failure);
             }
-            report(p, failure);
+            if !complained {
+                report(p, failure);
+                complained = true;
+            }
             skip_element(p);
             if eat(p, close) {
                 break;

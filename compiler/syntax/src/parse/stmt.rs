@@ -110,7 +110,11 @@ fn statements(p: &mut In, indented: bool, opening: Option<u32>) -> R<(Vec<Stmt>,
             }
             Err(failure) if failure.cause == Cause::TooDeep => return Err(failure),
             Err(failure) => {
-                report(p, failure);
+                // Arms whose `match` broke off look like lambdas; they are no news.
+                let orphan = first.kind == Kind::Bar && first.has(LINE_START) && p.state().item_is_broken();
+                if !orphan {
+                    report(p, failure);
+                }
                 let until_comma = indented && p.state().layout.inside;
                 skip_statement(p, start, until_comma);
                 let span = span_from(p, first);

@@ -589,3 +589,19 @@ fn escapes_of_native_code() {
     "#]],
     );
 }
+
+#[test]
+fn an_active_pattern_is_a_function() {
+    check_expr(
+        "(|Even|_|)(3) + (|Twice|)(x)",
+        expect![[r#"
+        (+ (call Even 3) (call Twice x))
+    "#]],
+    );
+    check_expr(
+        "(|x| x)(3)",
+        expect![[r#"
+        (call (lambda (params x) x) 3)
+    "#]],
+    );
+}

@@ -238,3 +238,55 @@ fn reserved_words_are_named() {
         "#]],
     );
 }
+
+#[test]
+fn arms_without_their_match_are_no_news() {
+    check_errors(
+        "fn f(x) {\n  match x\n  | A -> 1\n  | B(y) -> 2\n  let z = )\n}\nfn g(x) =\n  match h x) with\n  | A -> 1\n  | B -> 2\nlet a = ]\n",
+        expect![[r#"
+            2:10 parser.syntax.expected_tokens: expected `{` or `with`, found the end of the line
+            5:11 parser.syntax.expected_tokens: expected an expression, found `)`
+            8:11 parser.syntax.expected_tokens: expected `{` or `with`, found `x`
+            11:9 parser.syntax.expected_tokens: expected an expression, found `]`
+        "#]],
+    );
+}
+
+#[test]
+fn a_forgotten_arrow_before_a_result_type() {
+    check(
+        "fn f() Map<Int, Str> = x\nfn g() Int { 1 }\n",
+        expect![[r#"
+        (fn f (params) x)
+        (fn g (params) (block 1))
+        1:8 parser.syntax.expected_tokens: expected `=`, `{`, `->`, `with` or something else, found `Map`
+        2:8 parser.syntax.expected_tokens: expected `=`, `{`, `->`, `with` or something else, found `Int`
+    "#]],
+    );
+}
+
+#[test]
+fn one_list_complains_once() {
+    check(
+        "fn f() = g(T(, x: Int, y: Int), 2)\n",
+        expect![[r#"
+        (fn f (params) (call g (call T <error> (x: Int) (y: Int)) 2))
+        1:14 parser.syntax.expected_tokens: expected an expression or `)`, found `,`
+    "#]],
+    );
+}
+
+#[test]
+fn operators_of_other_languages_get_help() {
+    check_errors(
+        "fn f() {\n  if x = 1 then y\n  let a = b & c\n  let d = b | c\n}\n",
+        expect![[r#"
+        2:8 parser.syntax.expected_tokens: expected `{` or `then`, found `=`
+            fix: compare with `==`: if x == 1 then y
+        3:13 parser.syntax.expected_tokens: expected `}` or the end of the line, found `&`
+            help: `&&` is the logical and; bits are combined with `Int.bit_and`
+        4:13 parser.syntax.expected_tokens: expected `}` or the end of the line, found `|`
+            help: `||` is the logical or; bits are combined with `Int.bit_or`
+    "#]],
+    );
+}

@@ -150,6 +150,9 @@ fn many_mistakes_take_linear_time() {
         codes_of(&"|".repeat(n));
         codes_of(&"Named({".repeat(2_000));
         codes_of(&format!("let {}", "Named({".repeat(n)));
+        codes_of(&format!("let {}", "Named({ a: ".repeat(500)));
+        codes_of(&"let a = handle(\n".repeat(n));
+        codes_of(&"let a = json!({ \"a\": \n".repeat(n));
     });
 }
 
@@ -212,6 +215,28 @@ fn every_program_with_a_token_missing_or_doubled_parses() {
         let doubled = format!("{} {}", &SAMPLE[..end], &SAMPLE[start..]);
         crate::parse(&doubled, 1, &mut Names::new());
     }
+}
+
+/// Corners of the syntax, as programs use them.
+const CORNERS: &str = include_str!("corners.reml");
+
+#[test]
+fn the_corners_have_no_mistakes() {
+    assert_eq!(codes_of(CORNERS), Vec::<&str>::new());
+}
+
+#[test]
+fn a_missing_token_is_rarely_more_than_one_mistake() {
+    let tokens = crate::lex::lex(CORNERS, 0, &mut Names::new()).tokens;
+    let mut reported = 0;
+    let mut cascades = 0;
+    for token in tokens.iter().step_by(3) {
+        let text = format!("{}{}", &CORNERS[..token.start as usize], &CORNERS[token.end as usize..]);
+        let count = crate::parse(&text, 1, &mut Names::new()).diagnostics.len();
+        reported += usize::from(count > 0);
+        cascades += usize::from(count > 2);
+    }
+    assert!(cascades * 100 <= reported * 4, "{cascades} of {reported}");
 }
 
 #[test]

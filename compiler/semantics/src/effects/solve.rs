@@ -1,0 +1,296 @@
+//! From recorded rows to effect sets: the least solution, callees before callers.
+//!
+//! Each group of definitions leaves its row graph. A definition's summary says, per row of its signature, which tags
+//! the row has of its own and which other rows of the signature flow into it; a use of the definition instantiates the
+//! summary. Groups are solved in dependency order, mutually recursive ones to a fixed point.
+
+use rustc_hash::FxHashMap;
+
+use super::{Bound, Callee, Event, TagSet};
+use crate::cx::*;
+use crate::infer::dependencies::components;
+use crate::typed::*;
+
+/// The row graph of the definitions checked between two resets, variables merged.
+pub(crate) struct Facts {
+    pub defs: Vec<(Def, Vec<u32>)>,
+    pub rows: u32,
+    pub edges: Vec<(u32, u32)>,
+    pub events: Vec<Event>,
+    pub uses: Vec<FactUse>,
+    pub bounds: Vec<Bound>,
+}
+
+pub(crate) struct FactUse {
+    pub callee: Callee,
+    pub span: reml_diagnostics::Span,
+    pub rows: Vec<u32>,
+}
+
+/// One row of a signature: its own tags, and which rows of the signature flow into it.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct RowSummary {
+    pub tags: TagSet,
+    pub from: u64,
+}
+
+#[derive(Default)]
+pub(crate) struct EffectFacts {
+    pub groups: Vec<Facts>,
+    pub summaries: FxHashMap<Def, Vec<RowSummary>>,
+    /// The group of each definition.
+    pub home: FxHashMap<Def, usize>,
+    pub methods: FxHashMap<Callee, Vec<FnId>>,
+}
+
+impl<'a> Checker<'a> {
+    /// Files the row graph of what has been checked since the last reset.
+    pub fn collect_effects(&mut self) {
+        let defs = std::mem::take(&mut self.group_rows);
+        if defs.is_empty() {
+            return;
+        }
+        let rows = &mut self.t.rows;
+        let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
+        let mut number = |rows: &mut super::Rows, row: u32| {
+            let root = rows.find(row);
+            let next = numbers.len() as u32;
+            *numbers.entry(root).or_insert(next)
+        };
+        let defs: Vec<(Def, Vec<u32>)> = defs
+            .into_iter()
+            .map(|(def, list)| (def, list.into_iter().map(|row| number(rows, row)).collect()))
+            .collect();
+        let mut edges: Vec<(u32, u32)> = std::mem::take(&mut rows.edges)
+            .into_iter()
+            .map(|(from, to)| (number(rows, from), number(rows, to)))
+            .filter(|(from, to)| from != to)
+            .collect();
+        edges.sort_unstable();
+        edges.dedup();
+        let events = std::mem::take(&mut rows.events)
+            .into_iter()
+            .map(|event| Event { row: number(rows, event.row), ..event })
+            .collect();
+        let uses = std::mem::take(&mut rows.uses);
+        let use_rows = std::mem::take(&mut rows.use_rows);
+        let uses = uses
+            .into_iter()
+            .map(|u| {
+                let first = u.first_row as usize;
+                let list = &use_rows[first..first + u.row_count as usize];
+                FactUse { callee: u.callee, span: u.span, rows: list.iter().map(|&row| number(rows, row)).collect() }
+            })
+            .collect();
+        let bounds = std::mem::take(&mut rows.bounds)
+            .into_iter()
+            .map(|bound| Bound { row: number(rows, bound.row), ..bound })
+            .collect();
+        let count = numbers.len() as u32;
+        self.effects.groups.push(Facts { defs, rows: count, edges, events, uses, bounds });
+    }
+
+    /// The functions a use may run.
+    fn callees(&self, callee: Callee) -> Vec<FnId> {
+        match callee {
+            Callee::Fn(id) => vec![id],
+            Callee::Method(trait_, index) => {
+                let method = &self.traits[trait_].methods[index as usize];
+                let mut all = vec![method.def];
+                all.extend(
+                    self.impls
+                        .values()
+                        .filter(|info| info.trait_ == Some(trait_))
+                        .filter_map(|info| info.methods.get(index as usize).copied().flatten()),
+                );
+                all
+            }
+        }
+    }
+
+    pub fn solve_effects(&mut self) {
+        let groups = std::mem::take(&mut self.effects.groups);
+        let mut home: FxHashMap<Def, usize> = FxHashMap::default();
+        for (index, group) in groups.iter().enumerate() {
+            for (def, _) in &group.defs {
+                home.insert(*def, index);
+            }
+        }
+        let mut method_cache: FxHashMap<Callee, Vec<FnId>> = FxHashMap::default();
+        for group in &groups {
+            for u in &group.uses {
+                if matches!(u.callee, Callee::Method(..)) && !method_cache.contains_key(&u.callee) {
+                    let all = self.callees(u.callee);
+                    method_cache.insert(u.callee, all);
+                }
+            }
+        }
+        // Functions without a body have what they declare.
+        let ids: Vec<FnId> = self.fns.keys().collect();
+        for id in ids {
+            let info = &self.fns[id];
+            if home.contains_key(&Def::Fn(id)) {
+                continue;
+            }
+            let declared = info.declared.map_or(0, |(tags, _)| tags);
+            let own = match info.linkage {
+                Linkage::Foreign => declared | super::tags::FFI,
+                _ => declared,
+            };
+            let mut summary = vec![RowSummary::default(); info.row_count.max(1) as usize];
+            summary[0].tags = own;
+            // Without a body to look at, the functions it is given may be called.
+            for row in 1..summary.len().min(64) {
+                summary[0].from |= 1 << row;
+            }
+            self.effects.summaries.insert(Def::Fn(id), summary);
+        }
+        let edges: Vec<Vec<usize>> = groups
+            .iter()
+            .map(|group| {
+                let mut out: Vec<usize> = Vec::new();
+                for u in &group.uses {
+                    match u.callee {
+                        Callee::Fn(id) => out.extend(home.get(&Def::Fn(id))),
+                        Callee::Method(..) => {
+                            out.extend(method_cache[&u.callee].iter().filter_map(|id| home.get(&Def::Fn(*id))));
+                        }
+                    }
+                }
+                out.sort_unstable();
+                out.dedup();
+                out
+            })
+            .collect();
+        for component in components(&edges) {
+            loop {
+                let mut changed = false;
+                for &index in &component {
+                    changed |= self.solve_group(&groups[index], &method_cache);
+                }
+                if !changed || component.len() == 1 && !edges[component[0]].contains(&component[0]) {
+                    break;
+                }
+            }
+        }
+        self.effects.groups = groups;
+        self.effects.home = home;
+        self.effects.methods = method_cache;
+    }
+
+    /// Values of all rows of a group under the current summaries; true when a summary of the group changed.
+    fn solve_group(&mut self, group: &Facts, methods: &FxHashMap<Callee, Vec<FnId>>) -> bool {
+        let values = self.row_values(group, methods);
+        let mut changed = false;
+        let sig_rows: Vec<u32> = signature_rows(group);
+        for (def, rows) in &group.defs {
+            let mut summary: Vec<RowSummary> = Vec::with_capacity(rows.len());
+            for &row in rows {
+                let value = values[row as usize];
+                let mut from = 0u64;
+                for (own, &other) in rows.iter().enumerate().take(64) {
+                    if let Some(joint) = sig_rows.iter().position(|&s| s == other)
+                        && joint < 64
+                        && value.from & (1 << joint) != 0
+                    {
+                        from |= 1 << own;
+                    }
+                }
+                summary.push(RowSummary { tags: value.tags, from });
+            }
+            if let Def::Fn(id) = def
+                && let Some((declared, _)) = self.fns[*id].declared
+                && let Some(own) = summary.first_mut()
+            {
+                // A written bound is what callers see; going beyond it is reported once.
+                own.tags = declared;
+            }
+            if self.effects.summaries.get(def) != Some(&summary) {
+                self.effects.summaries.insert(*def, summary);
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    pub fn row_values(&self, group: &Facts, methods: &FxHashMap<Callee, Vec<FnId>>) -> Vec<RowSummary> {
+        let mut values = vec![RowSummary::default(); group.rows as usize];
+        for (joint, &row) in signature_rows(group).iter().enumerate().take(64) {
+            values[row as usize].from |= 1 << joint;
+        }
+        for event in &group.events {
+            values[event.row as usize].tags |= event.tags;
+        }
+        let mut edges: Vec<(u32, u32)> = group.edges.clone();
+        for u in &group.uses {
+            match u.callee {
+                Callee::Fn(id) => {
+                    let Some(summary) = self.effects.summaries.get(&Def::Fn(id)) else { continue };
+                    for (row, part) in u.rows.iter().zip(summary) {
+                        values[*row as usize].tags |= part.tags;
+                        let mut from = part.from;
+                        while from != 0 {
+                            let other = from.trailing_zeros() as usize;
+                            from &= from - 1;
+                            if let Some(&other) = u.rows.get(other)
+                                && other != *row
+                            {
+                                edges.push((other, *row));
+                            }
+                        }
+                    }
+                }
+                Callee::Method(..) => {
+                    let tags = methods
+                        .get(&u.callee)
+                        .into_iter()
+                        .flatten()
+                        .filter_map(|id| self.effects.summaries.get(&Def::Fn(*id)))
+                        .filter_map(|summary| summary.first())
+                        .fold(0, |all, own| all | own.tags);
+                    if let Some(&row) = u.rows.first() {
+                        values[row as usize].tags |= tags;
+                    }
+                }
+            }
+        }
+        if edges.is_empty() {
+            return values;
+        }
+        let mut out: Vec<Vec<u32>> = vec![Vec::new(); values.len()];
+        for (from, to) in edges {
+            out[from as usize].push(to);
+        }
+        let mut work: Vec<u32> = (0..values.len() as u32).collect();
+        while let Some(row) = work.pop() {
+            let value = values[row as usize];
+            for &to in &out[row as usize] {
+                let target = &mut values[to as usize];
+                let merged = RowSummary { tags: target.tags | value.tags, from: target.from | value.from };
+                if merged != *target {
+                    *target = merged;
+                    work.push(to);
+                }
+            }
+        }
+        values
+    }
+
+    /// The tags a function may perform.
+    pub fn effects_of(&self, id: FnId) -> TagSet {
+        self.effects.summaries.get(&Def::Fn(id)).and_then(|s| s.first()).map_or(0, |own| own.tags)
+    }
+}
+
+/// The rows of all signatures of a group, each once.
+fn signature_rows(group: &Facts) -> Vec<u32> {
+    let mut rows: Vec<u32> = Vec::new();
+    for (_, list) in &group.defs {
+        for &row in list.iter() {
+            if !rows.contains(&row) {
+                rows.push(row);
+            }
+        }
+    }
+    rows
+}

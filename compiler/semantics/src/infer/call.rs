@@ -1,0 +1,951 @@
+//! Names as values, and calls: which definition is meant, how arguments meet parameters, what is instantiated.
+
+use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_syntax::ast::{self, ExprKind as Ast};
+
+use super::body::{Want, Why};
+use super::ty::{Instance, Node, Row, Ty};
+use crate::cx::*;
+use crate::effects::{Callee, Use, tags};
+use crate::resolve::Target;
+use crate::typed::*;
+
+/// An argument: written, or evaluated already.
+#[derive(Clone, Copy)]
+pub(crate) struct Arg<'e> {
+    pub name: Option<ast::Ident>,
+    pub source: Source<'e>,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy)]
+pub(crate) enum Source<'e> {
+    Ast(&'e ast::Expr),
+    Done(ExprId),
+}
+
+impl<'e> Arg<'e> {
+    pub fn ast(e: &'e ast::Expr) -> Arg<'e> {
+        Arg { name: None, source: Source::Ast(e), span: e.span }
+    }
+
+    pub fn done(id: ExprId, span: Span) -> Arg<'e> {
+        Arg { name: None, source: Source::Done(id), span }
+    }
+}
+
+/// A function's signature at one use.
+pub(crate) struct Instantiated {
+    pub args: Vec<Ty>,
+    pub rows: Vec<Row>,
+    /// Of the group being inferred: its types are used as they are.
+    pub monomorphic: bool,
+}
+
+impl<'a> Checker<'a> {
+    // -----------------------------------------------------------------------------------------------
+    // Instantiation
+
+    pub fn reference(&mut self, reference: Reference) {
+        self.b.references.push(reference);
+    }
+
+    pub fn instantiate_fn(&mut self, id: FnId, span: Span, own: u32) -> Instantiated {
+        self.reference(Reference::Fn(id));
+        let info = &self.fns[id];
+        if info.state == FnState::InProgress {
+            if let super::ty::RowKind::Var(row) = info.own_row.kind() {
+                self.t.rows.flow(row, own);
+            }
+            return Instantiated { args: Vec::new(), rows: Vec::new(), monomorphic: true };
+        }
+        let (arity, row_count) = (info.arity, info.row_count);
+        let outer = if matches!(info.source, FnSource::Local) { info.generics.len() as u32 } else { 0 };
+        let mut args = Vec::with_capacity(arity as usize);
+        for i in 0..arity {
+            // A local function shares the parameters of the definition around it.
+            let arg = if i < outer { self.t.param(i) } else { self.t.fresh() };
+            args.push(arg);
+        }
+        let first_row = self.t.rows.use_rows.len() as u32;
+        self.t.rows.use_rows.push(own);
+        let mut rows = Vec::with_capacity(row_count as usize);
+        rows.push(Row::var(own));
+        for _ in 1..row_count {
+            let row = self.t.rows.fresh();
+            self.t.rows.use_rows.push(row);
+            rows.push(Row::var(row));
+        }
+        self.t.rows.uses.push(Use { callee: Callee::Fn(id), span, first_row, row_count: row_count.max(1) });
+        Instantiated { args, rows, monomorphic: false }
+    }
+
+    pub fn instance_type(&mut self, ty: Ty, with: &Instantiated) -> Ty {
+        if with.monomorphic {
+            return ty;
+        }
+        self.t.instantiate(ty, &Instance { args: &with.args, rows: &with.rows })
+    }
+
+    /// The conditions of a signature, as things to be proved here.
+    fn require_wheres(&mut self, id: FnId, with: &Instantiated, span: Span) {
+        if with.monomorphic || self.fns[id].wheres.is_empty() {
+            return;
+        }
+        let wheres = self.fns[id].wheres.clone();
+        for reference in wheres {
+            let args = reference.args.iter().map(|&arg| self.instance_type(arg, with)).collect();
+            self.require(TraitRefTy { trait_: reference.trait_, args, span }, span);
+        }
+    }
+
+    fn check_permission(&mut self, id: FnId, span: Span) {
+        let info = &self.fns[id];
+        let foreign = info.linkage == Linkage::Foreign;
+        let marked = info.declared.is_some_and(|(set, _)| set & tags::UNSAFE != 0) && !foreign;
+        if (foreign || marked) && self.b.unsafe_depth == 0 {
+            let text = self.names.text(info.name).to_owned();
+            let declared = info.span;
+            let what = if foreign { "the foreign function" } else { "the unsafe function" };
+            self.report(
+                Diagnostic::error(
+                    codes::EFFECT_UNSAFE_REQUIRED,
+                    span,
+                    format!("calling {what} `{text}` needs an `unsafe` block"),
+                )
+                .with_label(declared, "declared here")
+                .with_help("write `unsafe { .. }` or `effect {ffi, unsafe} { .. }` around the call"),
+            );
+        }
+    }
+
+    pub fn fn_node(&mut self, id: FnId, with: &Instantiated, ty: Ty, span: Span) -> ExprId {
+        let node = self.b.expr(ExprKind::Fn(id, Vec::new()), ty, span);
+        if with.monomorphic {
+            self.b.group_uses.push(node);
+        } else if !with.args.is_empty() {
+            let list = self.t.list(&with.args);
+            self.b.type_args.push((node, list));
+        }
+        node
+    }
+
+    pub fn method_node(&mut self, trait_: TraitId, method: u32, args: &[Ty], ty: Ty, span: Span) -> ExprId {
+        self.reference(Reference::Trait(trait_));
+        let node = self.b.expr(ExprKind::Method { trait_, method, args: Vec::new() }, ty, span);
+        let list = self.t.list(args);
+        self.b.type_args.push((node, list));
+        node
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // Names as values
+
+    pub fn path_expr(&mut self, path: &ast::Path, want: Want) -> ExprId {
+        let (target, used) = self.resolve_chain(path.anchor, &path.segments);
+        self.target_with_fields(target, &path.segments, used, want, path.span)
+    }
+
+    /// A target followed by field accesses.
+    pub fn target_with_fields(
+        &mut self,
+        target: Target,
+        names: &[ast::Ident],
+        used: usize,
+        want: Want,
+        span: Span,
+    ) -> ExprId {
+        if used >= names.len() {
+            return self.target_value(target, want, span);
+        }
+        let base_span = names[0].span.to(names[used.max(1) - 1].span);
+        let mut id = self.target_value(target, Want::NOTHING, base_span);
+        for name in &names[used..] {
+            id = self.field_of(id, *name, base_span.to(name.span));
+        }
+        id
+    }
+
+    pub fn target_value(&mut self, target: Target, want: Want, span: Span) -> ExprId {
+        match target {
+            Target::Local(local) => self.local_value(local, span),
+            Target::Fn(id) | Target::Pattern(id) => self.fn_value(id, span),
+            Target::Global(id) => self.global_value(id, span),
+            Target::Ctors(set) => match self.pick_ctor(set, want.ty, None, span) {
+                Some((def, variant)) => self.ctor_value(def, variant, want, span),
+                None => self.b.error(span),
+            },
+            Target::Ctor(def, variant) => self.ctor_value(def, variant, want, span),
+            Target::Method(trait_, index, subject) => self.method_value(trait_, index, subject, span),
+            Target::Format(name) => {
+                let text = self.names.text(name).to_owned();
+                self.report(
+                    Diagnostic::error(
+                        codes::FORMAT_INVALID,
+                        span,
+                        format!("`{text}` is checked at compile time and can only be called"),
+                    )
+                    .with_help(format!("write a lambda: `|value| {text}(value)`")),
+                );
+                self.b.error(span)
+            }
+            Target::Error => self.b.error(span),
+        }
+    }
+
+    pub fn local_value(&mut self, local: LocalId, span: Span) -> ExprId {
+        use cranelift_entity::EntityRef;
+        if self.b.local_depths[local.index()] < self.b.lambda_depth && self.b.locals[local].mutable {
+            self.b.locals[local].boxed = true;
+        }
+        self.b.use_local(local, span)
+    }
+
+    fn fn_value(&mut self, id: FnId, span: Span) -> ExprId {
+        self.check_permission(id, span);
+        let row = self.t.rows.fresh();
+        let with = self.instantiate_fn(id, span, row);
+        let params: Vec<Ty> =
+            (0..self.fns[id].params.len()).map(|i| self.instance_type(self.fns[id].params[i].ty, &with)).collect();
+        let ret = self.instance_type(self.fns[id].ret, &with);
+        self.require_wheres(id, &with, span);
+        let ty = self.t.func(&params, ret, Row::var(row));
+        self.fn_node(id, &with, ty, span)
+    }
+
+    fn global_value(&mut self, id: GlobalId, span: Span) -> ExprId {
+        self.reference(Reference::Global(id));
+        let Some(ty) = self.globals[id].ty else {
+            self.b.references.pop();
+            let text = self.names.text(self.globals[id].name).to_owned();
+            self.error_once(Diagnostic::error(
+                codes::TYPE_AMBIGUOUS,
+                span,
+                format!("the type of `{text}` is not known yet here; annotate its declaration"),
+            ));
+            return self.b.error(span);
+        };
+        if let Some(poly) = self.globals[id].polymorphic {
+            // A polymorphic value is a function without parameters.
+            self.b.references.pop();
+            let own = self.b.row();
+            let with = self.instantiate_fn(poly, span, own);
+            let ty = self.instance_type(self.fns[poly].ret, &with);
+            let fn_ty = self.t.func(&[], ty, Row::NONE);
+            let callee = self.fn_node(poly, &with, fn_ty, span);
+            return self.b.expr(ExprKind::Call { callee, args: Vec::new() }, ty, span);
+        }
+        let ty = self.t.instantiate(ty, &Instance { args: &[], rows: &[] });
+        self.b.expr(ExprKind::Global(id), ty, span)
+    }
+
+    /// Which constructor of a shared name is meant: the expected type decides.
+    pub fn pick_ctor(
+        &mut self,
+        set: u32,
+        want: Option<Ty>,
+        args: Option<usize>,
+        span: Span,
+    ) -> Option<(TypeDefId, u32)> {
+        let candidates = &self.ctor_sets[set as usize];
+        if let &[only] = &candidates[..] {
+            return Some(only);
+        }
+        let candidates = candidates.clone();
+        let wanted = want.and_then(|ty| match self.t.head(ty) {
+            Node::Adt(def, ..) => Some(def),
+            Node::Fn { sig, .. } => match self.t.head(self.t.at(sig, sig.len as usize - 1)) {
+                Node::Adt(def, ..) => Some(def),
+                _ => None,
+            },
+            _ => None,
+        });
+        if let Some(&found) = candidates.iter().find(|c| Some(c.0) == wanted) {
+            return Some(found);
+        }
+        if let Some(args) = args {
+            let fitting: Vec<_> = candidates.iter().filter(|c| self.variant_fields(c.0, c.1).len() == args).collect();
+            if let [&only] = fitting[..] {
+                return Some(only);
+            }
+        }
+        let (def, variant) = candidates[0];
+        let name = match &self.adts[def].kind {
+            AdtKind::Sum(variants) => variants[variant as usize].name,
+            _ => self.adts[def].name,
+        };
+        let text = self.names.text(name).to_owned();
+        let owners: Vec<String> =
+            candidates.iter().map(|c| format!("`{}.{text}`", self.names.text(self.adts[c.0].name))).collect();
+        self.error_once(
+            Diagnostic::error(
+                codes::NAME_AMBIGUOUS,
+                span,
+                format!("`{text}` is a constructor of several types, and nothing here tells which"),
+            )
+            .with_help(format!("write {}", owners.join(" or "))),
+        );
+        None
+    }
+
+    fn ctor_value(&mut self, def: TypeDefId, variant: u32, want: Want, span: Span) -> ExprId {
+        let fields = self.variant_fields(def, variant);
+        let adt = self.open_adt(def);
+        let Node::Adt(_, args, row) = self.t.get(adt) else { return self.b.error(span) };
+        if fields.is_empty() {
+            if let Some(want) = want.ty
+                && self.t.can_unify(adt, want)
+            {
+                let _ = self.t.unify(adt, want);
+            }
+            return self.b.expr(ExprKind::Construct { variant, args: Vec::new() }, adt, span);
+        }
+        let params: Vec<Ty> = fields.iter().map(|f| self.field_type(f.ty, args, row)).collect();
+        let own = self.t.rows.fresh();
+        let ty = self.t.func(&params, adt, Row::var(own));
+        self.b.expr(ExprKind::ConstructorFn { variant }, ty, span)
+    }
+
+    fn method_value(&mut self, trait_: TraitId, index: u32, subject: Option<Ty>, span: Span) -> ExprId {
+        let row = self.t.rows.fresh();
+        let (args, with) = self.instantiate_method(trait_, index, subject, span, row);
+        let def = self.traits[trait_].methods[index as usize].def;
+        let params: Vec<Ty> =
+            (0..self.fns[def].params.len()).map(|i| self.instance_type(self.fns[def].params[i].ty, &with)).collect();
+        let ret = self.instance_type(self.fns[def].ret, &with);
+        self.require_method(trait_, &args, def, &with, span);
+        let ty = self.t.func(&params, ret, Row::var(row));
+        self.method_node(trait_, index, &with.args, ty, span)
+    }
+
+    /// A trait's method with fresh arguments; the first ones are the trait's.
+    pub fn instantiate_method(
+        &mut self,
+        trait_: TraitId,
+        index: u32,
+        subject: Option<Ty>,
+        span: Span,
+        own: u32,
+    ) -> (Vec<Ty>, Instantiated) {
+        let def = self.traits[trait_].methods[index as usize].def;
+        let trait_arity = self.traits[trait_].generics.len();
+        let arity = self.fns[def].arity as usize;
+        let mut args: Vec<Ty> = Vec::with_capacity(arity);
+        for i in 0..arity.max(trait_arity) {
+            let arg = match subject {
+                Some(subject) if i == 0 => subject,
+                _ => self.t.fresh(),
+            };
+            args.push(arg);
+        }
+        // Which impl runs is not known: all rows of the signature are taken as one.
+        let shared = self.t.rows.fresh();
+        self.t.rows.flow(shared, own);
+        let mut rows = vec![Row::var(shared); self.fns[def].row_count.max(1) as usize];
+        rows[0] = Row::var(shared);
+        let first_row = self.t.rows.use_rows.len() as u32;
+        self.t.rows.use_rows.push(shared);
+        self.t.rows.uses.push(Use { callee: Callee::Method(trait_, index), span, first_row, row_count: 1 });
+        let trait_args = args[..trait_arity].to_vec();
+        (trait_args, Instantiated { args, rows, monomorphic: false })
+    }
+
+    pub fn require_method(&mut self, trait_: TraitId, args: &[Ty], def: FnId, with: &Instantiated, span: Span) {
+        self.require(TraitRefTy { trait_, args: args.to_vec(), span }, span);
+        self.require_wheres(def, with, span);
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // Calls
+
+    pub fn call_expr(
+        &mut self,
+        callee: &ast::Expr,
+        args: &[ast::Arg],
+        piped: Option<Arg<'_>>,
+        want: Want,
+        span: Span,
+    ) -> ExprId {
+        let args = gather(args, piped);
+        match &*callee.kind {
+            Ast::Path(path) => {
+                let (target, used) = self.resolve_chain(path.anchor, &path.segments);
+                if used >= path.segments.len() {
+                    return self.call_target(target, &args, want, callee.span, span);
+                }
+                let names = &path.segments;
+                let base = self.target_with_fields(target, &names[..names.len() - 1], used, Want::NOTHING, path.span);
+                self.method_call(base, names[names.len() - 1], &args, want, span)
+            }
+            Ast::Field { base, name } => {
+                let mut names = Vec::new();
+                if let Some(anchor) = Self::chain_of(callee, &mut names) {
+                    let (target, used) = self.resolve_chain(anchor, &names);
+                    if used >= names.len() {
+                        return self.call_target(target, &args, want, callee.span, span);
+                    }
+                    let last = names.len() - 1;
+                    let receiver = self.target_with_fields(target, &names[..last], used, Want::NOTHING, base.span);
+                    return self.method_call(receiver, *name, &args, want, span);
+                }
+                let receiver = self.expr(base, Want::NOTHING);
+                self.method_call(receiver, *name, &args, want, span)
+            }
+            _ => {
+                let callee = self.value(callee, Want::NOTHING);
+                self.call_value(callee, &args, want, span)
+            }
+        }
+    }
+
+    pub fn call_target(&mut self, target: Target, args: &[Arg<'_>], want: Want, at: Span, span: Span) -> ExprId {
+        match target {
+            Target::Fn(id) | Target::Pattern(id) => self.call_fn(id, args, want, at, span),
+            Target::Ctors(set) => match self.pick_ctor(set, want.ty, Some(args.len()), at) {
+                Some((def, variant)) => self.construct(def, variant, args, want, at, span),
+                None => self.give_up(args, span),
+            },
+            Target::Ctor(def, variant) => self.construct(def, variant, args, want, at, span),
+            Target::Method(trait_, index, subject) => self.call_method(trait_, index, subject, args, want, at, span),
+            Target::Format(name) => self.format_call(name, args, at, span),
+            Target::Local(_) | Target::Global(_) => {
+                let callee = self.target_value(target, Want::NOTHING, at);
+                let callee = self.deref(callee);
+                self.call_value(callee, args, want, span)
+            }
+            Target::Error => self.give_up(args, span),
+        }
+    }
+
+    /// Looks at the arguments for their own errors.
+    pub fn give_up(&mut self, args: &[Arg<'_>], span: Span) -> ExprId {
+        for arg in args {
+            if let Source::Ast(e) = arg.source {
+                self.expr(e, Want::NOTHING);
+            }
+        }
+        self.b.error(span)
+    }
+
+    pub fn call_fn(&mut self, id: FnId, args: &[Arg<'_>], want: Want, at: Span, span: Span) -> ExprId {
+        self.check_permission(id, at);
+        let own = self.b.row();
+        let with = self.instantiate_fn(id, span, own);
+        let count = self.fns[id].params.len();
+        let mut params = Vec::with_capacity(count);
+        for i in 0..count {
+            params.push(self.instance_type(self.fns[id].params[i].ty, &with));
+        }
+        let ret = self.instance_type(self.fns[id].ret, &with);
+        self.hint_result(ret, want);
+        let fn_ty = self.t.func(&params, ret, Row::NONE);
+        let callee = self.fn_node(id, &with, fn_ty, at);
+        let names = ParamNames::Fn(id);
+        let variadic = self.fns[id].variadic;
+        let Some((values, binds)) = self.arguments(names, &params, args, &with, variadic, span) else {
+            return self.b.expr(ExprKind::Error, ret, span);
+        };
+        self.require_wheres(id, &with, span);
+        let call = self.b.expr(ExprKind::Call { callee, args: values }, ret, span);
+        self.with_binds(binds, call)
+    }
+
+    fn with_binds(&mut self, binds: Vec<Stmt>, call: ExprId) -> ExprId {
+        if binds.is_empty() {
+            return call;
+        }
+        let (ty, span) = (self.b.ty(call), self.b.span(call));
+        self.b.expr(ExprKind::Block { stmts: binds, result: Some(call) }, ty, span)
+    }
+
+    /// The expected type tells type arguments before the arguments are looked at.
+    fn hint_result(&mut self, ret: Ty, want: Want) {
+        if let Some(want) = want.ty
+            && !self.t.is_var(want)
+            && !matches!(self.t.head(want), Node::Ref { .. })
+            && !matches!(self.t.head(ret), Node::Ref { .. } | Node::Prim(_))
+            && self.t.can_unify(ret, want)
+        {
+            let _ = self.t.unify(ret, want);
+        }
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    pub fn call_method(
+        &mut self,
+        trait_: TraitId,
+        index: u32,
+        subject: Option<Ty>,
+        args: &[Arg<'_>],
+        want: Want,
+        at: Span,
+        span: Span,
+    ) -> ExprId {
+        let own = self.b.row();
+        let (trait_args, with) = self.instantiate_method(trait_, index, subject, span, own);
+        let def = self.traits[trait_].methods[index as usize].def;
+        let count = self.fns[def].params.len();
+        let params: Vec<Ty> = (0..count).map(|i| self.instance_type(self.fns[def].params[i].ty, &with)).collect();
+        let ret = self.instance_type(self.fns[def].ret, &with);
+        self.hint_result(ret, want);
+        let fn_ty = self.t.func(&params, ret, Row::NONE);
+        let callee = self.method_node(trait_, index, &with.args, fn_ty, at);
+        let Some((values, binds)) = self.arguments(ParamNames::Fn(def), &params, args, &with, false, span) else {
+            return self.b.expr(ExprKind::Error, ret, span);
+        };
+        self.require_method(trait_, &trait_args, def, &with, span);
+        let call = self.b.expr(ExprKind::Call { callee, args: values }, ret, span);
+        self.with_binds(binds, call)
+    }
+
+    /// A call of a trait method on values that exist already; the requirement is known to hold or stated elsewhere.
+    pub fn method_call_on(
+        &mut self,
+        trait_: TraitId,
+        index: u32,
+        type_args: Vec<Ty>,
+        args: Vec<ExprId>,
+        ret: Ty,
+        span: Span,
+    ) -> ExprId {
+        let def = self.traits[trait_].methods[index as usize].def;
+        let own = self.b.row();
+        let first_row = self.t.rows.use_rows.len() as u32;
+        self.t.rows.use_rows.push(own);
+        self.t.rows.uses.push(Use { callee: Callee::Method(trait_, index), span, first_row, row_count: 1 });
+        let with = Instantiated { args: type_args, rows: vec![Row::var(own)], monomorphic: false };
+        let params: Vec<Ty> =
+            (0..self.fns[def].params.len()).map(|i| self.instance_type(self.fns[def].params[i].ty, &with)).collect();
+        let args = args
+            .into_iter()
+            .enumerate()
+            .map(|(i, arg)| match params.get(i) {
+                Some(&ty) => self.coerce(arg, ty, Why::None),
+                None => arg,
+            })
+            .collect();
+        let fn_ty = self.t.func(&params, ret, Row::NONE);
+        let callee = self.method_node(trait_, index, &with.args, fn_ty, span);
+        self.b.expr(ExprKind::Call { callee, args }, ret, span)
+    }
+
+    /// A call of a function of `Core.Lang`.
+    pub fn lang_call(&mut self, name: &'static str, args: Vec<ExprId>, span: Span) -> ExprId {
+        let Some(id) = self.lang_fn(name) else {
+            self.error_once(Diagnostic::error(
+                codes::NOT_SUPPORTED,
+                span,
+                format!("this needs `{name}` of the standard library's `Core.Lang`"),
+            ));
+            return self.b.error(span);
+        };
+        let own = self.b.row();
+        let with = self.instantiate_fn(id, span, own);
+        let params: Vec<Ty> =
+            (0..self.fns[id].params.len()).map(|i| self.instance_type(self.fns[id].params[i].ty, &with)).collect();
+        let ret = self.instance_type(self.fns[id].ret, &with);
+        let args = args
+            .into_iter()
+            .enumerate()
+            .map(|(i, arg)| match params.get(i) {
+                Some(&ty) => self.coerce(arg, ty, Why::None),
+                None => arg,
+            })
+            .collect();
+        let fn_ty = self.t.func(&params, ret, Row::NONE);
+        let callee = self.fn_node(id, &with, fn_ty, span);
+        self.b.expr(ExprKind::Call { callee, args }, ret, span)
+    }
+
+    /// A call of a function value.
+    pub fn call_value(&mut self, callee: ExprId, args: &[Arg<'_>], want: Want, span: Span) -> ExprId {
+        let ty = self.b.ty(callee);
+        self.force(ty);
+        let own = self.b.row();
+        match self.t.head(ty) {
+            Node::Fn { sig, row } => {
+                self.row_flows(row, own, span);
+                let count = sig.len as usize - 1;
+                let params: Vec<Ty> = (0..count).map(|i| self.t.at(sig, i)).collect();
+                let ret = self.t.at(sig, count);
+                self.hint_result(ret, want);
+                let none = Instantiated { args: Vec::new(), rows: Vec::new(), monomorphic: true };
+                let Some((values, binds)) = self.arguments(ParamNames::None, &params, args, &none, false, span) else {
+                    return self.b.expr(ExprKind::Error, ret, span);
+                };
+                let call = self.b.expr(ExprKind::Call { callee, args: values }, ret, span);
+                self.with_binds(binds, call)
+            }
+            Node::Var(_) => {
+                let mut values = Vec::with_capacity(args.len());
+                let mut types = Vec::with_capacity(args.len());
+                for arg in args {
+                    let id = match arg.source {
+                        Source::Ast(e) => self.value(e, Want::NOTHING),
+                        Source::Done(id) => self.deref(id),
+                    };
+                    types.push(self.b.ty(id));
+                    values.push(id);
+                }
+                let ret = self.t.fresh();
+                let row = self.t.rows.fresh();
+                self.t.rows.flow(row, own);
+                let fn_ty = self.t.func(&types, ret, Row::var(row));
+                if let Err(clash) = self.t.unify(ty, fn_ty) {
+                    let at = self.b.span(callee);
+                    self.mismatch(ty, fn_ty, at, Why::None, clash);
+                }
+                self.b.expr(ExprKind::Call { callee, args: values }, ret, span)
+            }
+            Node::Error => self.give_up(args, span),
+            Node::Adt(def, list, row) if matches!(self.adts[def].kind, AdtKind::Newtype(_)) => {
+                // A newtype of a function is called through its inner value.
+                let AdtKind::Newtype(inner) = self.adts[def].kind else { return self.b.error(span) };
+                let inner = self.field_type(inner, list, row);
+                if !matches!(self.t.head(inner), Node::Fn { .. }) {
+                    return self.not_callable(callee, args, span);
+                }
+                let function = self.b.expr(ExprKind::Unwrap(callee), inner, span);
+                self.call_value(function, args, want, span)
+            }
+            _ => self.not_callable(callee, args, span),
+        }
+    }
+
+    fn not_callable(&mut self, callee: ExprId, args: &[Arg<'_>], span: Span) -> ExprId {
+        let text = self.show(self.b.ty(callee));
+        let at = self.b.span(callee);
+        self.report(
+            Diagnostic::error(codes::TYPE_NOT_CALLABLE, at, format!("this is `{text}`, which cannot be called"))
+                .with_primary_label("not a function"),
+        );
+        self.give_up(args, span)
+    }
+
+    pub fn row_flows(&mut self, row: Row, own: u32, span: Span) {
+        match row.kind() {
+            super::ty::RowKind::Var(var) => self.t.rows.flow(var, own),
+            super::ty::RowKind::Const(index) => {
+                let tags = self.t.rows.constant_tags(index);
+                if tags != 0 {
+                    self.effect_event(own, tags, span, "the function that is called");
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Saturated construction.
+    pub fn construct(
+        &mut self,
+        def: TypeDefId,
+        variant: u32,
+        args: &[Arg<'_>],
+        want: Want,
+        _at: Span,
+        span: Span,
+    ) -> ExprId {
+        let adt = self.open_adt(def);
+        self.hint_result(adt, want);
+        let Node::Adt(_, list, row) = self.t.get(adt) else { return self.b.error(span) };
+        let fields = self.variant_fields(def, variant);
+        // `Point({ x: 1 })` is `Point { x: 1 }`.
+        if matches!(self.adts[def].kind, AdtKind::Record(_)) || (args.len() == 1 && fields.len() > 1) {
+            if let [Arg { name: None, source: Source::Ast(e), .. }] = args
+                && let Ast::Record { path: None, fields: inits, base } = &*e.kind
+            {
+                return self.construct_record(def, variant, inits, base.as_ref(), want, span);
+            }
+            if let ([arg], AdtKind::Record(_)) = (args, &self.adts[def].kind)
+                && arg.name.is_none()
+                && fields.len() != 1
+            {
+                let id = match arg.source {
+                    Source::Ast(e) => self.value(e, Want::NOTHING),
+                    Source::Done(id) => self.deref(id),
+                };
+                return self.coerce(id, adt, Why::None);
+            }
+        }
+        let params: Vec<Ty> = fields.iter().map(|f| self.field_type(f.ty, list, row)).collect();
+        let none = Instantiated { args: Vec::new(), rows: Vec::new(), monomorphic: true };
+        let names = ParamNames::Ctor(def, variant);
+        let Some((values, binds)) = self.arguments(names, &params, args, &none, false, span) else {
+            return self.b.expr(ExprKind::Error, adt, span);
+        };
+        let made = self.b.expr(ExprKind::Construct { variant, args: values }, adt, span);
+        self.with_binds(binds, made)
+    }
+
+    /// Arguments to parameters: by position, by name, by default. Gives the values in parameter order, and bindings
+    /// that keep the written order where the two differ.
+    pub fn arguments(
+        &mut self,
+        names: ParamNames,
+        params: &[Ty],
+        args: &[Arg<'_>],
+        with: &Instantiated,
+        variadic: bool,
+        span: Span,
+    ) -> Option<(Vec<ExprId>, Vec<Stmt>)> {
+        let mut slots: Vec<Option<usize>> = vec![None; params.len()];
+        let mut order: Vec<usize> = Vec::with_capacity(args.len());
+        let mut position = 0;
+        let mut failed = false;
+        for (index, arg) in args.iter().enumerate() {
+            let slot = match arg.name {
+                Some(name) => match self.param_named(names, name) {
+                    Some(slot) => slot,
+                    None => {
+                        self.unknown_argument(names, name);
+                        failed = true;
+                        continue;
+                    }
+                },
+                None => {
+                    while position < params.len() && slots[position].is_some() {
+                        position += 1;
+                    }
+                    position
+                }
+            };
+            if slot >= params.len() {
+                if !variadic {
+                    failed = true;
+                    self.wrong_arity(names, params.len(), args.len(), arg.span, span);
+                    break;
+                }
+                order.push(slot);
+                continue;
+            }
+            if slots[slot].is_some() {
+                failed = true;
+                let text = arg.name.map_or("", |n| self.names.text(n.name)).to_owned();
+                self.error(codes::NAME_DUPLICATE, arg.span, format!("the argument `{text}` is given twice"));
+                continue;
+            }
+            slots[slot] = Some(index);
+            order.push(slot);
+        }
+        if !failed {
+            let missing = (0..params.len()).find(|&i| slots[i].is_none() && self.default_of(names, i).is_none());
+            if missing.is_some() {
+                failed = true;
+                self.wrong_arity(names, params.len(), args.len(), span, span);
+            }
+        }
+        if failed {
+            self.give_up(args, span);
+            return None;
+        }
+        // Lambdas are looked at last: the other arguments tell their parameters' types.
+        let mut done: Vec<Option<ExprId>> = vec![None; args.len()];
+        for lambdas in [false, true] {
+            for (index, arg) in args.iter().enumerate() {
+                let is_lambda = matches!(arg.source, Source::Ast(e) if matches!(*e.kind, Ast::Lambda { .. }));
+                if is_lambda != lambdas {
+                    continue;
+                }
+                let slot = order[index];
+                let Some(&ty) = params.get(slot) else {
+                    let id = match arg.source {
+                        Source::Ast(e) => self.value(e, Want::NOTHING),
+                        Source::Done(id) => self.deref(id),
+                    };
+                    done[index] = Some(id);
+                    continue;
+                };
+                let why = match names {
+                    ParamNames::Fn(id) => Why::Param(id, slot as u32),
+                    ParamNames::Ctor(def, variant) => {
+                        Why::Field(self.variant_fields(def, variant).get(slot).map_or(Span::NONE, |f| f.span))
+                    }
+                    ParamNames::None => Why::None,
+                };
+                done[index] = Some(self.argument(arg, ty, why));
+            }
+        }
+        let sorted = order.windows(2).all(|pair| pair[0] < pair[1]);
+        let mut binds = Vec::new();
+        let mut values: Vec<Option<ExprId>> = vec![None; params.len()];
+        let mut extra = Vec::new();
+        let complex = done.iter().flatten().filter(|&&id| !self.is_simple(id)).count();
+        for (index, id) in done.into_iter().enumerate() {
+            let Some(mut id) = id else { continue };
+            if !sorted && complex > 1 && !self.is_simple(id) && !self.is_place_borrow(id) {
+                let span = self.b.span(id);
+                let (bind, local) = self.temporary(id);
+                binds.push(bind);
+                id = self.b.use_local(local, span);
+            }
+            match order[index] {
+                slot if slot < params.len() => values[slot] = Some(id),
+                _ => extra.push(id),
+            }
+        }
+        let mut result = Vec::with_capacity(params.len());
+        for (slot, value) in values.into_iter().enumerate() {
+            let id = match value {
+                Some(id) => id,
+                None => self.default_call(names, slot, params[slot], with, span)?,
+            };
+            result.push(id);
+        }
+        result.extend(extra);
+        Some((result, binds))
+    }
+
+    fn is_place_borrow(&self, id: ExprId) -> bool {
+        matches!(self.b.exprs[id].kind, ExprKind::BorrowMut(_))
+    }
+
+    /// An argument for a parameter of a known type.
+    fn argument(&mut self, arg: &Arg<'_>, ty: Ty, why: Why) -> ExprId {
+        match arg.source {
+            Source::Ast(e) => {
+                if let Node::Ref { mutable: true, .. } = self.t.head(ty) {
+                    return self.mutable_argument(e, ty, why);
+                }
+                let hint = self.t.peel(ty);
+                let id = self.expr(e, Want::of(hint, why));
+                self.coerce(id, ty, why)
+            }
+            Source::Done(id) => self.coerce(id, ty, why),
+        }
+    }
+
+    fn default_of(&self, names: ParamNames, slot: usize) -> Option<FnId> {
+        match names {
+            ParamNames::Fn(id) => self.fns[id].params.get(slot)?.default,
+            _ => None,
+        }
+    }
+
+    fn default_call(
+        &mut self,
+        names: ParamNames,
+        slot: usize,
+        ty: Ty,
+        with: &Instantiated,
+        span: Span,
+    ) -> Option<ExprId> {
+        let id = self.default_of(names, slot)?;
+        self.reference(Reference::Fn(id));
+        let own = self.b.row();
+        let first_row = self.t.rows.use_rows.len() as u32;
+        self.t.rows.use_rows.push(own);
+        self.t.rows.uses.push(Use { callee: Callee::Fn(id), span, first_row, row_count: 1 });
+        let value = self.t.decay(ty);
+        let fn_ty = self.t.func(&[], value, Row::NONE);
+        let callee = self.fn_node(id, with, fn_ty, span);
+        let call = self.b.expr(ExprKind::Call { callee, args: Vec::new() }, value, span);
+        Some(self.coerce(call, ty, Why::None))
+    }
+
+    fn param_named(&self, names: ParamNames, name: ast::Ident) -> Option<usize> {
+        match names {
+            ParamNames::Fn(id) => self.fns[id].params.iter().position(|p| p.name == Some(name.name)),
+            ParamNames::Ctor(def, variant) => match &self.adts[def].kind {
+                AdtKind::Sum(variants) => {
+                    variants[variant as usize].fields.iter().position(|f| f.name == Some(name.name))
+                }
+                AdtKind::Record(fields) => fields.iter().position(|f| f.name == Some(name.name)),
+                _ => None,
+            },
+            ParamNames::None => None,
+        }
+    }
+
+    fn unknown_argument(&mut self, names: ParamNames, name: ast::Ident) {
+        let text = self.names.text(name.name).to_owned();
+        let known: Vec<&str> = match names {
+            ParamNames::Fn(id) => {
+                self.fns[id].params.iter().filter_map(|p| p.name).map(|n| self.names.text(n)).collect()
+            }
+            ParamNames::Ctor(def, variant) => match &self.adts[def].kind {
+                AdtKind::Sum(variants) => variants[variant as usize]
+                    .fields
+                    .iter()
+                    .filter_map(|f| f.name)
+                    .map(|n| self.names.text(n))
+                    .collect(),
+                AdtKind::Record(fields) => fields.iter().filter_map(|f| f.name).map(|n| self.names.text(n)).collect(),
+                _ => Vec::new(),
+            },
+            ParamNames::None => Vec::new(),
+        };
+        let suggestion = crate::suggest::closest(&text, known.iter().copied()).map(str::to_owned);
+        let mut diagnostic =
+            Diagnostic::error(codes::ARGUMENT_UNKNOWN_NAME, name.span, format!("there is no parameter named `{text}`"));
+        if let Some(suggestion) = suggestion {
+            let title = format!("did you mean `{suggestion}`?");
+            diagnostic = diagnostic.with_fix(name.span, suggestion, title);
+        } else if !known.is_empty() {
+            diagnostic = diagnostic.with_help(format!("the parameters are `{}`", known.join("`, `")));
+        }
+        self.report(diagnostic);
+    }
+
+    fn wrong_arity(&mut self, names: ParamNames, wanted: usize, given: usize, at: Span, span: Span) {
+        let plural = |n: usize| if n == 1 { "" } else { "s" };
+        let (what, declared) = match names {
+            ParamNames::Fn(id) => {
+                (format!("function `{}`", self.names.text(self.fns[id].name)), Some(self.fns[id].span))
+            }
+            ParamNames::Ctor(def, variant) => match &self.adts[def].kind {
+                AdtKind::Sum(variants) => {
+                    let v = &variants[variant as usize];
+                    (format!("constructor `{}`", self.names.text(v.name)), Some(v.span))
+                }
+                _ => (format!("constructor `{}`", self.names.text(self.adts[def].name)), Some(self.adts[def].span)),
+            },
+            ParamNames::None => ("this function".to_owned(), None),
+        };
+        let defaults = match names {
+            ParamNames::Fn(id) => self.fns[id].params.iter().filter(|p| p.default.is_some()).count(),
+            _ => 0,
+        };
+        let takes =
+            if defaults > 0 && given < wanted { format!("at least {}", wanted - defaults) } else { wanted.to_string() };
+        let _ = at;
+        let verb = if given == 1 { "is" } else { "are" };
+        let mut diagnostic = Diagnostic::error(
+            codes::ARITY_MISMATCH,
+            span,
+            format!("{what} takes {takes} argument{}, but {given} {verb} given", plural(wanted)),
+        );
+        if let Some(declared) = declared
+            && !declared.is_none()
+        {
+            diagnostic = diagnostic.with_label(declared, "declared here");
+        }
+        self.report(diagnostic);
+    }
+}
+
+/// Whose parameters are meant, for names, defaults and messages.
+#[derive(Clone, Copy)]
+pub(crate) enum ParamNames {
+    Fn(FnId),
+    Ctor(TypeDefId, u32),
+    None,
+}
+
+fn gather<'e>(args: &'e [ast::Arg], piped: Option<Arg<'e>>) -> Vec<Arg<'e>> {
+    let mut out = Vec::with_capacity(args.len() + 1);
+    let mut piped = piped;
+    let has_slot = args.iter().any(|arg| matches!(*arg.value.kind, Ast::Placeholder));
+    if !has_slot && let Some(arg) = piped.take() {
+        out.push(arg);
+    }
+    for arg in args {
+        if matches!(*arg.value.kind, Ast::Placeholder)
+            && let Some(piped) = piped.take()
+        {
+            out.push(Arg { name: arg.name, ..piped });
+            continue;
+        }
+        out.push(Arg { name: arg.name, source: Source::Ast(&arg.value), span: arg.value.span });
+    }
+    out
+}

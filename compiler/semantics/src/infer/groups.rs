@@ -1,0 +1,531 @@
+//! Groups of definitions inferred together, and their generalisation.
+
+use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_syntax::ast;
+
+use super::body::{BodyCx, DeferredKind, Frame, Want, Why};
+use super::deferred::Effort;
+use super::ty::{Row, RowKind, Ty, Types, VarKind};
+use crate::cx::*;
+use crate::typed::*;
+
+/// A group whose bodies wait for later definitions of the module: fields of parameters whose types only uses tell.
+pub(crate) struct PendingGroup {
+    pub defs: Vec<Def>,
+    pub bodies: Vec<BodyCx>,
+}
+
+impl<'a> Checker<'a> {
+    pub fn infer_module(&mut self, module: ModuleId) {
+        if self.modules[module].inferred.is_empty() {
+            return;
+        }
+        let groups = self.inference_groups(module);
+        for group in groups {
+            self.infer_group(group);
+            self.reset_when_idle();
+        }
+        self.finish_pending();
+        self.reset_when_idle();
+    }
+
+    fn infer_group(&mut self, defs: Vec<Def>) {
+        for &def in &defs {
+            self.prepare(def);
+        }
+        let mut bodies = Vec::with_capacity(defs.len());
+        for &def in &defs {
+            self.build(def);
+            self.solve(Effort::Known);
+            bodies.push(std::mem::take(&mut self.b));
+        }
+        self.group_where.clear();
+        if self.waits_for_use(&bodies, &defs) {
+            self.pending.push(PendingGroup { defs, bodies });
+            return;
+        }
+        self.conclude(defs, bodies, true);
+    }
+
+    /// Does a body use a field of something whose type is still open, in a function without written generics?
+    fn waits_for_use(&self, bodies: &[BodyCx], defs: &[Def]) -> bool {
+        let generic = defs.iter().any(|def| matches!(def, Def::Fn(id) if self.fns[*id].arity > 0));
+        !generic
+            && bodies.iter().any(|b| {
+                b.deferred.iter().any(|item| {
+                    let open = |id: ExprId| self.t.var_kind(self.t.peel(b.ty(id))) == Some(VarKind::Any);
+                    match &item.kind {
+                        DeferredKind::Field { base, .. } => open(*base),
+                        DeferredKind::TupleField { base, .. } => open(*base),
+                        DeferredKind::Method { receiver, name, .. } => {
+                            open(*receiver) && !self.trait_methods.contains_key(&name.name)
+                        }
+                        DeferredKind::Index { base, .. } => open(*base),
+                        _ => false,
+                    }
+                })
+            })
+    }
+
+    /// Lets waiting bodies learn from what has been unified since.
+    pub fn poke_pending(&mut self) {
+        let mut groups = std::mem::take(&mut self.pending);
+        for group in &mut groups {
+            for body in &mut group.bodies {
+                std::mem::swap(&mut self.b, body);
+                self.solve(Effort::Known);
+                std::mem::swap(&mut self.b, body);
+            }
+        }
+        groups.append(&mut self.pending);
+        self.pending = groups;
+    }
+
+    fn finish_pending(&mut self) {
+        if self.pending.is_empty() {
+            return;
+        }
+        self.poke_pending();
+        for group in std::mem::take(&mut self.pending) {
+            self.conclude(group.defs, group.bodies, false);
+        }
+    }
+
+    // -----------------------------------------------------------------------------------------------
+    // Steps
+
+    fn prepare(&mut self, def: Def) {
+        match def {
+            Def::Fn(id) => {
+                self.fns[id].state = FnState::InProgress;
+                let row = self.t.rows.fresh();
+                self.fns[id].own_row = Row::var(row);
+                let (params, ret): (Vec<(Option<&ast::Type>, &'a ast::Pattern, Span)>, Option<&ast::Type>) =
+                    match self.fns[id].source {
+                        FnSource::Let(decl) => match &*decl.value.kind {
+                            ast::ExprKind::Lambda { params, ret, .. } => {
+                                (params.iter().map(|p| (p.ty.as_ref(), &p.pattern, p.span)).collect(), ret.as_ref())
+                            }
+                            _ => (Vec::new(), None),
+                        },
+                        FnSource::Decl(_) | FnSource::Active(_) | FnSource::Default(_) | FnSource::Local => {
+                            // Written types stay; the others become variables.
+                            let rows = self.signature_rows(id, row);
+                            for i in 0..self.fns[id].params.len() {
+                                let ty = self.fns[id].params[i].ty;
+                                let missing = ty == Types::ERROR && self.lacks_type(id, i);
+                                self.fns[id].params[i].ty = if missing { self.t.fresh() } else { self.open(ty, &rows) };
+                            }
+                            let ret = self.fns[id].ret;
+                            self.fns[id].ret = if ret == Types::ERROR && self.lacks_result(id) {
+                                self.t.fresh()
+                            } else {
+                                self.open(ret, &rows)
+                            };
+                            return;
+                        }
+                    };
+                let ret = ret.cloned();
+                let params: Vec<_> = params
+                    .into_iter()
+                    .map(|(ty, pattern, span)| {
+                        let name = match &*pattern.kind {
+                            ast::PatternKind::Bind(name) => Some(name.name),
+                            _ => None,
+                        };
+                        (ty.cloned(), name, span)
+                    })
+                    .collect();
+                self.b = BodyCx { module: self.fns[id].module, ..BodyCx::default() };
+                let mut infos = Vec::with_capacity(params.len());
+                for (written, name, span) in params {
+                    let ty = match &written {
+                        Some(written) => self.body_type(written),
+                        None => self.t.fresh(),
+                    };
+                    infos.push(ParamInfo { name, ty, span, default: None });
+                }
+                let ret_ty = match &ret {
+                    Some(written) => self.body_type(written),
+                    None => self.t.fresh(),
+                };
+                self.fns[id].params = infos;
+                self.fns[id].ret = ret_ty;
+                if let FnSource::Let(decl) = self.fns[id].source
+                    && let Some(written) = &decl.ty
+                {
+                    let expected = self.body_type(written);
+                    let types: Vec<Ty> = self.fns[id].params.iter().map(|p| p.ty).collect();
+                    let own = self.t.func(&types, self.fns[id].ret, Row::var(row));
+                    if let Err(clash) = self.t.unify(own, expected) {
+                        self.mismatch(own, expected, decl.value.span, Why::Annotation(written.span), clash);
+                    }
+                }
+            }
+            Def::Global(id) => {
+                let ty = match self.globals[id].source {
+                    GlobalSource::Let(ast::LetDecl { ty: Some(written), .. }) => {
+                        self.b = BodyCx { module: self.globals[id].module, ..BodyCx::default() };
+                        let ty = self.body_type(written);
+                        match self.t.head(ty) {
+                            super::ty::Node::Ref { inner, .. } => inner,
+                            _ => ty,
+                        }
+                    }
+                    _ => self.t.fresh(),
+                };
+                self.globals[id].ty = Some(ty);
+            }
+        }
+    }
+
+    fn lacks_type(&self, id: FnId, index: usize) -> bool {
+        match self.fns[id].source {
+            FnSource::Decl(decl) => {
+                let first = usize::from(decl.sig.self_param.is_some());
+                index >= first && decl.sig.params.get(index - first).is_some_and(|p| p.ty.is_none())
+            }
+            FnSource::Active(decl) => decl.params.get(index).is_some_and(|p| p.ty.is_none()),
+            _ => true,
+        }
+    }
+
+    fn lacks_result(&self, id: FnId) -> bool {
+        match self.fns[id].source {
+            FnSource::Decl(decl) => decl.sig.ret.is_none(),
+            FnSource::Active(decl) => decl.ret.is_none(),
+            _ => true,
+        }
+    }
+
+    fn signature_rows(&mut self, id: FnId, own: u32) -> Vec<Row> {
+        let mut rows = vec![Row::var(own)];
+        for _ in 1..self.fns[id].row_count {
+            rows.push(Row::var(self.t.rows.fresh()));
+        }
+        rows
+    }
+
+    fn open(&mut self, ty: Ty, rows: &[Row]) -> Ty {
+        self.t.instantiate(ty, &super::ty::Instance { args: &[], rows })
+    }
+
+    fn build(&mut self, def: Def) {
+        match def {
+            Def::Fn(id) => {
+                let own = self.fns[id].own_row;
+                self.begin_fn(id, false);
+                self.sig_rows = vec![own];
+                self.build_fn(id);
+            }
+            Def::Global(id) => self.build_global(id),
+        }
+    }
+
+    fn build_global(&mut self, id: GlobalId) {
+        let module = self.globals[id].module;
+        self.b =
+            BodyCx { def: Some(Def::Global(id)), module, errors_before: self.diagnostics.len(), ..BodyCx::default() };
+        let row = self.t.rows.fresh();
+        let ty = self.globals[id].ty.unwrap_or(Types::ERROR);
+        self.group_rows.push((Def::Global(id), vec![row]));
+        let mark = self.scope.len();
+        self.b.frames.push(Frame { ret: ty, why: Why::None, row, loops: Vec::new(), returned: None, tail: false });
+        let root = match self.globals[id].source {
+            GlobalSource::Let(decl) => {
+                let why = decl.ty.as_ref().map_or(Why::None, |t| Why::Annotation(t.span));
+                let value = self.expr(&decl.value, Want::of(ty, why));
+                let value = self.deref(value);
+                let value = self.coerce(value, ty, why);
+                if self.diverges(value) && self.t.is_var(ty) {
+                    let _ = self.t.unify(ty, Types::UNIT);
+                }
+                value
+            }
+            GlobalSource::Expr(e) => {
+                let value = self.discarded(e);
+                let _ = self.t.unify(ty, Types::UNIT);
+                value
+            }
+            GlobalSource::Projection(whole, pattern) => {
+                let span = self.globals[id].span;
+                self.reference(Reference::Global(whole));
+                let whole_ty = self.globals[whole].ty.unwrap_or(Types::ERROR);
+                let scrutinee = self.b.expr(ExprKind::Global(whole), whole_ty, span);
+                let errors = self.diagnostics.len();
+                let bound = self.pattern(pattern, whole_ty, false);
+                if self.globals[whole].projected {
+                    // The pattern's own errors are reported once.
+                    self.diagnostics.truncate(errors);
+                }
+                self.globals[whole].projected = true;
+                match self.lookup_local(self.globals[id].name) {
+                    Some(super::body::LocalBinding::Local(local)) => {
+                        let value = self.b.use_local(local, span);
+                        let value_ty = self.b.ty(value);
+                        let _ = self.t.unify(ty, value_ty);
+                        let arms = vec![Arm { pattern: bound, guard: None, body: value, span }];
+                        self.b.expr(ExprKind::Match { scrutinee, arms }, value_ty, span)
+                    }
+                    _ => self.b.error(span),
+                }
+            }
+        };
+        self.b.frames.pop();
+        self.pop_scope(mark);
+        self.b.root = Some(root);
+    }
+
+    /// Decides what is open, generalises, and finishes the bodies of a group.
+    pub fn conclude(&mut self, defs: Vec<Def>, mut bodies: Vec<BodyCx>, generalise: bool) {
+        // Everything that can be decided in any of the bodies, before anything is guessed.
+        for effort in [Effort::Known, Effort::Guess] {
+            for body in &mut bodies {
+                std::mem::swap(&mut self.b, body);
+                self.solve(effort);
+                std::mem::swap(&mut self.b, body);
+            }
+        }
+        let arity_before = defs
+            .iter()
+            .filter_map(|def| match def {
+                Def::Fn(id) => Some(self.fns[*id].generics.len() as u32),
+                Def::Global(_) => None,
+            })
+            .max()
+            .unwrap_or(0);
+        let mut next_param = arity_before;
+        let has_global = defs.iter().any(|d| matches!(d, Def::Global(_)));
+        // Values are generalised only alone, and only when they are syntactic values.
+        let polymorphic_value = match defs[..] {
+            [Def::Global(id)] => self.is_value(id),
+            _ => false,
+        };
+        if generalise && (!has_global || polymorphic_value) {
+            let mut vars = Vec::new();
+            for def in &defs {
+                for ty in self.signature_types(*def) {
+                    self.t.settle_all(ty);
+                    self.t.free_vars(ty, &mut vars);
+                }
+            }
+            for var in vars {
+                if self.t.kind_of_var(var) == VarKind::Any {
+                    let param = self.t.param(next_param);
+                    next_param += 1;
+                    self.t.bind(var, param);
+                }
+            }
+        }
+        self.next_inferred = next_param;
+        self.group_where.clear();
+        for body in &mut bodies {
+            std::mem::swap(&mut self.b, body);
+            self.b.first_inferred = (generalise && !has_global).then_some(arity_before);
+            self.solve(Effort::Known);
+            self.solve(Effort::Guess);
+            self.solve(Effort::Last);
+            self.report_empty_arrays();
+            std::mem::swap(&mut self.b, body);
+        }
+        let next_param = self.next_inferred;
+        let wheres = std::mem::take(&mut self.group_where);
+        for &def in &defs {
+            self.freeze_signature(def, arity_before, next_param, &wheres);
+        }
+        for (def, body) in defs.into_iter().zip(bodies) {
+            self.b = body;
+            if let Def::Global(id) = def
+                && next_param > 0
+            {
+                self.make_polymorphic(id, next_param);
+                continue;
+            }
+            self.finish_body(def);
+        }
+    }
+
+    fn signature_types(&self, def: Def) -> Vec<Ty> {
+        match def {
+            Def::Fn(id) => {
+                let info = &self.fns[id];
+                info.params.iter().map(|p| p.ty).chain(std::iter::once(info.ret)).collect()
+            }
+            Def::Global(id) => self.globals[id].ty.into_iter().collect(),
+        }
+    }
+
+    /// A condition that an inferred signature gets. Open types in it become parameters.
+    pub fn infer_condition(&mut self, condition: TraitRefTy) {
+        let mut vars = Vec::new();
+        for &arg in &condition.args {
+            self.t.free_vars(arg, &mut vars);
+        }
+        for var in vars {
+            let param = self.t.param(self.next_inferred);
+            self.next_inferred += 1;
+            self.t.bind(var, param);
+        }
+        let extended = self.elaborate(std::slice::from_ref(&condition));
+        self.b.assumptions.extend(extended);
+        self.group_where.push(condition);
+    }
+
+    fn freeze_signature(&mut self, def: Def, before: u32, arity: u32, wheres: &[TraitRefTy]) {
+        match def {
+            Def::Fn(id) => {
+                let mut rows = Vec::new();
+                if let RowKind::Var(row) = self.fns[id].own_row.kind() {
+                    rows.push(self.t.rows.find(row));
+                }
+                for ty in self.signature_types(def) {
+                    self.t.settle_all(ty);
+                }
+                for i in 0..self.fns[id].params.len() {
+                    let ty = self.t.freeze(self.fns[id].params[i].ty, &mut rows);
+                    self.fns[id].params[i].ty = ty;
+                }
+                let ret = self.t.freeze(self.fns[id].ret, &mut rows);
+                let mut frozen = Vec::with_capacity(wheres.len());
+                for condition in wheres {
+                    let args = condition.args.iter().map(|&arg| self.t.freeze(arg, &mut Vec::new())).collect();
+                    frozen.push(TraitRefTy { trait_: condition.trait_, args, span: condition.span });
+                }
+                let name_of = |checker: &mut Self, index: u32| {
+                    let letter = (b'A' + (index % 26) as u8) as char;
+                    let text = if index < 26 { letter.to_string() } else { format!("{letter}{}", index / 26) };
+                    checker.names.intern(&text)
+                };
+                for index in before..arity {
+                    let name = name_of(self, index);
+                    if !matches!(self.fns[id].source, FnSource::Local) {
+                        self.fns[id].generics.push(name);
+                    }
+                }
+                let info = &mut self.fns[id];
+                info.ret = ret;
+                info.wheres.extend(frozen);
+                info.arity = arity;
+                info.row_count = rows.len().max(1) as u32;
+                info.state = FnState::Known;
+                self.group_rows.push((Def::Fn(id), rows));
+                let (ret_params, generics, wheres, row_count) = {
+                    let info = &self.fns[id];
+                    let types: Vec<(Option<FnId>, Ty)> = info.params.iter().map(|p| (p.default, p.ty)).collect();
+                    (types, info.generics.clone(), info.wheres.clone(), info.row_count)
+                };
+                for (default, ty) in ret_params {
+                    let Some(default) = default else { continue };
+                    let ret = self.t.decay(ty);
+                    let made = &mut self.fns[default];
+                    made.ret = ret;
+                    made.generics = generics.clone();
+                    made.arity = arity;
+                    made.wheres = wheres.clone();
+                    made.row_count = row_count;
+                    made.state = FnState::Known;
+                }
+            }
+            Def::Global(id) => {
+                let Some(ty) = self.globals[id].ty else { return };
+                self.t.settle_all(ty);
+                let mut vars = Vec::new();
+                self.t.free_vars(ty, &mut vars);
+                if !vars.is_empty() && arity == 0 {
+                    self.report_value_restriction(id, ty);
+                }
+                for var in vars {
+                    self.t.bind(var, Types::ERROR);
+                }
+                let frozen = self.t.freeze(ty, &mut Vec::new());
+                self.globals[id].ty = Some(frozen);
+            }
+        }
+    }
+
+    fn report_value_restriction(&mut self, id: GlobalId, ty: Ty) {
+        if matches!(self.globals[id].source, GlobalSource::Expr(_)) {
+            return;
+        }
+        let text = self.names.text(self.globals[id].name).to_owned();
+        let shown = self.show(ty);
+        let span = self.globals[id].span;
+        let mut diagnostic =
+            Diagnostic::error(codes::VALUE_RESTRICTION, span, format!("the type of `{text}` stays open: `{shown}`"));
+        if let GlobalSource::Let(decl) = self.globals[id].source {
+            diagnostic = diagnostic.with_label(decl.value.span, "this is computed, so its type cannot be general");
+        }
+        self.error_once(diagnostic.with_help("annotate it, or make it a function"));
+    }
+
+    /// May the global's type be general: is what it holds written out, not computed?
+    fn is_value(&self, id: GlobalId) -> bool {
+        match self.globals[id].source {
+            GlobalSource::Let(decl) => !self.globals[id].mutable && is_syntactic_value(&decl.value),
+            _ => false,
+        }
+    }
+
+    /// A general value becomes a function without parameters.
+    fn make_polymorphic(&mut self, id: GlobalId, arity: u32) {
+        let info = &self.globals[id];
+        let (module, name, span, attrs, ty) = (info.module, info.name, info.span, info.attrs, info.ty);
+        let ident = ast::Ident { name, span };
+        let made = self.push_fn(module, ident, FnSource::Local, attrs, Container::Module, Linkage::Reml, false);
+        self.fns[made].arity = arity;
+        self.fns[made].ret = ty.unwrap_or(Types::ERROR);
+        self.globals[id].polymorphic = Some(made);
+        // The signature's parameters are its own, not those of a definition around it.
+        self.fns[made].generics = Vec::new();
+        let rows = self
+            .group_rows
+            .iter()
+            .find(|(def, _)| *def == Def::Global(id))
+            .map(|(_, rows)| rows.clone())
+            .unwrap_or_default();
+        self.group_rows.push((Def::Fn(made), rows));
+        self.finish_body(Def::Fn(made));
+    }
+
+    /// What an active pattern promises.
+    pub fn check_active_contracts(&mut self) {
+        let ids: Vec<FnId> = self.fns.keys().collect();
+        for id in ids {
+            let FnSource::Active(decl) = self.fns[id].source else { continue };
+            if !decl.partial {
+                continue;
+            }
+            let ret = self.fns[id].ret;
+            let fine = match self.t.head(ret) {
+                super::ty::Node::Adt(def, ..) => Some(def) == self.lang.option,
+                super::ty::Node::Error => true,
+                _ => false,
+            };
+            if !fine {
+                let shown = self.show_in(ret, id);
+                let name = self.names.text(decl.name.name).to_owned();
+                let at = decl.ret.as_ref().map_or(decl.body.span, |t| t.span);
+                self.report(
+                    Diagnostic::error(
+                        codes::PATTERN_ACTIVE_CONTRACT,
+                        at,
+                        format!("the partial pattern `(|{name}|_|)` must return an `Option`, found `{shown}`"),
+                    )
+                    .with_help("return `Some(value)` for a match and `None` to fall through"),
+                );
+            }
+        }
+    }
+}
+
+fn is_syntactic_value(e: &ast::Expr) -> bool {
+    use ast::ExprKind as K;
+    match &*e.kind {
+        K::Int(_) | K::Float(_) | K::Bool(_) | K::Char(_) | K::Str(_) | K::Unit | K::Lambda { .. } => true,
+        K::Path(path) => path.segments.last().is_some(),
+        K::Field { base, .. } => is_syntactic_value(base),
+        K::Tuple(items) | K::Array(items) => items.iter().all(is_syntactic_value),
+        K::Record { fields, base: None, .. } => fields.iter().all(|f| f.value.as_ref().is_none_or(is_syntactic_value)),
+        _ => false,
+    }
+}

@@ -1,0 +1,147 @@
+//! Places: what can be assigned to or borrowed mutably.
+
+use cranelift_entity::EntityRef;
+use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_syntax::ast;
+
+use super::body::{Want, Why};
+use super::ty::{Node, Ty};
+use crate::cx::*;
+use crate::effects::tags;
+use crate::typed::*;
+
+impl<'a> Checker<'a> {
+    pub fn assign(&mut self, place: &ast::Expr, value: &ast::Expr, legacy: bool, span: Span) -> ExprId {
+        if legacy {
+            let between = Span::new(place.span.end, value.span.start);
+            self.report(Diagnostic::warning(codes::ASSIGN_LEGACY, between, "assignment is written `:=`").with_fix(
+                between,
+                " := ",
+                "write `:=`",
+            ));
+        }
+        let target = self.expr(place, Want::NOTHING);
+        let value_id = {
+            let ty = self.t.peel(self.b.ty(target));
+            let at = match self.place_of(target) {
+                Some((place, _)) => self.b.locals[place.local].span,
+                None => place.span,
+            };
+            let id = self.expr(value, Want::of(ty, Why::Assigned(at)));
+            let id = self.deref(id);
+            self.coerce(id, ty, Why::Assigned(at))
+        };
+        if self.b.is_error(target) {
+            return self.b.error(span);
+        }
+        let Some((place, steps)) = self.place_of(target) else {
+            self.report(
+                Diagnostic::error(codes::ASSIGN_INVALID_PLACE, place.span, "this cannot be assigned to").with_help(
+                    "only a `var`, and its fields and elements, can be assigned to; a shared cell is set with `.set(..)`",
+                ),
+            );
+            return self.b.error(span);
+        };
+        self.check_mutable(&place, span);
+        let id = self.b.expr(ExprKind::Assign { place, value: value_id }, super::ty::Types::UNIT, span);
+        for (index, ty) in steps.into_iter().enumerate() {
+            self.b.place_tys.push((id, index as u32, ty));
+        }
+        id
+    }
+
+    /// The place that an expression reads from, and the types along its path.
+    fn place_of(&self, id: ExprId) -> Option<(Place, Vec<Ty>)> {
+        let expr = &self.b.exprs[id];
+        match &expr.kind {
+            ExprKind::Local(local) => Some((Place { local: *local, path: Vec::new() }, Vec::new())),
+            ExprKind::Deref(inner) => self.place_of(*inner),
+            ExprKind::Field { base, index } => {
+                let (mut place, mut types) = self.place_of(*base)?;
+                place.path.push(PlaceStep::Field { index: *index, ty: super::body::PENDING });
+                types.push(self.b.ty(id));
+                Some((place, types))
+            }
+            ExprKind::Index { base, index } => {
+                let (mut place, mut types) = self.place_of(*base)?;
+                place.path.push(PlaceStep::Index { index: *index, ty: super::body::PENDING, span: expr.span });
+                types.push(self.b.ty(id));
+                Some((place, types))
+            }
+            _ => None,
+        }
+    }
+
+    fn check_mutable(&mut self, place: &Place, span: Span) {
+        let local = place.local;
+        let ty = self.b.local_ty(local);
+        match self.t.head(ty) {
+            Node::Ref { mutable: true, .. } | Node::Error => {}
+            Node::Ref { mutable: false, .. } => {
+                let text = self.local_name(local);
+                let declared = self.b.locals[local].span;
+                self.report(
+                    Diagnostic::error(
+                        codes::ASSIGN_IMMUTABLE,
+                        span,
+                        format!("`{text}` is a read-only reference, so it cannot be changed"),
+                    )
+                    .with_label(declared, "declared as `&` here")
+                    .with_help("take it as `&mut`"),
+                );
+            }
+            _ if self.b.locals[local].mutable => {
+                if self.b.local_depths[local.index()] < self.b.lambda_depth {
+                    self.b.locals[local].boxed = true;
+                    if !self.is_core(self.b.module) {
+                        let row = self.b.row();
+                        self.effect_event(row, tags::MUT, span, "an assignment to a variable outside of the function");
+                    }
+                }
+            }
+            _ => {
+                let text = self.local_name(local);
+                let declared = self.b.locals[local].span;
+                let mut diagnostic = Diagnostic::error(
+                    codes::ASSIGN_IMMUTABLE,
+                    span,
+                    format!("`{text}` is not a `var`, so it cannot be changed"),
+                )
+                .with_label(declared, "declared here");
+                diagnostic = diagnostic.with_help(format!("declare it with `var {text} = ..`"));
+                self.report(diagnostic);
+            }
+        }
+    }
+
+    fn local_name(&self, local: LocalId) -> String {
+        self.b.locals[local].name.map_or("this value", |name| self.names.text(name)).to_owned()
+    }
+
+    /// `&mut place`, with the reference type given.
+    pub fn borrow_mut(&mut self, id: ExprId, ty: Ty) -> ExprId {
+        let span = self.b.span(id);
+        if self.b.is_error(id) {
+            return id;
+        }
+        let Some((place, steps)) = self.place_of(id) else {
+            self.report(
+                Diagnostic::error(codes::ASSIGN_INVALID_PLACE, span, "this value cannot be changed in place")
+                    .with_help("bind it with `var` first"),
+            );
+            return self.b.error(span);
+        };
+        self.check_mutable(&place, span);
+        let node = self.b.expr(ExprKind::BorrowMut(place), ty, span);
+        for (index, ty) in steps.into_iter().enumerate() {
+            self.b.place_tys.push((node, index as u32, ty));
+        }
+        node
+    }
+
+    /// An argument for a `&mut` parameter: a place, written with or without `&mut`.
+    pub fn mutable_argument(&mut self, e: &ast::Expr, ty: Ty, why: Why) -> ExprId {
+        let id = self.expr(e, Want::NOTHING);
+        self.coerce(id, ty, why)
+    }
+}

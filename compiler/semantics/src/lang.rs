@@ -1,0 +1,95 @@
+//! Where the compiler's own vocabulary is: library definitions found by their canonical paths.
+
+use crate::cx::*;
+use crate::typed::{FnId, TypeDefId};
+
+/// Functions of `Core.Lang`, as `typed::LangItems::fns` names them.
+const LANG_FNS: &[&str] = &[
+    "array_append",
+    "array_get_unchecked",
+    "assert_failed",
+    "bool_to_str",
+    "char_to_str",
+    "duration_from",
+    "eprint_str",
+    "eprintln_str",
+    "float_pow",
+    "float_to_str",
+    "format_exp",
+    "format_fixed",
+    "format_general",
+    "format_pad",
+    "format_plus",
+    "format_radix",
+    "format_zero",
+    "hash_mix",
+    "int_pow",
+    "int_to_str",
+    "iter_next",
+    "json_array",
+    "json_object",
+    "list_append",
+    "list_from_array",
+    "main_error",
+    "panic_str",
+    "parser_lazy",
+    "print_str",
+    "println_str",
+    "regex_group",
+    "regex_match",
+    "show_char",
+    "show_str",
+    "str_compare",
+    "str_concat",
+    "str_eq",
+    "str_hash",
+    "uint_to_str",
+];
+
+impl<'a> Checker<'a> {
+    pub fn find_lang_items(&mut self) {
+        self.lang.option = self.lang_type(&["Core.Option", "Core.Prelude"], "Option");
+        self.lang.result = self.lang_type(&["Core.Result", "Core.Prelude"], "Result");
+        self.lang.list = self.lang_type(&["Core.List", "Core.Prelude"], "List");
+        self.t.list_def = self.lang.list;
+        self.lang.ordering = self.lang_type(&["Core.Ops", "Core.Ordering", "Core.Prelude"], "Ordering");
+        self.lang.range = self.lang_type(&["Core.Range", "Core.Iter", "Core.Ops", "Core.Prelude"], "Range");
+        self.lang.json = self.lang_type(&["Core.Json", "Core.Data.Json", "Core.Prelude"], "Json");
+        self.lang.duration = self.lang_type(&["Core.Time", "Core.Duration", "Core.Prelude"], "Duration");
+        for &name in LangTraits::NAMES {
+            let symbol = self.names.intern(name);
+            let homes = ["Core.Ops", "Core.Iter", "Core.Json", "Core.Data.Json", "Core.Prelude"];
+            for home in homes {
+                let Some(&module) = self.module_names.get(home) else { continue };
+                if let Some(TypeItem::Trait(id)) = self.modules[module].types.get(&symbol).map(|e| e.item) {
+                    self.lang.traits.insert(name, id);
+                    self.lang_traits.set(name, id);
+                    break;
+                }
+            }
+        }
+        for &name in LANG_FNS {
+            let symbol = self.names.intern(name);
+            if let Some(&module) = self.module_names.get("Core.Lang")
+                && let Some(Value::Fn(id)) = self.modules[module].values.get(&symbol).map(|e| e.item)
+            {
+                self.lang.fns.insert(name, id);
+            }
+        }
+    }
+
+    fn lang_type(&mut self, homes: &[&str], name: &str) -> Option<TypeDefId> {
+        let symbol = self.names.intern(name);
+        homes.iter().find_map(|&home| {
+            let module = *self.module_names.get(home)?;
+            match self.modules[module].types.get(&symbol)?.item {
+                TypeItem::Adt(def) => Some(def),
+                _ => None,
+            }
+        })
+    }
+
+    pub fn lang_fn(&self, name: &str) -> Option<FnId> {
+        self.lang.fns.get(name).copied()
+    }
+}
