@@ -32,7 +32,6 @@ pub(crate) enum Why {
     Element(Span),
     Assigned(Span),
     Break(Span),
-    MainUnit,
 }
 
 /// What the surroundings expect of an expression: a hint, except through `check`.
@@ -184,7 +183,6 @@ pub(crate) struct BodyCx {
     pub allocates: Vec<u32>,
     pub params: Vec<PatternId>,
     pub root: Option<ExprId>,
-    pub errors_before: usize,
     /// Names bound by the pattern being checked.
     pub bound: Vec<(Symbol, LocalId, Span)>,
     /// Names that the alternatives of an or-pattern share.
@@ -220,7 +218,6 @@ impl Default for BodyCx {
             allocates: Vec::new(),
             params: Vec::new(),
             root: None,
-            errors_before: 0,
             bound: Vec::new(),
             shared: Vec::new(),
         }

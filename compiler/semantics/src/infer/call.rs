@@ -4,7 +4,7 @@ use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind as Ast};
 
 use super::body::{Want, Why};
-use super::ty::{Instance, Node, Row, RowKind, Ty};
+use super::ty::{Instance, Node, Row, RowKind, Ty, Types};
 use crate::cx::*;
 use crate::effects::{Callee, Use, tags};
 use crate::resolve::Target;
@@ -76,7 +76,8 @@ impl<'a> Checker<'a> {
             self.t.rows.use_rows.push(row);
             rows.push(Row::var(row));
         }
-        self.t.rows.uses.push(Use { callee: Callee::Fn(id), span, first_row, row_count: row_count.max(1) });
+        let row_count = row_count.max(1);
+        self.t.rows.uses.push(Use { callee: Callee::Fn(id), subject: Types::UNIT, span, first_row, row_count });
         Instantiated { args, rows, monomorphic: false }
     }
 
@@ -345,7 +346,8 @@ impl<'a> Checker<'a> {
         rows[0] = Row::var(shared);
         let first_row = self.t.rows.use_rows.len() as u32;
         self.t.rows.use_rows.push(shared);
-        self.t.rows.uses.push(Use { callee: Callee::Method(trait_, index), span, first_row, row_count: 1 });
+        let callee = Callee::Method(trait_, index);
+        self.t.rows.uses.push(Use { callee, subject: args[0], span, first_row, row_count: 1 });
         let trait_args = args[..trait_arity].to_vec();
         (trait_args, Instantiated { args, rows, monomorphic: false })
     }
@@ -525,7 +527,8 @@ impl<'a> Checker<'a> {
         let own = self.b.row();
         let first_row = self.t.rows.use_rows.len() as u32;
         self.t.rows.use_rows.push(own);
-        self.t.rows.uses.push(Use { callee: Callee::Method(trait_, index), span, first_row, row_count: 1 });
+        let callee = Callee::Method(trait_, index);
+        self.t.rows.uses.push(Use { callee, subject: type_args[0], span, first_row, row_count: 1 });
         let with = Instantiated { args: type_args, rows: vec![Row::var(own)], monomorphic: false };
         let params: Vec<Ty> =
             (0..self.fns[def].params.len()).map(|i| self.instance_type(self.fns[def].params[i].ty, &with)).collect();
@@ -851,7 +854,7 @@ impl<'a> Checker<'a> {
         let own = self.b.row();
         let first_row = self.t.rows.use_rows.len() as u32;
         self.t.rows.use_rows.push(own);
-        self.t.rows.uses.push(Use { callee: Callee::Fn(id), span, first_row, row_count: 1 });
+        self.t.rows.uses.push(Use { callee: Callee::Fn(id), subject: Types::UNIT, span, first_row, row_count: 1 });
         let value = self.t.decay(ty);
         let fn_ty = self.t.func(&[], value, Row::NONE);
         let callee = self.fn_node(id, with, fn_ty, span);

@@ -161,7 +161,7 @@ impl<'a> Checker<'a> {
             Why::Assigned(at) => diagnostic.with_label(at, format!("the variable is `{want_text}`")),
             Why::Break(at) => diagnostic.with_label(at, format!("an earlier `break` gives `{want_text}`")),
             Why::NoElse => diagnostic.with_help("add an `else` branch"),
-            Why::None | Why::Condition | Why::MainUnit => diagnostic,
+            Why::None | Why::Condition => diagnostic,
         };
         diagnostic = self.mismatch_help(diagnostic, found, want);
         self.report(diagnostic);

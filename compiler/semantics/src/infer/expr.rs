@@ -200,7 +200,7 @@ impl<'a> Checker<'a> {
                 element
             }
             Some(Node::Adt(def, args, _)) if Some(def) == self.lang.list => self.t.at(args, 0),
-            Some(Node::Adt(def, ..)) => match self.from_array_literal(items, want, span) {
+            Some(Node::Adt(def, ..)) => match self.collection_literal(items, want, span) {
                 Some(id) => return id,
                 None => {
                     let text = self.names.text(self.adts[def].name).to_owned();
@@ -273,7 +273,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn from_array_literal(&mut self, items: &[ast::Expr], want: Want, span: Span) -> Option<ExprId> {
+    fn collection_literal(&mut self, items: &[ast::Expr], want: Want, span: Span) -> Option<ExprId> {
         let trait_ = self.lang_traits.from_array?;
         let subject = want.ty?;
         let head = self.head_of(subject)?;
