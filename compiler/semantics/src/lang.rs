@@ -51,6 +51,7 @@ impl<'a> Checker<'a> {
         self.lang.option = self.lang_type(&["Core.Option", "Core.Prelude"], "Option");
         self.lang.result = self.lang_type(&["Core.Result", "Core.Prelude"], "Result");
         self.lang.list = self.lang_type(&["Core.List", "Core.Prelude"], "List");
+        self.t.list_def = self.lang.list;
         self.lang.ordering = self.lang_type(&["Core.Ops", "Core.Ordering", "Core.Prelude"], "Ordering");
         self.lang.range = self.lang_type(&["Core.Range", "Core.Iter", "Core.Ops", "Core.Prelude"], "Range");
         self.lang.json = self.lang_type(&["Core.Json", "Core.Data.Json", "Core.Prelude"], "Json");

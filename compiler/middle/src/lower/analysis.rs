@@ -6,6 +6,7 @@
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 use reml_semantics::typed::{Body, ExprId, ExprKind, LocalId, PatternId, PatternKind, Place, PlaceStep, Stmt};
+use reml_semantics::types::{Type, TypeStore};
 use rustc_hash::FxHashMap;
 
 #[derive(Default)]
@@ -21,9 +22,10 @@ pub struct BodyInfo {
 }
 
 impl BodyInfo {
-    pub fn of(body: &Body) -> BodyInfo {
+    pub fn of(body: &Body, types: &TypeStore) -> BodyInfo {
         let mut walk = Walk {
             body,
+            types,
             info: BodyInfo::default(),
             order: SecondaryMap::new(),
             next: 1,
@@ -57,6 +59,7 @@ impl BodyInfo {
 
 struct Walk<'a> {
     body: &'a Body,
+    types: &'a TypeStore,
     info: BodyInfo,
     /// When each local was declared, counting from 1.
     order: SecondaryMap<LocalId, u32>,
@@ -173,6 +176,10 @@ impl Walk<'_> {
             ExprKind::Local(local) => {
                 self.mention(*local);
                 self.info.escaping.insert(*local);
+                // A `&mut` parameter that is passed on comes back changed.
+                if matches!(self.types.get(body.locals[*local].ty), Type::Ref { mutable: true, .. }) {
+                    self.assigned.push(*local);
+                }
             }
             ExprKind::Call { callee, args } => {
                 match body.exprs[*callee].kind {

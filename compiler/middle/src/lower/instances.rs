@@ -62,7 +62,7 @@ impl<'a> Lower<'a> {
                 }
                 Work::Global(func, id) => {
                     let body = &self.src.globals[id].body;
-                    let info = Rc::new(BodyInfo::of(body));
+                    let info = Rc::new(BodyInfo::of(body, &self.src.types));
                     FnLower::new(self, body, info, Vec::new()).global(func, id);
                 }
                 Work::Derived(func, derived, ty) => self.write_derived(func, derived, ty),
@@ -71,7 +71,7 @@ impl<'a> Lower<'a> {
     }
 
     fn info(&mut self, id: FnId, body: &typed::Body) -> Rc<BodyInfo> {
-        self.infos.entry(id).or_insert_with(|| Rc::new(BodyInfo::of(body))).clone()
+        self.infos.entry(id).or_insert_with(|| Rc::new(BodyInfo::of(body, &self.src.types))).clone()
     }
 
     /// The instance of a function with a Reml body at concrete source types.

@@ -182,7 +182,11 @@ impl<'a> Checker<'a> {
             DeferredKind::Compare { op, left, right } => match self.try_compare(*op, *left, *right, span) {
                 Some(id) => Attempt::Node(id),
                 None if last => {
-                    let _ = self.t.unify(self.b.ty(*left), Types::UNIT);
+                    let ty = self.b.ty(*left);
+                    self.t.settle(ty);
+                    if self.t.is_open(ty) {
+                        let _ = self.t.unify(ty, Types::UNIT);
+                    }
                     match self.try_compare(*op, *left, *right, span) {
                         Some(id) => Attempt::Node(id),
                         None => Attempt::Done,

@@ -202,6 +202,12 @@ impl<'a> Checker<'a> {
                     return self.b.error(span);
                 }
             },
+            Some(Node::Var(_)) if self.t.is_sequence_literal(want.ty.unwrap_or(Types::ERROR)) => {
+                match want.ty.and_then(|ty| self.t.var_kind(ty)) {
+                    Some(VarKind::Seq(element)) => element,
+                    _ => self.t.fresh(),
+                }
+            }
             _ => self.t.fresh(),
         };
         if items.is_empty() && self.t.is_var(element) {
@@ -218,43 +224,12 @@ impl<'a> Checker<'a> {
             let id = self.deref(id);
             ids.push(self.coerce(id, element, why));
         }
-        if let Some(Node::Adt(def, ..)) = head
-            && Some(def) == self.lang.list
-        {
-            let ty = want.ty.unwrap_or(Types::ERROR);
-            let nil = self.variant_named(def, self.sym.nil).unwrap_or(0);
-            let cons = self.variant_named(def, self.sym.cons).unwrap_or(1);
-            return self.list_of(ids, ty, nil, cons, span);
-        }
         let ty = match (head, want.ty) {
-            (Some(Node::Array(_) | Node::Fixed(..)), Some(ty)) => ty,
-            _ => self.t.array(element),
+            (Some(Node::Array(_) | Node::Fixed(..) | Node::Adt(..)), Some(ty)) => ty,
+            // An array or a list, as its uses tell.
+            _ => self.t.var(VarKind::Seq(element)),
         };
         self.b.expr(ExprKind::Array(ids), ty, span)
-    }
-
-    /// `Cons(a, Cons(b, Nil))`; elements are evaluated in order.
-    fn list_of(&mut self, items: Vec<ExprId>, ty: Ty, nil: u32, cons: u32, span: Span) -> ExprId {
-        let mut stmts = Vec::new();
-        let mut values = Vec::with_capacity(items.len());
-        let simple = items.iter().filter(|&&id| !self.is_simple(id)).count() <= 1;
-        for id in items {
-            if simple || self.is_simple(id) {
-                values.push(id);
-                continue;
-            }
-            let (bind, local) = self.temporary(id);
-            stmts.push(bind);
-            values.push(self.b.use_local(local, span));
-        }
-        let mut list = self.b.expr(ExprKind::Construct { variant: nil, args: Vec::new() }, ty, span);
-        for value in values.into_iter().rev() {
-            list = self.b.expr(ExprKind::Construct { variant: cons, args: vec![value, list] }, ty, span);
-        }
-        if stmts.is_empty() {
-            return list;
-        }
-        self.b.expr(ExprKind::Block { stmts, result: Some(list) }, ty, span)
     }
 
     /// Can the expression be moved over others: no effect, nothing that another could change?

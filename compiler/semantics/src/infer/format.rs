@@ -6,7 +6,7 @@ use reml_syntax::names::Symbol;
 
 use super::body::{DeferredKind, Want, Why};
 use super::call::{Arg, Source};
-use super::ty::{Node, Types, VarKind};
+use super::ty::{Node, Types};
 use crate::cx::*;
 use crate::typed::*;
 use crate::types::Prim;
@@ -372,15 +372,7 @@ impl<'a> Checker<'a> {
             Node::Prim(Prim::Str) if !debug => return Some(operand),
             Node::Prim(Prim::Never) => return Some(operand),
             Node::Var(_) if !last => return None,
-            Node::Var(_) => match self.t.var_kind(ty) {
-                Some(VarKind::Int) => {
-                    let _ = self.t.unify(ty, Types::INT);
-                }
-                Some(VarKind::Float) => {
-                    let _ = self.t.unify(ty, Types::FLOAT);
-                }
-                _ => {}
-            },
+            Node::Var(_) => self.t.settle(ty),
             _ => {}
         }
         let trait_ = if debug { self.lang_traits.debug } else { self.lang_traits.display };
@@ -406,15 +398,7 @@ impl<'a> Checker<'a> {
             if !last {
                 return None;
             }
-            match self.t.var_kind(ty) {
-                Some(VarKind::Int) => {
-                    let _ = self.t.unify(ty, Types::INT);
-                }
-                Some(VarKind::Float) => {
-                    let _ = self.t.unify(ty, Types::FLOAT);
-                }
-                _ => {}
-            }
+            self.t.settle(ty);
             ty = self.t.resolve(ty);
         }
         let prim = match self.t.get(ty) {

@@ -304,18 +304,9 @@ impl<'a> Checker<'a> {
         if generalise && (!has_global || polymorphic_value) {
             let mut vars = Vec::new();
             for def in &defs {
-                match def {
-                    Def::Fn(id) => {
-                        for param in &self.fns[*id].params {
-                            self.t.free_vars(param.ty, &mut vars);
-                        }
-                        self.t.free_vars(self.fns[*id].ret, &mut vars);
-                    }
-                    Def::Global(id) => {
-                        if let Some(ty) = self.globals[*id].ty {
-                            self.t.free_vars(ty, &mut vars);
-                        }
-                    }
+                for ty in self.signature_types(*def) {
+                    self.t.settle_all(ty);
+                    self.t.free_vars(ty, &mut vars);
                 }
             }
             for var in vars {
@@ -354,6 +345,16 @@ impl<'a> Checker<'a> {
         }
     }
 
+    fn signature_types(&self, def: Def) -> Vec<Ty> {
+        match def {
+            Def::Fn(id) => {
+                let info = &self.fns[id];
+                info.params.iter().map(|p| p.ty).chain(std::iter::once(info.ret)).collect()
+            }
+            Def::Global(id) => self.globals[id].ty.into_iter().collect(),
+        }
+    }
+
     /// A condition that an inferred signature gets. Open types in it become parameters.
     pub fn infer_condition(&mut self, condition: TraitRefTy) {
         let mut vars = Vec::new();
@@ -376,6 +377,9 @@ impl<'a> Checker<'a> {
                 let mut rows = Vec::new();
                 if let RowKind::Var(row) = self.fns[id].own_row.kind() {
                     rows.push(self.t.rows.find(row));
+                }
+                for ty in self.signature_types(def) {
+                    self.t.settle_all(ty);
                 }
                 for i in 0..self.fns[id].params.len() {
                     let ty = self.t.freeze(self.fns[id].params[i].ty, &mut rows);
@@ -424,18 +428,14 @@ impl<'a> Checker<'a> {
             }
             Def::Global(id) => {
                 let Some(ty) = self.globals[id].ty else { return };
+                self.t.settle_all(ty);
                 let mut vars = Vec::new();
                 self.t.free_vars(ty, &mut vars);
-                if vars.iter().any(|&v| self.t.kind_of_var(v) == VarKind::Any) && arity == 0 {
+                if !vars.is_empty() && arity == 0 {
                     self.report_value_restriction(id, ty);
                 }
                 for var in vars {
-                    let default = match self.t.kind_of_var(var) {
-                        VarKind::Int => Types::INT,
-                        VarKind::Float => Types::FLOAT,
-                        VarKind::Any => Types::ERROR,
-                    };
-                    self.t.bind(var, default);
+                    self.t.bind(var, Types::ERROR);
                 }
                 let frozen = self.t.freeze(ty, &mut Vec::new());
                 self.globals[id].ty = Some(frozen);

@@ -204,12 +204,7 @@ impl<'a> Checker<'a> {
         let ty = self.b.ty(receiver);
         self.force(ty);
         match self.t.var_kind(self.t.peel(ty)) {
-            Some(VarKind::Int) => {
-                let _ = self.t.unify(self.t.peel(ty), Types::INT);
-            }
-            Some(VarKind::Float) => {
-                let _ = self.t.unify(self.t.peel(ty), Types::FLOAT);
-            }
+            Some(VarKind::Int | VarKind::Float | VarKind::Seq(_)) => self.t.settle(self.t.peel(ty)),
             Some(VarKind::Any) => {
                 let mut values = Vec::with_capacity(args.len());
                 for arg in args {
@@ -311,7 +306,7 @@ impl<'a> Checker<'a> {
                 _ => return Method::Ambiguous(fitting),
             }
         }
-        if self.field_names_deep(ty).contains(&name) {
+        if self.function_field(ty, name) {
             return Method::Field;
         }
         if let Some(module) = self.home_module(ty)
@@ -332,17 +327,31 @@ impl<'a> Checker<'a> {
         Method::Missing
     }
 
-    fn field_names_deep(&self, ty: Ty) -> Vec<Symbol> {
-        match self.t.head(ty) {
-            Node::Adt(def, args, _) => match &self.adts[def].kind {
-                AdtKind::Newtype(inner) => {
-                    let _ = args;
-                    self.field_names(*inner)
+    /// Does the type have a field of this name that may hold a function?
+    fn function_field(&self, ty: Ty, name: Symbol) -> bool {
+        let field = match self.t.head(ty) {
+            Node::Record { shape, fields } => {
+                self.t.shape(shape).iter().position(|&f| f == name).map(|i| self.t.at(fields, i))
+            }
+            Node::Adt(def, ..) => match &self.adts[def].kind {
+                AdtKind::Newtype(inner) if matches!(self.t.head(*inner), Node::Record { .. }) => {
+                    return self.function_field(*inner, name);
                 }
-                _ => self.field_names(ty),
+                AdtKind::Record(fields) => fields.iter().find(|f| f.name == Some(name)).map(|f| f.ty),
+                AdtKind::Sum(variants) if variants.len() == 1 => {
+                    variants[0].fields.iter().find(|f| f.name == Some(name)).map(|f| f.ty)
+                }
+                _ => None,
             },
-            _ => self.field_names(ty),
-        }
+            _ => None,
+        };
+        field.is_some_and(|ty| match self.t.head(ty) {
+            Node::Fn { .. } | Node::Var(_) | Node::Param(_) => true,
+            Node::Adt(def, ..) => {
+                matches!(self.adts[def].kind, AdtKind::Newtype(inner) if matches!(self.t.head(inner), Node::Fn { .. }))
+            }
+            _ => false,
+        })
     }
 
     fn has_own_impl(&self, trait_: TraitId, ty: Ty) -> bool {

@@ -63,7 +63,7 @@ impl<'a> Checker<'a> {
             Node::Prim(p) if (p.is_integer() || p.is_float()) && !matches!(op, Op::Shl | Op::Shr) => {
                 Want::of(left_ty, Why::Operand(left_span))
             }
-            Node::Var(_) if self.t.var_kind(left_ty) != Some(VarKind::Any) && !matches!(op, Op::Shl | Op::Shr) => {
+            Node::Var(_) if self.t.is_number_literal(left_ty) && !matches!(op, Op::Shl | Op::Shr) => {
                 Want::of(left_ty, Why::Operand(left_span))
             }
             Node::Array(_) | Node::Adt(..) if op == Op::Concat => Want::of(left_ty, Why::Operand(left_span)),
@@ -90,7 +90,25 @@ impl<'a> Checker<'a> {
                 span,
             ));
         }
-        let (lv, rv) = (self.t.var_kind(l), self.t.var_kind(r));
+        if self.t.is_sequence_literal(l) {
+            match self.t.get(r) {
+                Node::Array(_) | Node::Adt(..) if self.t.can_unify(l, r) => {
+                    let _ = self.t.unify(l, r);
+                }
+                Node::Var(_) if self.t.can_unify(l, r) => {
+                    let _ = self.t.unify(l, r);
+                    if !guess {
+                        return None;
+                    }
+                    self.t.settle(l);
+                }
+                _ => self.t.settle(l),
+            }
+            return self.try_binary(op, left, right, span, guess);
+        }
+        let lv = self.t.var_kind(l);
+        let (literal_l, literal_r) = (self.t.is_number_literal(l), self.t.is_number_literal(r));
+        let open_r = self.t.is_open(r);
         match (self.t.get(l), self.t.get(r)) {
             (Node::Error, _) | (_, Node::Error) => Some(self.b.error(span)),
             (Node::Prim(p), _) if p.is_integer() && matches!(op, Op::Shl | Op::Shr) => match self.t.get(r) {
@@ -116,7 +134,7 @@ impl<'a> Checker<'a> {
                 Node::Prim(q) if q.is_integer() || q.is_float() || q == Prim::Str || q == Prim::Bool => {
                     Some(self.operand_mismatch(right, r, l, left, span))
                 }
-                Node::Var(_) if rv != Some(VarKind::Any) || guess => {
+                Node::Var(_) if literal_r || guess => {
                     if let Err(clash) = self.t.unify(r, l) {
                         let at = self.b.span(right);
                         self.mismatch(r, l, at, Why::Operand(self.b.span(left)), clash);
@@ -127,30 +145,26 @@ impl<'a> Checker<'a> {
                 Node::Var(_) => None,
                 _ => Some(self.trait_operator(op, left, right, l, r, span)),
             },
-            (Node::Var(_), Node::Prim(q)) if lv != Some(VarKind::Any) && op != Op::Concat => {
+            (Node::Var(_), Node::Prim(q)) if literal_l && op != Op::Concat => {
                 if (q.is_integer() || q.is_float()) && self.t.unify(l, r).is_ok() {
                     return Some(self.machine_or_power(op, left, right, l, span));
                 }
                 Some(self.operand_mismatch(right, r, l, left, span))
             }
-            (Node::Var(_), Node::Var(_))
-                if lv != Some(VarKind::Any) && rv != Some(VarKind::Any) && op != Op::Concat =>
-            {
+            (Node::Var(_), Node::Var(_)) if literal_l && literal_r && op != Op::Concat => {
                 let _ = self.t.unify(l, r);
                 if op == Op::Pow && !guess {
                     return None;
                 }
                 if op == Op::Pow {
-                    let default = if self.t.var_kind(l) == Some(VarKind::Float) { Types::FLOAT } else { Types::INT };
-                    let _ = self.t.unify(l, default);
+                    self.t.settle(l);
                 }
                 Some(self.machine_or_power(op, left, right, l, span))
             }
             (Node::Var(_), _) if guess => {
                 // Operands are usually of one type.
-                if lv != Some(VarKind::Any) && matches!(self.t.get(r), Node::Adt(..) | Node::Param(_)) {
-                    let default = if lv == Some(VarKind::Float) { Types::FLOAT } else { Types::INT };
-                    let _ = self.t.unify(l, default);
+                if literal_l && matches!(self.t.get(r), Node::Adt(..) | Node::Param(_)) {
+                    self.t.settle(l);
                     return Some(self.trait_operator(op, left, right, l, r, span));
                 }
                 if let Err(clash) = self.t.unify(l, r) {
@@ -173,9 +187,7 @@ impl<'a> Checker<'a> {
                 Some(self.lang_call("list_append", vec![left, right], span))
             }
             (Node::Adt(..) | Node::Param(_) | Node::Tuple(_) | Node::Record { .. } | Node::Prim(_), Node::Var(_))
-                if rv == Some(VarKind::Any)
-                    && !guess
-                    && !matches!(self.t.get(l), Node::Prim(Prim::Bool | Prim::Char)) =>
+                if open_r && !guess && !matches!(self.t.get(l), Node::Prim(Prim::Bool | Prim::Char)) =>
             {
                 None
             }
@@ -309,7 +321,7 @@ impl<'a> Checker<'a> {
             Node::Error => return Some(self.b.expr(ExprKind::Error, Types::BOOL, span)),
             Node::Prim(Prim::Never) => return Some(left),
             Node::Prim(p) => p.is_integer() || p.is_float() || matches!(p, Prim::Bool | Prim::Char | Prim::RawPtr),
-            Node::Var(_) if self.t.var_kind(ty) == Some(VarKind::Any) => return None,
+            Node::Var(_) if !self.t.is_number_literal(ty) => return None,
             Node::Var(_) => true,
             _ => false,
         };
@@ -432,7 +444,7 @@ impl<'a> Checker<'a> {
                 self.error(codes::TYPE_MISMATCH, span, format!("`{text}` has no negative values"));
                 Some(self.b.error(span))
             }
-            Node::Var(_) if self.t.var_kind(ty) != Some(VarKind::Any) => {
+            Node::Var(_) if self.t.is_number_literal(ty) => {
                 Some(self.b.expr(ExprKind::Unary { op: UnaryOp::Neg, operand }, ty, span))
             }
             Node::Var(_) if !last => None,
@@ -451,6 +463,9 @@ impl<'a> Checker<'a> {
     pub fn index_expr(&mut self, base: &ast::Expr, index: &ast::Expr, span: Span) -> ExprId {
         let base = self.value(base, Want::NOTHING);
         self.force(self.b.ty(base));
+        if self.t.is_sequence_literal(self.b.ty(base)) {
+            self.t.settle(self.b.ty(base));
+        }
         let hint = match self.t.head(self.b.ty(base)) {
             Node::Array(_) | Node::Fixed(..) => match *index.kind {
                 Ast::Range { .. } => Want::NOTHING,

@@ -878,6 +878,18 @@ impl<'a> Checker<'a> {
     // Alternatives
 
     fn or_pattern(&mut self, items: &[ast::Pattern], ty: Ty, mutable: bool, span: Span) -> PatternId {
+        // `"a" | "b" as x` names the whole, unless the other alternatives bind `x` themselves.
+        if let Some((last, before)) = items.split_last()
+            && let Ast::Alias { pattern: inner, name } = &*last.kind
+            && inner.span.start < name.span.start
+            && !before.iter().any(|item| binds(item, name.name))
+        {
+            let mut alternatives = before.to_vec();
+            alternatives.push(inner.clone());
+            let inner = self.or_pattern(&alternatives, ty, mutable, span);
+            let local = self.bind_name(*name, ty, mutable);
+            return self.b.pattern(PatternKind::Bind(local, Some(inner)), ty, span);
+        }
         let outer_shared = self.b.shared.len();
         let mut parts = Vec::with_capacity(items.len());
         let mut first: Vec<(Symbol, LocalId, Span)> = Vec::new();
@@ -928,6 +940,12 @@ impl<'a> Checker<'a> {
                 .with_help("alternatives bind the same names, with the same types"),
         );
     }
+}
+
+fn binds(pattern: &ast::Pattern, name: Symbol) -> bool {
+    let mut names = Vec::new();
+    crate::modules::pattern_names(pattern, &mut names);
+    names.iter().any(|n| n.name == name)
 }
 
 /// The named groups of a regex, with their numbers; an error when its brackets or repetitions are malformed.

@@ -51,11 +51,16 @@ impl<'a> Checker<'a> {
             return;
         }
         match self.t.head(ty) {
-            Node::Var(_) => out.push_str(match self.t.var_kind(ty) {
-                Some(VarKind::Int) => "{integer}",
-                Some(VarKind::Float) => "{float}",
-                _ => "_",
-            }),
+            Node::Var(_) => match self.t.var_kind(ty) {
+                Some(VarKind::Int) => out.push_str("{integer}"),
+                Some(VarKind::Float) => out.push_str("{float}"),
+                Some(VarKind::Seq(element)) => {
+                    out.push('[');
+                    self.write_type(element, names, out, false, depth + 1);
+                    out.push(']');
+                }
+                _ => out.push('_'),
+            },
             Node::Prim(prim) => out.push_str(match prim {
                 crate::types::Prim::I64 => "Int",
                 crate::types::Prim::F64 => "Float",

@@ -106,6 +106,8 @@ pub(crate) enum VarKind {
     Int,
     /// A float literal: `f32` or `f64`.
     Float,
+    /// An array literal with elements of a type: an array or a `List`, an array by default.
+    Seq(Ty),
 }
 
 #[derive(Clone, Copy)]
@@ -136,6 +138,8 @@ pub(crate) struct Types {
     pub permanent: bool,
     trail: Vec<u32>,
     speculating: bool,
+    /// The library's `List`, which array literals can be.
+    pub list_def: Option<TypeDefId>,
 }
 
 /// Why two types do not unify.
@@ -163,6 +167,7 @@ impl Types {
             permanent: true,
             trail: Vec::new(),
             speculating: false,
+            list_def: None,
         };
         for prim in Prim::ALL {
             types.node(Node::Prim(prim));
@@ -384,7 +389,17 @@ impl Types {
             (Node::Error, _) | (_, Node::Error) => Ok(()),
             (Node::Var(x), Node::Var(y)) => {
                 match (self.vars[x as usize].kind, self.vars[y as usize].kind) {
+                    (VarKind::Any, VarKind::Seq(element)) if self.occurs(x, element) => return Err(Clash::Infinite),
+                    (VarKind::Seq(element), VarKind::Any) if self.occurs(y, element) => return Err(Clash::Infinite),
                     (VarKind::Any, _) | (VarKind::Int, VarKind::Float) => self.bind(x, b),
+                    (VarKind::Seq(p), VarKind::Seq(q)) => {
+                        self.bind(y, a);
+                        return self.unify(p, q);
+                    }
+                    (VarKind::Seq(_), VarKind::Int | VarKind::Float)
+                    | (VarKind::Int | VarKind::Float, VarKind::Seq(_)) => {
+                        return Err(Clash::Mismatch);
+                    }
                     _ => self.bind(y, a),
                 }
                 Ok(())
@@ -439,6 +454,21 @@ impl Types {
             (VarKind::Any, _) => {}
             (VarKind::Int, Node::Prim(p)) if p.is_integer() || p.is_float() => {}
             (VarKind::Float, Node::Prim(p)) if p.is_float() => {}
+            (VarKind::Seq(element), Node::Array(found)) => {
+                if self.occurs(var, ty) {
+                    return Err(Clash::Infinite);
+                }
+                self.bind(var, ty);
+                return self.unify(element, found);
+            }
+            (VarKind::Seq(element), Node::Adt(def, args, _)) if Some(def) == self.list_def => {
+                if self.occurs(var, ty) {
+                    return Err(Clash::Infinite);
+                }
+                let found = self.at(args, 0);
+                self.bind(var, ty);
+                return self.unify(element, found);
+            }
             _ => return Err(Clash::Mismatch),
         }
         if self.flags(ty) & HAS_VAR != 0 && self.occurs(var, ty) {
@@ -453,7 +483,15 @@ impl Types {
             return false;
         }
         match self.get(ty) {
-            Node::Var(v) => v == var || self.vars[v as usize].bound.is_some_and(|bound| self.occurs(var, bound)),
+            Node::Var(v) => {
+                let info = self.vars[v as usize];
+                let inside = match (info.bound, info.kind) {
+                    (Some(bound), _) => Some(bound),
+                    (None, VarKind::Seq(element)) => Some(element),
+                    _ => None,
+                };
+                v == var || inside.is_some_and(|inside| self.occurs(var, inside))
+            }
             Node::Prim(_) | Node::Param(_) | Node::Error => false,
             Node::Tuple(list)
             | Node::Record { fields: list, .. }
@@ -639,5 +677,53 @@ impl Ty {
     /// Is it temporary, and its index in its arena?
     pub fn split(self) -> (bool, usize) {
         (self.0 & TEMP != 0, (self.0 & !TEMP) as usize)
+    }
+}
+
+impl Types {
+    /// The type of a literal that nothing else decides; other variables are left alone.
+    pub fn settle(&mut self, ty: Ty) {
+        let ty = self.resolve(ty);
+        let Node::Var(var) = self.get(ty) else { return };
+        match self.kind_of_var(var) {
+            VarKind::Any => {}
+            VarKind::Int => self.bind(var, Types::INT),
+            VarKind::Float => self.bind(var, Types::FLOAT),
+            VarKind::Seq(element) => {
+                let array = self.array(element);
+                self.bind(var, array);
+            }
+        }
+    }
+
+    pub fn is_number_literal(&self, ty: Ty) -> bool {
+        matches!(self.var_kind(ty), Some(VarKind::Int | VarKind::Float))
+    }
+
+    pub fn is_open(&self, ty: Ty) -> bool {
+        self.var_kind(ty) == Some(VarKind::Any)
+    }
+
+    pub fn is_sequence_literal(&self, ty: Ty) -> bool {
+        matches!(self.var_kind(ty), Some(VarKind::Seq(_)))
+    }
+
+    /// Gives the literals inside a type their default types.
+    pub fn settle_all(&mut self, ty: Ty) {
+        loop {
+            let mut vars = Vec::new();
+            self.free_vars(ty, &mut vars);
+            let literal = vars.into_iter().find(|&var| self.kind_of_var(var) != VarKind::Any);
+            let Some(var) = literal else { return };
+            match self.kind_of_var(var) {
+                VarKind::Int => self.bind(var, Types::INT),
+                VarKind::Float => self.bind(var, Types::FLOAT),
+                VarKind::Seq(element) => {
+                    let array = self.array(element);
+                    self.bind(var, array);
+                }
+                VarKind::Any => return,
+            }
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The end of a body: inference types become final ones, literals get their values, references are recorded.
 
 use cranelift_entity::EntityRef;
-use reml_diagnostics::{Diagnostic, codes};
+use reml_diagnostics::{Diagnostic, Span, codes};
 
+use super::body::BodyCx;
 use super::ty::{List, Node, Ty, Types, VarKind};
 use crate::cx::*;
 use crate::typed::*;
@@ -49,6 +50,11 @@ impl<'a> Checker<'a> {
                         let span = expr.span;
                         self.out_of_range(value, prim, span);
                     }
+                }
+                ExprKind::Array(items) if matches!(self.store.get(ty), Type::Adt(..)) => {
+                    let items = std::mem::take(items);
+                    let span = expr.span;
+                    self.list_literal(&mut b, id, items, ty, span);
                 }
                 ExprKind::Float(value) if *self.store.get(ty) == Type::Prim(Prim::F32) => {
                     *value = f64::from(*value as f32);
@@ -101,7 +107,20 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn out_of_range(&mut self, value: i128, prim: Prim, span: reml_diagnostics::Span) {
+    /// An array literal that turned out to be a list: `Cons(a, Cons(b, Nil))`.
+    fn list_literal(&mut self, b: &mut BodyCx, id: ExprId, items: Vec<ExprId>, ty: TypeId, span: Span) {
+        let Some(def) = self.lang.list else { return };
+        let nil = self.variant_named(def, self.sym.nil).unwrap_or(0);
+        let cons = self.variant_named(def, self.sym.cons).unwrap_or(1);
+        let mut rest = ExprKind::Construct { variant: nil, args: Vec::new() };
+        for item in items.into_iter().rev() {
+            let tail = b.exprs.push(Expr { kind: rest, ty, span });
+            rest = ExprKind::Construct { variant: cons, args: vec![item, tail] };
+        }
+        b.exprs[id].kind = rest;
+    }
+
+    fn out_of_range(&mut self, value: i128, prim: Prim, span: Span) {
         let shown = match prim {
             Prim::I64 => "Int",
             other => other.name(),
@@ -125,13 +144,11 @@ impl<'a> Checker<'a> {
         }
         let id = match self.t.get(ty) {
             Node::Var(var) => {
-                let default = match self.t.kind_of_var(var) {
-                    VarKind::Int => Types::INT,
-                    VarKind::Float => Types::FLOAT,
-                    VarKind::Any => Types::UNIT,
-                };
-                self.t.bind(var, default);
-                return self.final_type(default);
+                match self.t.kind_of_var(var) {
+                    VarKind::Any => self.t.bind(var, Types::UNIT),
+                    _ => self.t.settle(ty),
+                }
+                return self.final_type(ty);
             }
             Node::Prim(prim) => self.store.prim(prim),
             Node::Tuple(list) => {

@@ -8,5 +8,6 @@ mod signatures;
 mod type_expr;
 mod types;
 
+pub(crate) use collect::pattern_names;
 pub(crate) use lookup::Container;
 pub(crate) use type_expr::{RowMode, TypeScope};

@@ -25,12 +25,8 @@ impl<'a> Checker<'a> {
                     return Solved::Unknown;
                 }
                 match self.t.kind_of_var(var) {
-                    VarKind::Int => {
-                        let _ = self.t.unify(subject, Types::INT);
-                        self.solve_trait(reference, effort)
-                    }
-                    VarKind::Float => {
-                        let _ = self.t.unify(subject, Types::FLOAT);
+                    VarKind::Int | VarKind::Float | VarKind::Seq(_) => {
+                        self.t.settle(subject);
                         self.solve_trait(reference, effort)
                     }
                     VarKind::Any if effort == Effort::Guess => Solved::Unknown,
@@ -129,16 +125,9 @@ impl<'a> Checker<'a> {
             // Literals among the arguments take their defaults first.
             let mut defaulted = false;
             for &arg in &wanted[1..] {
-                match self.t.var_kind(arg) {
-                    Some(VarKind::Int) => {
-                        defaulted = true;
-                        let _ = self.t.unify(arg, Types::INT);
-                    }
-                    Some(VarKind::Float) => {
-                        defaulted = true;
-                        let _ = self.t.unify(arg, Types::FLOAT);
-                    }
-                    _ => {}
+                if self.t.var_kind(arg).is_some() && !self.t.is_open(arg) {
+                    defaulted = true;
+                    self.t.settle(arg);
                 }
             }
             if defaulted {

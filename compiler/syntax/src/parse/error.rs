@@ -141,6 +141,19 @@ fn describe(state: &State, failure: Failure, token: Token) -> Diagnostic {
     if failure.expected.contains(Kind::Arrow) && token.kind == Kind::Eq {
         diagnostic = diagnostic.with_fix(state.span(token), "->", "write `->`");
     }
+    let after_operand = failure.expected.contains(Kind::Newline) || failure.expected.contains(Kind::Comma);
+    match token.kind {
+        Kind::Eq if failure.expected.contains(Kind::Then) => {
+            diagnostic = diagnostic.with_fix(state.span(token), "==", "compare with `==`");
+        }
+        Kind::Amp if after_operand => {
+            diagnostic = diagnostic.with_help("`&&` is the logical and; bits are combined with `Int.bit_and`");
+        }
+        Kind::Bar if after_operand && !token.has(LINE_START) => {
+            diagnostic = diagnostic.with_help("`||` is the logical or; bits are combined with `Int.bit_or`");
+        }
+        _ => {}
+    }
     let wanted_name = failure.expected.contains(Kind::Name) || failure.expected.contains(Kind::Pattern);
     if token.kind.is_keyword() && wanted_name && !line_ended {
         diagnostic = diagnostic.with_note(format!("{} is a reserved word", token.kind.describe()));

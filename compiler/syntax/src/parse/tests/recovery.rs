@@ -275,3 +275,18 @@ fn one_list_complains_once() {
     "#]],
     );
 }
+
+#[test]
+fn operators_of_other_languages_get_help() {
+    check_errors(
+        "fn f() {\n  if x = 1 then y\n  let a = b & c\n  let d = b | c\n}\n",
+        expect![[r#"
+        2:8 parser.syntax.expected_tokens: expected `{` or `then`, found `=`
+            fix: compare with `==`: if x == 1 then y
+        3:13 parser.syntax.expected_tokens: expected `}` or the end of the line, found `&`
+            help: `&&` is the logical and; bits are combined with `Int.bit_and`
+        4:13 parser.syntax.expected_tokens: expected `}` or the end of the line, found `|`
+            help: `||` is the logical or; bits are combined with `Int.bit_or`
+    "#]],
+    );
+}

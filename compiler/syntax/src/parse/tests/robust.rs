@@ -217,6 +217,28 @@ fn every_program_with_a_token_missing_or_doubled_parses() {
     }
 }
 
+/// Corners of the syntax, as programs use them.
+const CORNERS: &str = include_str!("corners.reml");
+
+#[test]
+fn the_corners_have_no_mistakes() {
+    assert_eq!(codes_of(CORNERS), Vec::<&str>::new());
+}
+
+#[test]
+fn a_missing_token_is_rarely_more_than_one_mistake() {
+    let tokens = crate::lex::lex(CORNERS, 0, &mut Names::new()).tokens;
+    let mut reported = 0;
+    let mut cascades = 0;
+    for token in tokens.iter().step_by(3) {
+        let text = format!("{}{}", &CORNERS[..token.start as usize], &CORNERS[token.end as usize..]);
+        let count = crate::parse(&text, 1, &mut Names::new()).diagnostics.len();
+        reported += usize::from(count > 0);
+        cascades += usize::from(count > 2);
+    }
+    assert!(cascades * 100 <= reported * 4, "{cascades} of {reported}");
+}
+
 #[test]
 fn random_token_soup_parses() {
     const WORDS: &[&str] = &[
