@@ -27,7 +27,7 @@ pub fn promote_cells(function: &mut Function, types: &TypeStore) -> bool {
     if !found {
         return false;
     }
-    let needs = liveness::liveness(function, &cells).join_needs;
+    let needs = liveness::join_needs(function, &cells);
     let mut body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
     let mut promoter = Promoter { function, types, cells, needs, values: SecondaryMap::new(), trail: Vec::new() };
     promoter.block(&mut body);

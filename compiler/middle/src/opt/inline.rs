@@ -10,6 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::OptLevel;
 use super::facts::size;
+use super::specialise::{Known, Specialiser};
 use crate::core::{Block, Callee, End, FuncId, Function, Inline, Mode, Op, Program, Stmt};
 use crate::rc::components;
 use crate::walk;
@@ -120,11 +121,23 @@ pub struct Inliner<'p> {
     lifted: FxHashMap<FuncId, FuncId>,
     /// Functions to be added to the program, in the order of their ids.
     pub added: Vec<Function>,
+    /// Those of them that are still to be optimised.
+    pub unfinished: Vec<FuncId>,
+    specialiser: Specialiser,
 }
 
 impl<'p> Inliner<'p> {
     pub fn new(graph: &'p CallGraph, level: OptLevel) -> Self {
-        Inliner { graph, level, ready: SecondaryMap::new(), budget: 0, lifted: FxHashMap::default(), added: Vec::new() }
+        Inliner {
+            graph,
+            level,
+            ready: SecondaryMap::new(),
+            budget: 0,
+            lifted: FxHashMap::default(),
+            added: Vec::new(),
+            unfinished: Vec::new(),
+            specialiser: Specialiser::default(),
+        }
     }
 
     /// Starts another function.
@@ -168,6 +181,25 @@ impl<'p> Inliner<'p> {
         }
         self.budget -= cost;
         Some(function.clone())
+    }
+
+    /// The clone of a function for known lambdas.
+    pub fn specialise(
+        &mut self,
+        func: FuncId,
+        known: &[Known],
+        funcs: &PrimaryMap<FuncId, Function>,
+    ) -> Option<(FuncId, Vec<Known>)> {
+        if self.level == OptLevel::Debug {
+            return None;
+        }
+        let next = FuncId::new(funcs.len() + self.added.len());
+        let (clone, known, made) = self.specialiser.clone_for(func, known, funcs, next)?;
+        if let Some(function) = made {
+            self.added.push(function);
+            self.unfinished.push(next);
+        }
+        Some((clone, known))
     }
 
     /// The function to call in place of a closure over `captures` values; the captures are its first arguments.

@@ -161,6 +161,21 @@ impl Knowledge {
         }
     }
 
+    /// The lambda in a variable: the variable that holds the closure itself (inside a newtype, say) and its parts.
+    pub fn lambda(&self, var: Var) -> Option<(Var, FuncId, &[Atom])> {
+        match self.built[var].as_deref()? {
+            Op::Closure(func, captures) => Some((var, *func, captures)),
+            Op::Construct { variant: 0, args, .. } => match args.as_slice() {
+                [Atom::Var(inner)] => match self.built[*inner].as_deref()? {
+                    Op::Closure(func, captures) => Some((*inner, *func, captures)),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Is the variable a closure built here, or something that holds one?
     pub fn holds_closure(&self, var: Var) -> bool {
         let mut work = vec![(var, 0)];

@@ -5,10 +5,10 @@ use cranelift_entity::SecondaryMap;
 use crate::core::{Atom, Block, Callee, End, FuncId, Function, Join, JoinId, JoinInfo, Stmt, Var};
 use crate::walk;
 
-/// Turns the self tail calls of a function into jumps to a join point around its body.
-pub fn loop_self_calls(id: FuncId, function: &mut Function) {
+/// Turns the self tail calls of a function into jumps to a join point around its body; `true` if there were any.
+pub fn loop_self_calls(id: FuncId, function: &mut Function) -> bool {
     if !calls_itself(id, &function.body) {
-        return;
+        return false;
     }
     let join = function.joins.push(JoinInfo::default());
     let mut inner: SecondaryMap<Var, Option<Atom>> = SecondaryMap::new();
@@ -25,6 +25,7 @@ pub fn loop_self_calls(id: FuncId, function: &mut Function) {
     let args = function.params.iter().map(|&param| Atom::Var(param)).collect();
     function.body =
         Block::new(vec![Stmt::Join(Join { id: join, params, recursive: true, body })], End::Jump(join, args));
+    true
 }
 
 fn calls_itself(id: FuncId, block: &Block) -> bool {

@@ -8,13 +8,15 @@ mod inline;
 mod known;
 mod loops;
 mod simplify;
+mod specialise;
+mod tail_mod_cons;
 mod unreachable;
 
 use cranelift_entity::SecondaryMap;
 use reml_semantics::typed::{TypeDefId, TypeDefKind};
 use reml_semantics::types::{Type, TypeId, TypeStore};
 
-use crate::core::{Block, End, Function, Program};
+use crate::core::{Block, End, FuncId, Function, Program};
 use inline::{CallGraph, Inliner};
 
 /// How hard to try.
@@ -37,35 +39,56 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
     let graph = CallGraph::of(program);
     let variants = Variants::of(program);
     let mut inliner = Inliner::new(&graph, level);
+    let mut order = graph.order.clone();
+    order.reverse();
+    while let Some(id) = order.pop() {
+        optimise_function(program, id, level, &variants, &mut inliner);
+        order.append(&mut inliner.unfinished);
+    }
+    unreachable::remove_unreachable(program);
+}
+
+fn optimise_function(program: &mut Program, id: FuncId, level: OptLevel, variants: &Variants, inliner: &mut Inliner) {
+    let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
+    inliner.start(&function);
+    rewrite(program, &mut function, level, variants, inliner);
+    // A clone's calls of itself were found while it was optimised.
+    if loops::loop_self_calls(id, &mut function) {
+        rewrite(program, &mut function, level, variants, inliner);
+    }
+    program.funcs[id] = function;
+    if let Some(worker) = tail_mod_cons::split(program, id) {
+        let mut function = std::mem::replace(&mut program.funcs[worker], placeholder());
+        loops::loop_self_calls(worker, &mut function);
+        rewrite(program, &mut function, level, variants, inliner);
+        program.funcs[worker] = function;
+    }
+    inliner.finished(id, &program.funcs[id]);
+}
+
+/// Simplifies until nothing changes.
+fn rewrite(
+    program: &mut Program,
+    function: &mut Function,
+    level: OptLevel,
+    variants: &Variants,
+    inliner: &mut Inliner,
+) {
+    let wrapping = level == OptLevel::Release;
     let rounds = match level {
         OptLevel::Debug => 1,
         OptLevel::Release => ROUNDS,
     };
-    for &id in &graph.order {
-        let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
-        inliner.start(&function);
-        for _ in 0..rounds {
-            let wrapping = level == OptLevel::Release;
-            let simplified = simplify::simplify(
-                &mut function,
-                &program.funcs,
-                &mut program.types,
-                &variants,
-                &mut inliner,
-                wrapping,
-            );
-            for lifted in inliner.added.drain(..) {
-                program.funcs.push(lifted);
-            }
-            let promoted = level == OptLevel::Release && cells::promote_cells(&mut function, &program.types);
-            if !simplified && !promoted {
-                break;
-            }
+    for _ in 0..rounds {
+        let simplified = simplify::simplify(function, &program.funcs, &mut program.types, variants, inliner, wrapping);
+        for added in inliner.added.drain(..) {
+            program.funcs.push(added);
         }
-        inliner.finished(id, &function);
-        program.funcs[id] = function;
+        let promoted = level == OptLevel::Release && cells::promote_cells(function, &program.types);
+        if !simplified && !promoted {
+            break;
+        }
     }
-    unreachable::remove_unreachable(program);
 }
 
 /// Stands for a function while it is being rewritten.

@@ -22,6 +22,7 @@ use super::facts::{Facts, Meet, dispatch_param, literal_case};
 use super::fold::fold;
 use super::inline::{Inliner, Site};
 use super::known::Knowledge;
+use super::specialise::Known;
 use crate::core::{
     Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo,
 };
@@ -255,7 +256,10 @@ impl Simplifier<'_, '_> {
     /// The body to put in place of a call, or else whom to call: a known closure's function is called directly.
     fn call(&mut self, callee: Callee, args: Vec<Atom>) -> std::result::Result<Block, (Callee, Vec<Atom>)> {
         match callee {
-            Callee::Func(func) => self.inline(func, &args).ok_or((callee, args)),
+            Callee::Func(func) => match self.inline(func, &args) {
+                Some(body) => Ok(body),
+                None => Err(self.specialised(func, args)),
+            },
             Callee::Closure(Atom::Var(closure)) => {
                 let Some((func, captures)) = self.knowledge.closure(closure) else { return Err((callee, args)) };
                 let all: Vec<Atom> = captures.iter().chain(&args).copied().collect();
@@ -265,13 +269,45 @@ impl Simplifier<'_, '_> {
                 match self.inliner.direct(func, captures.len(), self.funcs) {
                     Some(func) => {
                         self.changed = true;
-                        Err((Callee::Func(func), all))
+                        Err(self.specialised(func, all))
                     }
                     None => Err((callee, args)),
                 }
             }
             Callee::Closure(_) => Err((callee, args)),
         }
+    }
+
+    /// A call with known lambdas calls a function made for them, where that pays.
+    fn specialised(&mut self, func: FuncId, args: Vec<Atom>) -> (Callee, Vec<Atom>) {
+        let mut known = Vec::new();
+        for (param, arg) in args.iter().enumerate() {
+            if let Atom::Var(var) = *arg
+                && let Some((inner, lambda, _)) = self.knowledge.lambda(var)
+            {
+                let wrapped = (inner != var).then(|| self.vars[inner].ty);
+                known.push(Known { param, lambda, wrapped });
+            }
+        }
+        if known.is_empty() {
+            return (Callee::Func(func), args);
+        }
+        let Some((clone, known)) = self.inliner.specialise(func, &known, self.funcs) else {
+            return (Callee::Func(func), args);
+        };
+        self.changed = true;
+        let mut all = Vec::with_capacity(args.len());
+        for (param, arg) in args.into_iter().enumerate() {
+            match arg {
+                Atom::Var(var) if known.iter().any(|known| known.param == param) => {
+                    if let Some((_, _, captures)) = self.knowledge.lambda(var) {
+                        all.extend_from_slice(captures);
+                    }
+                }
+                arg => all.push(arg),
+            }
+        }
+        (Callee::Func(clone), all)
     }
 
     fn inline(&mut self, func: FuncId, args: &[Atom]) -> Option<Block> {

@@ -23,10 +23,17 @@ use crate::walk;
 /// The result: modes by function and parameter, and by join point.
 pub struct Modes {
     pub functions: Vec<Vec<Mode>>,
-    /// Join points with a borrowed parameter.
-    pub joins: Vec<FxHashMap<JoinId, Vec<Mode>>>,
+    pub joins: Vec<JoinModes>,
     /// Could calling the function write to a mutable cell?
     pub writes: Vec<bool>,
+}
+
+/// Join points with a borrowed parameter.
+#[derive(Default)]
+pub struct JoinModes {
+    pub modes: FxHashMap<JoinId, Vec<Mode>>,
+    /// Parameters that borrow from a variable which is alive throughout the join point.
+    pub bases: FxHashMap<Var, Var>,
 }
 
 pub fn infer(
@@ -64,14 +71,18 @@ pub fn infer(
             component: &calls.component,
             own_component: calls.component[id.index()],
             roots: SecondaryMap::new(),
+            bases: SecondaryMap::new(),
             joins: FxHashMap::default(),
+            join_params: FxHashMap::default(),
+            entries: FxHashMap::default(),
             cells: FxHashMap::default(),
         };
         for (index, &param) in function.params.iter().enumerate() {
             walker.roots[param] = Root::Node(first[id.index()] + index, Path::Direct);
         }
         walker.block(&function.body);
-        joins.push(walker.joins);
+        let bases = walker.settle_entries();
+        joins.push((walker.joins, bases));
     }
     graph.solve();
     let mode = |node: usize| if graph.nodes[node].own { Mode::Owned } else { Mode::Borrowed };
@@ -82,11 +93,12 @@ pub fn infer(
             .collect(),
         joins: joins
             .into_iter()
-            .map(|joins| {
+            .map(|(joins, bases)| {
                 let modes = joins
                     .into_iter()
                     .map(|(join, (first, count))| (join, (first..first + count).map(mode).collect::<Vec<_>>()));
-                modes.filter(|(_, modes)| modes.contains(&Mode::Borrowed)).collect()
+                let modes = modes.filter(|(_, modes)| modes.contains(&Mode::Borrowed)).collect();
+                JoinModes { modes, bases }
             })
             .collect(),
         writes: calls.writes,
@@ -169,6 +181,14 @@ enum Root {
     Node(usize, Path),
 }
 
+/// What jumps pass for a parameter, besides values that come from the parameter itself.
+#[derive(Default)]
+struct Entries {
+    /// The variable that all of them are, or were read from; `None` if there are several or it is not known.
+    base: Option<Option<Var>>,
+    atoms: Vec<Atom>,
+}
+
 struct Walker<'a, 'b> {
     function: &'a Function,
     runtime: &'a PrimaryMap<RuntimeId, RuntimeFn>,
@@ -179,7 +199,12 @@ struct Walker<'a, 'b> {
     component: &'a [u32],
     own_component: u32,
     roots: SecondaryMap<Var, Root>,
+    /// What a variable was read from, and stays valid with.
+    bases: SecondaryMap<Var, Option<Var>>,
     joins: FxHashMap<JoinId, (usize, usize)>,
+    join_params: FxHashMap<JoinId, Vec<Var>>,
+    /// By join point and parameter.
+    entries: FxHashMap<JoinId, Vec<Entries>>,
     /// Parameters taken apart on the way here, by the size class of the cell.
     cells: FxHashMap<u32, Vec<usize>>,
 }
@@ -207,6 +232,7 @@ impl Walker<'_, '_> {
                         self.roots[param] = Root::Node(first + index, Path::Direct);
                     }
                     self.joins.insert(join.id, (first, join.params.len()));
+                    self.join_params.insert(join.id, join.params.clone());
                     self.block(&join.body);
                 }
                 Stmt::Fill { value, .. } => self.consume(*value, true),
@@ -219,7 +245,7 @@ impl Walker<'_, '_> {
                 let (first, _) = self.joins[join];
                 for (index, &arg) in args.iter().enumerate() {
                     self.pass(arg, first + index);
-                    self.keep(arg, first + index);
+                    self.enter(*join, first, index, arg);
                 }
             }
             End::TailCall { callee, args, .. } => {
@@ -247,6 +273,9 @@ impl Walker<'_, '_> {
     }
 
     fn stmt(&mut self, var: Var, op: &Op, block: &Block, opened: &mut Vec<u32>) {
+        if let Source::Field { base, .. } | Source::Element(base) = Source::of(op) {
+            self.bases[var] = Some(base);
+        }
         self.roots[var] = match Source::of(op) {
             Source::Owned | Source::Mutable(_) => Root::Local,
             Source::Static => Root::Static,
@@ -339,6 +368,56 @@ impl Walker<'_, '_> {
                 self.graph.edges.push((param, Need::Own, node));
             }
         }
+    }
+
+    /// A jump passes the value for a parameter.
+    fn enter(&mut self, join: JoinId, first: usize, index: usize, arg: Atom) {
+        if matches!(self.root(arg), Root::Node(node, _) if node == first + index) {
+            return;
+        }
+        let (_, count) = self.joins[&join];
+        let entries = self.entries.entry(join).or_default();
+        entries.resize_with(count, Entries::default);
+        let entry = &mut entries[index];
+        entry.atoms.push(arg);
+        if let Atom::Var(mut base) = arg {
+            while let Some(next) = self.bases[base] {
+                base = next;
+            }
+            entry.base = match entry.base {
+                None => Some(Some(base)),
+                Some(seen) if seen == Some(base) => Some(seen),
+                Some(_) => Some(None),
+            };
+        }
+    }
+
+    /// Parameters whose values all come from one variable that the join point needs anyway may borrow from it. For
+    /// the others, someone may have to drop what is passed.
+    fn settle_entries(&mut self) -> FxHashMap<Var, Var> {
+        let mut bases = FxHashMap::default();
+        let counted = super::insert::counted_vars(self.function, self.types);
+        if self.entries.is_empty() || counted.is_empty() {
+            return bases;
+        }
+        let needs = super::liveness::join_needs(self.function, &counted);
+        let mut entries: Vec<(JoinId, Vec<Entries>)> = std::mem::take(&mut self.entries).into_iter().collect();
+        entries.sort_unstable_by_key(|(join, _)| *join);
+        for (join, entries) in entries {
+            let (first, _) = self.joins[&join];
+            for (index, entry) in entries.into_iter().enumerate() {
+                if let Some(Some(base)) = entry.base
+                    && needs[join].binary_search(&base).is_ok()
+                {
+                    bases.insert(self.join_params[&join][index], base);
+                    continue;
+                }
+                for atom in entry.atoms {
+                    self.keep(atom, first + index);
+                }
+            }
+        }
+        bases
     }
 
     /// Nobody can drop the value after it was passed as `param`: only what outlives the function may be borrowed.

@@ -22,23 +22,14 @@ use indexmap::IndexMap;
 use reml_diagnostics::Span;
 use rustc_hash::{FxHashMap, FxHasher};
 
+use super::borrow::JoinModes;
 use super::liveness::{Live, Liveness, liveness};
 use super::source::{Signatures, Source};
 use super::types::{Kind, Types};
 use crate::core::{Atom, Block, Callee, Case, End, Function, JoinId, Mode, Op, Stmt, Var, VarInfo};
 
-pub fn insert(
-    function: &mut Function,
-    join_modes: &FxHashMap<JoinId, Vec<Mode>>,
-    signatures: Signatures,
-    types: &mut Types,
-) {
-    let mut counted = EntitySet::with_capacity(function.vars.len());
-    for (var, info) in &function.vars {
-        if types.counted(info.ty) {
-            counted.insert(var);
-        }
-    }
+pub fn insert(function: &mut Function, join_modes: &JoinModes, signatures: Signatures, types: &mut Types) {
+    let counted = counted_vars(function, types);
     let Liveness { body: live, join_needs } = liveness(function, &counted);
     let body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
     let mut inserter = Inserter {
@@ -68,6 +59,16 @@ pub fn insert(
     function.body = inserter.block(body, live, state);
 }
 
+pub fn counted_vars(function: &Function, types: &mut Types) -> EntitySet<Var> {
+    let mut counted = EntitySet::with_capacity(function.vars.len());
+    for (var, info) in &function.vars {
+        if types.counted(info.ty) {
+            counted.insert(var);
+        }
+    }
+    counted
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Status {
     owned: bool,
@@ -89,7 +90,7 @@ struct Inserter<'a, 'b> {
     types: &'a mut Types<'b>,
     vars: &'a mut cranelift_entity::PrimaryMap<Var, VarInfo>,
     ret: reml_semantics::types::TypeId,
-    join_modes: &'a FxHashMap<JoinId, Vec<Mode>>,
+    join_modes: &'a JoinModes,
     join_needs: SecondaryMap<JoinId, Vec<Var>>,
     counted: EntitySet<Var>,
     sources: SecondaryMap<Var, Source>,
@@ -136,6 +137,9 @@ impl Inserter<'_, '_> {
     fn define(&mut self, var: Var, op: Op, deaths: &[Var]) {
         if self.signatures.may_write(&op) {
             self.own_mutable_reads();
+        }
+        if let Op::Construct { variant, .. } = &op {
+            self.make_room(var, *variant);
         }
         let mut operands = Vec::new();
         self.signatures.operands(&op, &mut |atom, mode| operands.push((atom, mode)));
@@ -281,12 +285,18 @@ impl Inserter<'_, '_> {
             }
         }
         self.plans[join] = plan;
-        let modes = self.join_modes.get(&join);
+        let modes = self.join_modes.modes.get(&join);
         for (index, &param) in params.iter().enumerate() {
             if self.counted.contains(param) {
                 let borrowed = modes.is_some_and(|modes| modes[index] == Mode::Borrowed);
                 if borrowed {
-                    self.sources[param] = Source::Static;
+                    self.sources[param] = match self.join_modes.bases.get(&param) {
+                        Some(&base) if state.contains_key(&base) => {
+                            self.readers[base].push(param);
+                            Source::Element(base)
+                        }
+                        _ => Source::Static,
+                    };
                 }
                 state.insert(param, Status { owned: !borrowed, dead: false });
             }
@@ -313,7 +323,7 @@ impl Inserter<'_, '_> {
     }
 
     fn jump(&mut self, join: JoinId, args: &[Atom], deaths: &[Var]) {
-        let modes = self.join_modes.get(&join);
+        let modes = self.join_modes.modes.get(&join);
         let operands: Vec<(Atom, Mode)> = args
             .iter()
             .enumerate()
@@ -428,6 +438,31 @@ impl Inserter<'_, '_> {
         };
         if !everything_moved {
             self.at.out.push(Stmt::Release { var, variant: variant_read, moved, token: None });
+        }
+    }
+
+    /// Before a cell is built: ends a cell of the same size that only lives for what was read from it, so that its memory can
+    /// be used.
+    fn make_room(&mut self, var: Var, variant: u32) {
+        let ty = self.vars[var].ty;
+        let Some(class) = self.types.cell_class(ty, variant) else { return };
+        for at in (0..self.at.state.len()).rev() {
+            let Some((&zombie, &status)) = self.at.state.get_index(at) else { continue };
+            if !status.dead || !status.owned {
+                continue;
+            }
+            let variant = self.readers[zombie].iter().find_map(|&reader| match self.sources[reader] {
+                Source::Field { variant, .. } if self.at.state.get(&reader).is_some_and(|status| !status.owned) => {
+                    Some(variant)
+                }
+                _ => None,
+            });
+            if let Some(variant) = variant
+                && self.types.cell_class(self.vars[zombie].ty, variant) == Some(class)
+            {
+                self.release(zombie);
+                return;
+            }
         }
     }
 

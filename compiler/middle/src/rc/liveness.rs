@@ -27,7 +27,8 @@ pub struct Liveness {
     pub join_needs: SecondaryMap<JoinId, Vec<Var>>,
 }
 
-pub fn liveness(function: &Function, counted: &EntitySet<Var>) -> Liveness {
+/// The variables from outside that each join point needs, sorted.
+pub fn join_needs(function: &Function, counted: &EntitySet<Var>) -> SecondaryMap<JoinId, Vec<Var>> {
     let mut needs = Needs {
         counted,
         home: SecondaryMap::new(),
@@ -37,7 +38,11 @@ pub fn liveness(function: &Function, counted: &EntitySet<Var>) -> Liveness {
         order: Vec::new(),
     };
     needs.block(&function.body, None);
-    let join_needs = needs.close();
+    needs.close()
+}
+
+pub fn liveness(function: &Function, counted: &EntitySet<Var>) -> Liveness {
+    let join_needs = join_needs(function, counted);
     let mut walker = Walker { counted, join_needs };
     let (mut body, live) = walker.block(&function.body);
     body.dead_on_entry =

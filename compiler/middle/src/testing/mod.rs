@@ -2,4 +2,5 @@
 
 pub mod generate;
 pub mod interpret;
+mod programs;
 pub mod world;
