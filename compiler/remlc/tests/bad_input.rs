@@ -271,7 +271,7 @@ fn broken_packages() {
 
 #[test]
 fn warnings_and_their_flags() {
-    let text = b"use Core.Map\nfn main() = println(\"hello\")\n";
+    let text = b"use Core.List.{map}\nfn main() = println(\"hello\")\n";
     let warned = |args: &[&str]| with_files(&[("a.reml", text)], args).0;
     let ran = warned(&["run", "a.reml"]);
     assert_eq!((ran.exit, ran.stdout.as_str()), (Some(0), "hello\n"));
@@ -306,7 +306,7 @@ fn explain_and_new() {
 
 #[test]
 fn json_goes_to_standard_output_as_one_line() {
-    let (ran, _) = with_files(&[("a.reml", b"fn main() = oops\n")], &["check", "--format", "json", "a.reml"]);
+    let (ran, _) = with_files(&[("a.reml", b"let a = oops\n")], &["check", "--format", "json", "a.reml"]);
     let envelope: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!(envelope["diagnostics"][0]["code"], "language.name.unknown");
     assert_eq!((ran.exit, ran.stderr.as_str()), (Some(1), ""));
