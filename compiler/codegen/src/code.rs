@@ -1,11 +1,11 @@
 //! The builder every piece of machine code is written with: Cranelift's function builder plus the program's plan, the
 //! references to other symbols, and the vocabulary of memory accesses.
 
-use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::condcodes::{CondCode, IntCC};
 use cranelift_codegen::ir::{
     AbiParam, AliasRegion, AliasRegionData, Block, BlockArg, ExtFuncData, ExternalName, FuncRef, GlobalValue,
-    GlobalValueData, Inst, InstBuilder, MemFlagsData, SigRef, Signature, SourceLoc, StackSlot, StackSlotData,
-    StackSlotKind, TrapCode, Type, Value, types,
+    GlobalValueData, Inst, InstBuilder, InstructionData, MemFlagsData, Opcode, SigRef, Signature, SourceLoc, StackSlot,
+    StackSlotData, StackSlotKind, TrapCode, Type, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::FunctionBuilder;
@@ -118,10 +118,30 @@ impl<'f, 'p> Code<'f, 'p> {
         self.builder.ins().brif(condition, yes, &[], no, &[]);
     }
 
+    /// The same, with `yes` (the body of a loop, the branch written first) following in the machine code: Cranelift
+    /// lays out the second target of a branch next.
+    pub fn branch_to_next(&mut self, condition: Value, yes: Block, no: Block) {
+        if !self.plan.target.release {
+            return self.branch(condition, yes, no);
+        }
+        let dfg = &self.builder.func.dfg;
+        let compared = dfg.value_def(condition).inst().map(|inst| dfg.insts[inst]);
+        let inverted = match compared {
+            Some(InstructionData::IntCompare { opcode: Opcode::Icmp, cond, args: [left, right] }) => {
+                self.builder.ins().icmp(cond.complement(), left, right)
+            }
+            Some(InstructionData::FloatCompare { opcode: Opcode::Fcmp, cond, args: [left, right] }) => {
+                self.builder.ins().fcmp(cond.complement(), left, right)
+            }
+            _ => self.equals(condition, 0),
+        };
+        self.branch(inverted, no, yes);
+    }
+
     /// Goes on in a new block when `condition` holds, else in `otherwise`.
     pub fn branch_unless(&mut self, condition: Value, otherwise: Block) {
         let next = self.block();
-        self.branch(condition, next, otherwise);
+        self.branch_to_next(condition, next, otherwise);
         self.switch_to(next);
     }
 
@@ -180,7 +200,6 @@ impl<'f, 'p> Code<'f, 'p> {
 
     /// The constant behind a value, if it is one.
     pub fn known_int(&self, value: Value) -> Option<i64> {
-        use cranelift_codegen::ir::{InstructionData, Opcode};
         let dfg = &self.builder.func.dfg;
         let inst = dfg.value_def(value).inst()?;
         match dfg.insts[inst] {

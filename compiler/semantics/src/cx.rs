@@ -402,27 +402,17 @@ macro_rules! symbols {
 
 symbols! {
     self_value = "self"; self_type = "Self"; main = "main"; some = "Some"; none = "None"; ok = "Ok"; err = "Err";
-    nil = "Nil"; cons = "Cons"; less = "Less"; equal = "Equal"; greater = "Greater"; start = "start"; end = "end";
-    inclusive = "inclusive"; next = "next"; iter = "iter"; format = "format"; print = "print"; println = "println";
-    eprint = "eprint"; eprintln = "eprintln"; panic = "panic"; assert = "assert"; to_string = "to_string";
-    core = "Core"; args = "args"; lambda = "<lambda>";
+    nil = "Nil"; cons = "Cons"; less = "Less"; greater = "Greater"; next = "next"; format = "format"; print = "print"; println = "println";
+    eprint = "eprint"; eprintln = "eprintln"; panic = "panic"; assert = "assert"; lambda = "<lambda>";
 }
 
 impl<'a> Checker<'a> {
-    pub fn text(&self, symbol: Symbol) -> &str {
-        self.names.text(symbol)
-    }
-
     pub fn report(&mut self, diagnostic: Diagnostic) {
         self.diagnostics.push(diagnostic);
     }
 
     pub fn error(&mut self, code: Code, span: Span, message: impl Into<String>) {
         self.report(Diagnostic::error(code, span, message));
-    }
-
-    pub fn warning(&mut self, code: Code, span: Span, message: impl Into<String>) {
-        self.report(Diagnostic::warning(code, span, message));
     }
 
     /// One report per place and code; for errors found again by a second look.

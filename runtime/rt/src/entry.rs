@@ -21,12 +21,14 @@ const LEAK_VARIABLE: &str = "REML_LEAK_CHECK";
 pub struct RunOptions {
     /// Bytes of stack; `None` takes a share of the machine's memory.
     pub stack_size: Option<usize>,
+    /// Count the objects that are alive at the end, which takes time on a large heap. A leak check counts anyway.
+    pub count_live: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RunOutcome {
     pub exit_code: i32,
-    /// Objects alive after a normal return; `None` when the program ended by panic or `exit`.
+    /// Objects alive after a normal return; `None` when the program ended by panic or `exit`, or nobody asked.
     pub live_objects: Option<u64>,
 }
 
@@ -46,11 +48,11 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
     // SAFETY: `main` is compiled code as `abi` says; the stack's top is aligned and has room.
     let status = unsafe { switch::enter(cx, info.main, stack.top()) };
     drop(stack);
-    finish(cx, status, info.flags)
+    finish(cx, status, info.flags, options.count_live)
 }
 
 /// What remains to be done when the program's code has ended.
-fn finish(cx: Cx, status: i32, flags: u64) -> RunOutcome {
+fn finish(cx: Cx, status: i32, flags: u64, count_live: bool) -> RunOutcome {
     let runtime = cx.runtime();
     let mut exit_code = status;
     // A borrow means that writing was cut off by a stack overflow: what is in the buffer is not known then.
@@ -72,6 +74,9 @@ fn finish(cx: Cx, status: i32, flags: u64) -> RunOutcome {
         Ok("0") => false,
         _ => flags & FLAG_LEAK_CHECK != 0,
     };
+    if !checked && !count_live {
+        return RunOutcome { exit_code, live_objects: None };
+    }
     let live = heap::live_objects(cx);
     if checked && live > 0 {
         report(format_args!("leak: {live} object{}", if live == 1 { "" } else { "s" }));
@@ -139,7 +144,13 @@ mod tests {
 
     fn run(main: extern "C" fn(Cx) -> i32) -> RunOutcome {
         // SAFETY: `main` keeps the C convention, and needs no frames.
-        unsafe { run_program(&info(main), vec!["a".to_string()], &RunOptions { stack_size: Some(16 << 20) }) }
+        unsafe {
+            run_program(
+                &info(main),
+                vec!["a".to_string()],
+                &RunOptions { stack_size: Some(16 << 20), count_live: true },
+            )
+        }
     }
 
     #[test]
@@ -253,7 +264,8 @@ mod tests {
         let info =
             ProgramInfo { main: panicking_main as *const u8, invoke: invoke as *const u8, frames: &frames, flags: 0 };
         // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
-        let outcome = unsafe { run_program(&info, Vec::new(), &RunOptions { stack_size: Some(1 << 20) }) };
+        let outcome =
+            unsafe { run_program(&info, Vec::new(), &RunOptions { stack_size: Some(1 << 20), count_live: true }) };
         assert_eq!(outcome, RunOutcome { exit_code: PANIC_EXIT, live_objects: None });
         let trace = "  at main.inner\n  backtrace:\n    1: main.inner\n    2: main.main\n";
         assert_eq!(*SEEN.lock().unwrap(), [format!("closure 16: {trace}"), format!("closure 8: {trace}")]);

@@ -59,14 +59,14 @@ impl<'p> Translator<'_, 'p> {
             cases.iter().find(|(case, _)| *case == Case::Bool(wanted)).map(|&(_, block)| block).or(default)
         };
         match (find(true), find(false)) {
-            (Some(yes), Some(no)) => self.code.branch(value, yes, no),
+            (Some(yes), Some(no)) => self.code.branch_to_next(value, yes, no),
             (yes, no) => self.jump_or_trap(yes.or(no)),
         }
     }
 
     fn switch_nullable(&mut self, value: Value, empty: u32, full: u32, targets: &Targets) {
         match (targets.find(full), targets.find(empty)) {
-            (Some(full), Some(empty)) => self.code.branch(value, full, empty),
+            (Some(full), Some(empty)) => self.code.branch_to_next(value, full, empty),
             (full, empty) => self.jump_or_trap(full.or(empty)),
         }
     }

@@ -194,7 +194,7 @@ impl<'a> Survey<'a> {
 
     /// Assumes the best of all join parameters and takes back what cannot be.
     fn solve(mut self) -> Unique {
-        for var in self.disqualified.keys() {
+        for var in self.disqualified.iter() {
             self.unique.remove(var);
         }
         let mut changed = true;

@@ -2,7 +2,7 @@
 #![allow(dead_code)]
 
 use cranelift_entity::{PrimaryMap, SecondaryMap};
-use reml_codegen::{CodegenOptions, RunOutcome, jit};
+use reml_codegen::{CodegenOptions, RunOptions, RunOutcome, jit};
 use reml_diagnostics::{SourceMap, Span};
 use reml_middle::core::*;
 use reml_middle::prim::PrimOp;
@@ -121,7 +121,8 @@ impl Builder {
         let sources = sources();
         let outcome = |release| {
             let options = CodegenOptions { release, verify: true, leak_check: false };
-            jit::run(&self.program, &sources, &options, &[]).expect("the program is well-formed")
+            let loaded = jit::load(&self.program, &sources, &options).expect("the program is well-formed");
+            loaded.run_with(&[], &RunOptions { count_live: true, ..RunOptions::default() })
         };
         let debug = outcome(false);
         let release = outcome(true);

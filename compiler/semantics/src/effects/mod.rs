@@ -9,7 +9,8 @@ pub(crate) mod tags;
 
 use reml_diagnostics::Span;
 
-use crate::infer::ty::{Row, RowKind};
+use crate::cx::Head;
+use crate::infer::ty::{Row, RowKind, Ty};
 use crate::typed::{FnId, TraitId};
 
 /// A set of effect tags, by index into [`tags::Tags`].
@@ -29,12 +30,16 @@ pub(crate) enum Callee {
     Fn(FnId),
     /// A trait's method on a subject that is not known to be of one impl.
     Method(TraitId, u32),
+    /// A trait's method on a subject of known head.
+    MethodOn(TraitId, u32, Head),
 }
 
 /// A use of a function's signature; `rows` are what its signature rows became.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Use {
     pub callee: Callee,
+    /// Whose method it is; meaningful for methods.
+    pub subject: Ty,
     pub span: Span,
     pub first_row: u32,
     pub row_count: u32,

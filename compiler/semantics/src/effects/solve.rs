@@ -50,6 +50,12 @@ impl<'a> Checker<'a> {
         if defs.is_empty() {
             return;
         }
+        let heads: Vec<Option<Head>> = (0..self.t.rows.uses.len())
+            .map(|i| {
+                let u = self.t.rows.uses[i];
+                matches!(u.callee, Callee::Method(..)).then(|| self.head_of(u.subject)).flatten()
+            })
+            .collect();
         let rows = &mut self.t.rows;
         let mut numbers: FxHashMap<u32, u32> = FxHashMap::default();
         let mut number = |rows: &mut super::Rows, row: u32| {
@@ -76,10 +82,17 @@ impl<'a> Checker<'a> {
         let use_rows = std::mem::take(&mut rows.use_rows);
         let uses = uses
             .into_iter()
-            .map(|u| {
+            .zip(heads)
+            .map(|(u, head)| {
                 let first = u.first_row as usize;
                 let list = &use_rows[first..first + u.row_count as usize];
-                FactUse { callee: u.callee, span: u.span, rows: list.iter().map(|&row| number(rows, row)).collect() }
+                let callee = match (u.callee, head) {
+                    (Callee::Method(trait_, index), Some(head)) if head != Head::Any => {
+                        Callee::MethodOn(trait_, index, head)
+                    }
+                    (callee, _) => callee,
+                };
+                FactUse { callee, span: u.span, rows: list.iter().map(|&row| number(rows, row)).collect() }
             })
             .collect();
         let bounds = std::mem::take(&mut rows.bounds)
@@ -88,6 +101,16 @@ impl<'a> Checker<'a> {
             .collect();
         let count = numbers.len() as u32;
         self.effects.groups.push(Facts { defs, rows: count, edges, events, uses, bounds });
+    }
+
+    /// Does a value of the type live on the heap?
+    fn is_allocated(&self, ty: crate::infer::ty::Ty) -> bool {
+        use crate::infer::ty::Node;
+        match self.t.head(ty) {
+            Node::Prim(p) => p == crate::types::Prim::Str,
+            Node::Array(_) | Node::Adt(..) | Node::Cell(_) => true,
+            _ => false,
+        }
     }
 
     /// The functions a use may run.
@@ -105,6 +128,25 @@ impl<'a> Checker<'a> {
                 );
                 all
             }
+            Callee::MethodOn(trait_, index, head) => {
+                let method = &self.traits[trait_].methods[index as usize];
+                let own = self.impl_index.get(&(trait_, head)).into_iter().flatten();
+                let blanket = self.impl_index.get(&(trait_, Head::Any)).into_iter().flatten();
+                let mut all: Vec<FnId> = own
+                    .chain(blanket)
+                    .map(|&id| self.impls[id].methods.get(index as usize).copied().flatten().unwrap_or(method.def))
+                    .collect();
+                if all.is_empty() {
+                    // Structural: the parts may have impls of the program's own.
+                    all.extend(
+                        self.impls
+                            .values()
+                            .filter(|info| info.trait_ == Some(trait_) && !self.is_core(info.module))
+                            .filter_map(|info| info.methods.get(index as usize).copied().flatten()),
+                    );
+                }
+                all
+            }
         }
     }
 
@@ -119,7 +161,7 @@ impl<'a> Checker<'a> {
         let mut method_cache: FxHashMap<Callee, Vec<FnId>> = FxHashMap::default();
         for group in &groups {
             for u in &group.uses {
-                if matches!(u.callee, Callee::Method(..)) && !method_cache.contains_key(&u.callee) {
+                if !matches!(u.callee, Callee::Fn(_)) && !method_cache.contains_key(&u.callee) {
                     let all = self.callees(u.callee);
                     method_cache.insert(u.callee, all);
                 }
@@ -135,6 +177,7 @@ impl<'a> Checker<'a> {
             let declared = info.declared.map_or(0, |(tags, _)| tags);
             let own = match info.linkage {
                 Linkage::Foreign => declared | super::tags::FFI,
+                Linkage::Prim | Linkage::Rt if self.is_allocated(info.ret) => declared | super::tags::ALLOC,
                 _ => declared,
             };
             let mut summary = vec![RowSummary::default(); info.row_count.max(1) as usize];
@@ -152,7 +195,7 @@ impl<'a> Checker<'a> {
                 for u in &group.uses {
                     match u.callee {
                         Callee::Fn(id) => out.extend(home.get(&Def::Fn(id))),
-                        Callee::Method(..) => {
+                        Callee::Method(..) | Callee::MethodOn(..) => {
                             out.extend(method_cache[&u.callee].iter().filter_map(|id| home.get(&Def::Fn(*id))));
                         }
                     }
@@ -203,7 +246,7 @@ impl<'a> Checker<'a> {
                 && let Some(own) = summary.first_mut()
             {
                 // A written bound is what callers see; going beyond it is reported once.
-                own.tags = declared;
+                own.tags = declared | own.tags & super::tags::ALLOC;
             }
             if self.effects.summaries.get(def) != Some(&summary) {
                 self.effects.summaries.insert(*def, summary);
@@ -240,7 +283,7 @@ impl<'a> Checker<'a> {
                         }
                     }
                 }
-                Callee::Method(..) => {
+                Callee::Method(..) | Callee::MethodOn(..) => {
                     let tags = methods
                         .get(&u.callee)
                         .into_iter()

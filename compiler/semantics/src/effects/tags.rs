@@ -56,7 +56,8 @@ pub(crate) const IO_TIMER: TagSet = 1 << 4;
 pub(crate) const PANIC: TagSet = 1 << 9;
 pub(crate) const UNSAFE: TagSet = 1 << 10;
 pub(crate) const FFI: TagSet = 1 << 11;
-pub(crate) const MEM: TagSet = 1 << 23;
+/// Not a tag of the language: what `@no_alloc` forbids. Never shown.
+pub(crate) const ALLOC: TagSet = 1 << 127;
 
 pub(crate) struct Tags {
     names: Vec<Box<str>>,
@@ -79,8 +80,8 @@ impl Tags {
         if let Some(&index) = self.index.get(name) {
             return 1 << index;
         }
-        if self.names.len() >= 128 {
-            return 1 << 127;
+        if self.names.len() >= 127 {
+            return 1 << 126;
         }
         let index = self.names.len() as u32;
         self.names.push(name.into());

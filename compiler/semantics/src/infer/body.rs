@@ -32,7 +32,6 @@ pub(crate) enum Why {
     Element(Span),
     Assigned(Span),
     Break(Span),
-    MainUnit,
 }
 
 /// What the surroundings expect of an expression: a hint, except through `check`.
@@ -180,9 +179,10 @@ pub(crate) struct BodyCx {
     pub first_inferred: Option<u32>,
     /// The type of the deferred node that is being decided.
     pub waiting: Option<Ty>,
+    /// Rows already known to allocate.
+    pub allocates: Vec<u32>,
     pub params: Vec<PatternId>,
     pub root: Option<ExprId>,
-    pub errors_before: usize,
     /// Names bound by the pattern being checked.
     pub bound: Vec<(Symbol, LocalId, Span)>,
     /// Names that the alternatives of an or-pattern share.
@@ -215,9 +215,9 @@ impl Default for BodyCx {
             lambda_depth: 0,
             first_inferred: None,
             waiting: None,
+            allocates: Vec::new(),
             params: Vec::new(),
             root: None,
-            errors_before: 0,
             bound: Vec::new(),
             shared: Vec::new(),
         }

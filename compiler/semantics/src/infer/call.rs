@@ -4,7 +4,7 @@ use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind as Ast};
 
 use super::body::{Want, Why};
-use super::ty::{Instance, Node, Row, Ty};
+use super::ty::{Instance, Node, Row, RowKind, Ty, Types};
 use crate::cx::*;
 use crate::effects::{Callee, Use, tags};
 use crate::resolve::Target;
@@ -54,7 +54,7 @@ impl<'a> Checker<'a> {
         self.reference(Reference::Fn(id));
         let info = &self.fns[id];
         if info.state == FnState::InProgress {
-            if let super::ty::RowKind::Var(row) = info.own_row.kind() {
+            if let RowKind::Var(row) = info.own_row.kind() {
                 self.t.rows.flow(row, own);
             }
             return Instantiated { args: Vec::new(), rows: Vec::new(), monomorphic: true };
@@ -76,7 +76,8 @@ impl<'a> Checker<'a> {
             self.t.rows.use_rows.push(row);
             rows.push(Row::var(row));
         }
-        self.t.rows.uses.push(Use { callee: Callee::Fn(id), span, first_row, row_count: row_count.max(1) });
+        let row_count = row_count.max(1);
+        self.t.rows.uses.push(Use { callee: Callee::Fn(id), subject: Types::UNIT, span, first_row, row_count });
         Instantiated { args, rows, monomorphic: false }
     }
 
@@ -345,7 +346,8 @@ impl<'a> Checker<'a> {
         rows[0] = Row::var(shared);
         let first_row = self.t.rows.use_rows.len() as u32;
         self.t.rows.use_rows.push(shared);
-        self.t.rows.uses.push(Use { callee: Callee::Method(trait_, index), span, first_row, row_count: 1 });
+        let callee = Callee::Method(trait_, index);
+        self.t.rows.uses.push(Use { callee, subject: args[0], span, first_row, row_count: 1 });
         let trait_args = args[..trait_arity].to_vec();
         (trait_args, Instantiated { args, rows, monomorphic: false })
     }
@@ -438,6 +440,9 @@ impl<'a> Checker<'a> {
         }
         let ret = self.instance_type(self.fns[id].ret, &with);
         self.hint_result(ret, want);
+        for (i, &param) in params.iter().enumerate() {
+            self.bound_row(self.fns[id].params[i].ty, param, span);
+        }
         let fn_ty = self.t.func(&params, ret, Row::NONE);
         let callee = self.fn_node(id, &with, fn_ty, at);
         let names = ParamNames::Fn(id);
@@ -448,6 +453,16 @@ impl<'a> Checker<'a> {
         self.require_wheres(id, &with, span);
         let call = self.b.expr(ExprKind::Call { callee, args: values }, ret, span);
         self.with_binds(binds, call)
+    }
+
+    /// A parameter with a closed row bounds what is passed for it.
+    fn bound_row(&mut self, declared: Ty, param: Ty, span: Span) {
+        if let (Node::Fn { row: declared, .. }, Node::Fn { row, .. }) = (self.t.get(declared), self.t.get(param))
+            && let (RowKind::Const(index), RowKind::Var(row)) = (declared.kind(), row.kind())
+        {
+            let allowed = self.t.rows.constant_tags(index);
+            self.t.rows.bounds.push(crate::effects::Bound { row, allowed, span });
+        }
     }
 
     fn with_binds(&mut self, binds: Vec<Stmt>, call: ExprId) -> ExprId {
@@ -512,7 +527,8 @@ impl<'a> Checker<'a> {
         let own = self.b.row();
         let first_row = self.t.rows.use_rows.len() as u32;
         self.t.rows.use_rows.push(own);
-        self.t.rows.uses.push(Use { callee: Callee::Method(trait_, index), span, first_row, row_count: 1 });
+        let callee = Callee::Method(trait_, index);
+        self.t.rows.uses.push(Use { callee, subject: type_args[0], span, first_row, row_count: 1 });
         let with = Instantiated { args: type_args, rows: vec![Row::var(own)], monomorphic: false };
         let params: Vec<Ty> =
             (0..self.fns[def].params.len()).map(|i| self.instance_type(self.fns[def].params[i].ty, &with)).collect();
@@ -561,6 +577,7 @@ impl<'a> Checker<'a> {
     pub fn call_value(&mut self, callee: ExprId, args: &[Arg<'_>], want: Want, span: Span) -> ExprId {
         let ty = self.b.ty(callee);
         self.force(ty);
+        self.t.settle(ty);
         let own = self.b.row();
         match self.t.head(ty) {
             Node::Fn { sig, row } => {
@@ -624,8 +641,8 @@ impl<'a> Checker<'a> {
 
     pub fn row_flows(&mut self, row: Row, own: u32, span: Span) {
         match row.kind() {
-            super::ty::RowKind::Var(var) => self.t.rows.flow(var, own),
-            super::ty::RowKind::Const(index) => {
+            RowKind::Var(var) => self.t.rows.flow(var, own),
+            RowKind::Const(index) => {
                 let tags = self.t.rows.constant_tags(index);
                 if tags != 0 {
                     self.effect_event(own, tags, span, "the function that is called");
@@ -673,6 +690,9 @@ impl<'a> Checker<'a> {
         let Some((values, binds)) = self.arguments(names, &params, args, &none, false, span) else {
             return self.b.expr(ExprKind::Error, adt, span);
         };
+        if !values.is_empty() && matches!(self.adts[def].kind, AdtKind::Sum(_)) && Some(def) != self.lang.option {
+            self.allocates(span);
+        }
         let made = self.b.expr(ExprKind::Construct { variant, args: values }, adt, span);
         self.with_binds(binds, made)
     }
@@ -834,7 +854,7 @@ impl<'a> Checker<'a> {
         let own = self.b.row();
         let first_row = self.t.rows.use_rows.len() as u32;
         self.t.rows.use_rows.push(own);
-        self.t.rows.uses.push(Use { callee: Callee::Fn(id), span, first_row, row_count: 1 });
+        self.t.rows.uses.push(Use { callee: Callee::Fn(id), subject: Types::UNIT, span, first_row, row_count: 1 });
         let value = self.t.decay(ty);
         let fn_ty = self.t.func(&[], value, Row::NONE);
         let callee = self.fn_node(id, with, fn_ty, span);

@@ -67,7 +67,10 @@ impl<'a> Checker<'a> {
             }
             _ => {}
         }
-        self.unify_or_report(found, want, span, why);
+        if !self.unify_or_report(found, want, span, why) {
+            // Reported: what uses the value stays silent.
+            return self.b.error(span);
+        }
         id
     }
 
@@ -158,7 +161,7 @@ impl<'a> Checker<'a> {
             Why::Assigned(at) => diagnostic.with_label(at, format!("the variable is `{want_text}`")),
             Why::Break(at) => diagnostic.with_label(at, format!("an earlier `break` gives `{want_text}`")),
             Why::NoElse => diagnostic.with_help("add an `else` branch"),
-            Why::None | Why::Condition | Why::MainUnit => diagnostic,
+            Why::None | Why::Condition => diagnostic,
         };
         diagnostic = self.mismatch_help(diagnostic, found, want);
         self.report(diagnostic);

@@ -146,6 +146,15 @@ impl<'a> Checker<'a> {
         self.t.rows.events.push(crate::effects::Event { row, tags, span, what });
     }
 
+    /// Something is made on the heap here.
+    pub fn allocates(&mut self, span: Span) {
+        let row = self.b.row();
+        if !self.b.allocates.contains(&row) {
+            self.b.allocates.push(row);
+            self.effect_event(row, tags::ALLOC, span, "this value");
+        }
+    }
+
     fn tuple_expr(&mut self, items: &[ast::Expr], want: Want, span: Span) -> ExprId {
         let expected = match want.ty.map(|ty| self.t.head(ty)) {
             Some(Node::Tuple(list)) if list.len as usize == items.len() => Some(list),
@@ -191,7 +200,7 @@ impl<'a> Checker<'a> {
                 element
             }
             Some(Node::Adt(def, args, _)) if Some(def) == self.lang.list => self.t.at(args, 0),
-            Some(Node::Adt(def, ..)) => match self.from_array_literal(items, want, span) {
+            Some(Node::Adt(def, ..)) => match self.collection_literal(items, want, span) {
                 Some(id) => return id,
                 None => {
                     let text = self.names.text(self.adts[def].name).to_owned();
@@ -212,6 +221,9 @@ impl<'a> Checker<'a> {
         };
         if items.is_empty() && self.t.is_var(element) {
             self.b.empty_arrays.push((element, span));
+        }
+        if !items.is_empty() && !matches!(head, Some(Node::Fixed(..))) {
+            self.allocates(span);
         }
         let mut ids = Vec::with_capacity(items.len());
         let mut first = Span::NONE;
@@ -261,7 +273,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn from_array_literal(&mut self, items: &[ast::Expr], want: Want, span: Span) -> Option<ExprId> {
+    fn collection_literal(&mut self, items: &[ast::Expr], want: Want, span: Span) -> Option<ExprId> {
         let trait_ = self.lang_traits.from_array?;
         let subject = want.ty?;
         let head = self.head_of(subject)?;
@@ -572,6 +584,7 @@ impl<'a> Checker<'a> {
         self.b.frames.pop();
         self.b.lambda_depth -= 1;
         self.pop_scope(mark);
+        self.allocates(span);
         let ty = self.t.func(&types, ret_ty, Row::var(row));
         self.b.expr(ExprKind::Lambda { params: patterns, body }, ty, span)
     }

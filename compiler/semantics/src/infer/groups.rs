@@ -1,6 +1,6 @@
 //! Groups of definitions inferred together, and their generalisation.
 
-use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_diagnostics::{Diagnostic, codes};
 use reml_syntax::ast;
 
 use super::body::{BodyCx, DeferredKind, Frame, Want, Why};
@@ -100,52 +100,30 @@ impl<'a> Checker<'a> {
                 self.fns[id].state = FnState::InProgress;
                 let row = self.t.rows.fresh();
                 self.fns[id].own_row = Row::var(row);
-                let (params, ret): (Vec<(Option<&ast::Type>, &'a ast::Pattern, Span)>, Option<&ast::Type>) =
-                    match self.fns[id].source {
-                        FnSource::Let(decl) => match &*decl.value.kind {
-                            ast::ExprKind::Lambda { params, ret, .. } => {
-                                (params.iter().map(|p| (p.ty.as_ref(), &p.pattern, p.span)).collect(), ret.as_ref())
-                            }
-                            _ => (Vec::new(), None),
-                        },
-                        FnSource::Decl(_) | FnSource::Active(_) | FnSource::Default(_) | FnSource::Local => {
-                            // Written types stay; the others become variables.
-                            let rows = self.signature_rows(id, row);
-                            for i in 0..self.fns[id].params.len() {
-                                let ty = self.fns[id].params[i].ty;
-                                let missing = ty == Types::ERROR && self.lacks_type(id, i);
-                                self.fns[id].params[i].ty = if missing { self.t.fresh() } else { self.open(ty, &rows) };
-                            }
-                            let ret = self.fns[id].ret;
-                            self.fns[id].ret = if ret == Types::ERROR && self.lacks_result(id) {
-                                self.t.fresh()
-                            } else {
-                                self.open(ret, &rows)
-                            };
-                            return;
-                        }
-                    };
-                let ret = ret.cloned();
-                let params: Vec<_> = params
-                    .into_iter()
-                    .map(|(ty, pattern, span)| {
-                        let name = match &*pattern.kind {
-                            ast::PatternKind::Bind(name) => Some(name.name),
-                            _ => None,
-                        };
-                        (ty.cloned(), name, span)
-                    })
-                    .collect();
+                let (params, ret): (&'a [ast::Param], Option<&'a ast::Type>) = match self.fns[id].source {
+                    FnSource::Let(decl) => match &*decl.value.kind {
+                        ast::ExprKind::Lambda { params, ret, .. } => (params, ret.as_ref()),
+                        _ => (&[], None),
+                    },
+                    FnSource::Decl(_) | FnSource::Active(_) | FnSource::Default(_) | FnSource::Local => {
+                        self.prepare_written(id, row);
+                        return;
+                    }
+                };
                 self.b = BodyCx { module: self.fns[id].module, ..BodyCx::default() };
                 let mut infos = Vec::with_capacity(params.len());
-                for (written, name, span) in params {
-                    let ty = match &written {
+                for param in params {
+                    let ty = match &param.ty {
                         Some(written) => self.body_type(written),
                         None => self.t.fresh(),
                     };
-                    infos.push(ParamInfo { name, ty, span, default: None });
+                    let name = match &*param.pattern.kind {
+                        ast::PatternKind::Bind(name) => Some(name.name),
+                        _ => None,
+                    };
+                    infos.push(ParamInfo { name, ty, span: param.span, default: None });
                 }
-                let ret_ty = match &ret {
+                let ret_ty = match ret {
                     Some(written) => self.body_type(written),
                     None => self.t.fresh(),
                 };
@@ -177,6 +155,19 @@ impl<'a> Checker<'a> {
                 self.globals[id].ty = Some(ty);
             }
         }
+    }
+
+    /// Written types of the signature stay; the others become variables.
+    fn prepare_written(&mut self, id: FnId, row: u32) {
+        let rows = self.signature_rows(id, row);
+        for i in 0..self.fns[id].params.len() {
+            let ty = self.fns[id].params[i].ty;
+            let missing = ty == Types::ERROR && self.lacks_type(id, i);
+            self.fns[id].params[i].ty = if missing { self.t.fresh() } else { self.open(ty, &rows) };
+        }
+        let ret = self.fns[id].ret;
+        self.fns[id].ret =
+            if ret == Types::ERROR && self.lacks_result(id) { self.t.fresh() } else { self.open(ret, &rows) };
     }
 
     fn lacks_type(&self, id: FnId, index: usize) -> bool {
@@ -224,8 +215,7 @@ impl<'a> Checker<'a> {
 
     fn build_global(&mut self, id: GlobalId) {
         let module = self.globals[id].module;
-        self.b =
-            BodyCx { def: Some(Def::Global(id)), module, errors_before: self.diagnostics.len(), ..BodyCx::default() };
+        self.b = BodyCx { def: Some(Def::Global(id)), module, ..BodyCx::default() };
         let row = self.t.rows.fresh();
         let ty = self.globals[id].ty.unwrap_or(Types::ERROR);
         self.group_rows.push((Def::Global(id), vec![row]));

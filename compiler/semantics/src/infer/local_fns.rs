@@ -7,7 +7,6 @@ use super::deferred::Effort;
 use super::ty::{Node, Row, Ty};
 use crate::cx::*;
 use crate::modules::{RowMode, TypeScope};
-use crate::typed::*;
 
 /// What a local function and a bound lambda have in common.
 struct Local<'e> {
@@ -141,7 +140,7 @@ impl<'a> Checker<'a> {
                 generics: generics.clone(),
                 assumptions: assumptions.clone(),
                 self_ty,
-                errors_before: errors,
+
                 ..BodyCx::default()
             };
             let inner = self.scope.len();

@@ -16,9 +16,7 @@ impl<'a> Checker<'a> {
         let items = self.value(iterable, Want::NOTHING);
         let ty = self.b.ty(items);
         self.force(ty);
-        if self.t.is_sequence_literal(ty) {
-            self.t.settle(ty);
-        }
+        self.t.settle(ty);
         match self.t.head(ty) {
             Node::Array(element) | Node::Fixed(element, _) => self.for_array(pattern, items, element, body, span),
             Node::Adt(def, args, _) if Some(def) == self.lang.list => {

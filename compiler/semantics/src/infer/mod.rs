@@ -130,8 +130,7 @@ impl<'a> Checker<'a> {
         let (module, container, row_count) = (info.module, info.container, info.row_count);
         let names = info.generics.clone();
         let wheres = info.wheres.clone();
-        let mut b =
-            BodyCx { def: Some(Def::Fn(id)), module, errors_before: self.diagnostics.len(), ..BodyCx::default() };
+        let mut b = BodyCx { def: Some(Def::Fn(id)), module, ..BodyCx::default() };
         for (index, name) in names.into_iter().enumerate() {
             let ty = self.t.param(index as u32);
             b.generics.push((name, ty));

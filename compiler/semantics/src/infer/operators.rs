@@ -256,6 +256,8 @@ impl<'a> Checker<'a> {
             Op::Shl => (lang.shl, "<<"),
             _ => (lang.shr, ">>"),
         };
+        // `++` joins sequences, also those of a program; it does not add numbers.
+        let trait_ = trait_.filter(|_| op != Op::Concat || !matches!(self.t.head(l), Node::Prim(_)));
         let known_head = self.head_of(l).filter(|&head| head != Head::Any);
         let possible = trait_.is_some_and(|trait_| match known_head {
             Some(head) => {

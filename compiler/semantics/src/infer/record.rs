@@ -263,10 +263,7 @@ impl<'a> Checker<'a> {
         let mut failed = false;
         for init in inits {
             let field = declared.iter().find(|f| f.name == Some(init.name.name)).copied();
-            let hint = match field {
-                Some(field) => Some((self.field_type(field.ty, args, row), Why::Field(field.span))),
-                None => None,
-            };
+            let hint = field.map(|field| (self.field_type(field.ty, args, row), Why::Field(field.span)));
             if hint.is_none() {
                 self.unknown_init(init.name, &names, &owner);
                 failed = true;

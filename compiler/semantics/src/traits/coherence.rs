@@ -3,7 +3,9 @@
 use reml_diagnostics::{Diagnostic, codes};
 
 use crate::cx::*;
-use crate::infer::ty::{Instance, Node, Row, Ty};
+use crate::infer::body::{BodyCx, Frame, Why};
+use crate::infer::deferred::Effort;
+use crate::infer::ty::{Instance, Node, Row, Ty, Types};
 use crate::typed::*;
 
 impl<'a> Checker<'a> {
@@ -32,6 +34,7 @@ impl<'a> Checker<'a> {
         for id in ids {
             self.check_complete(id);
             self.check_orphan(id);
+            self.check_supertraits(id);
         }
         self.check_derives();
         self.t.reset_temporary();
@@ -83,6 +86,39 @@ impl<'a> Checker<'a> {
         self.report(
             Diagnostic::error(codes::IMPL_INCOMPLETE, span, message).with_label(declared, "the trait is declared here"),
         );
+    }
+
+    /// What a trait builds on must hold for the subject too.
+    fn check_supertraits(&mut self, id: ImplId) {
+        let Some(trait_) = self.impls[id].trait_ else { return };
+        if self.traits[trait_].supertraits.is_empty() {
+            return;
+        }
+        let generics = self.impls[id].generics.clone();
+        let wheres = self.impls[id].wheres.clone();
+        let assumptions = self.elaborate(&wheres);
+        let generics = generics.into_iter().enumerate().map(|(i, name)| (name, self.t.param(i as u32))).collect();
+        let row = self.t.rows.fresh();
+        self.b = BodyCx { generics, assumptions, module: self.impls[id].module, ..BodyCx::default() };
+        self.b.frames.push(Frame {
+            ret: Types::UNIT,
+            why: Why::None,
+            row,
+            loops: Vec::new(),
+            returned: None,
+            tail: false,
+        });
+        let args = self.impls[id].args.clone();
+        let rows = vec![Row::NONE; self.impls[id].row_count as usize];
+        let span = self.impls[id].span;
+        let supers = self.traits[trait_].supertraits.clone();
+        for bound in supers {
+            let args =
+                bound.args.iter().map(|&arg| self.t.instantiate(arg, &Instance { args: &args, rows: &rows })).collect();
+            self.require(TraitRefTy { trait_: bound.trait_, args, span }, span);
+        }
+        self.solve(Effort::Last);
+        self.b = BodyCx::default();
     }
 
     fn check_orphan(&mut self, id: ImplId) {
