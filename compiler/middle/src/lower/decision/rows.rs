@@ -99,7 +99,7 @@ impl<'a> Decisions<'_, '_, 'a> {
         pending: &mut Vec<(OccId, Sub)>,
     ) -> Option<bool> {
         let PatternKind::Slice { prefix, rest, suffix } = &self.body.patterns[pattern].kind else { return Some(true) };
-        if (from as usize) < prefix.len() {
+        if (from as usize) < prefix.len() || !self.is_list(self.occs[occ].ty) {
             return None;
         }
         if suffix.is_empty() {
