@@ -66,7 +66,10 @@ impl<'a> Decisions<'_, '_, 'a> {
                     _ => {}
                 }
             }
-            if let Sub::ListFrom(pattern, from) = sub {
+            // Once its items are an array, a bracket pattern is like any other on an array.
+            if let Sub::ListFrom(pattern, from) = sub
+                && self.is_list(ty)
+            {
                 match self.list_step(occ, pattern, from, &mut row, &mut pending) {
                     Some(true) => continue,
                     Some(false) => return None,
