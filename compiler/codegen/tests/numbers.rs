@@ -241,3 +241,24 @@ fn bit_operations() {
     });
     b.expect(8 + 15 + 3 + 1 + 1);
 }
+
+#[test]
+fn divisibility_by_powers_of_two() {
+    let mut b = Builder::new();
+    let (int, bool) = (b.int, b.bool);
+    let divisible = b.declare("main.divisible", bool);
+    b.define(divisible, &[int], |b, params| {
+        let rest = b.prim(int, PrimOp::IntRem, &[Atom::Var(params[0]), Atom::Int(8, int)]);
+        End::Return(b.prim(bool, PrimOp::Eq, &[rest, Atom::Int(0, int)]))
+    });
+    b.entry(|b| {
+        let mut count = Atom::Int(0, int);
+        for value in [0, 8, -8, 4, -4, -1, i128::from(i64::MIN), i128::from(i64::MAX)] {
+            let hit = b.call(bool, divisible, &[Atom::Int(value, int)]);
+            let hit = b.prim(int, PrimOp::IntConvert, &[hit]);
+            count = b.prim(int, PrimOp::IntAdd, &[count, hit]);
+        }
+        count
+    });
+    b.expect(4);
+}

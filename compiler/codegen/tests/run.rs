@@ -571,3 +571,58 @@ fn wide_switches() {
     });
     b.expect(1 + 2 + 6 + 7 + 100 + 8);
 }
+
+/// `fill(xs, ys, n)`: sets the first `n` elements of `xs` to those of `ys` in a loop; consumes `xs`, borrows `ys`.
+fn fill(b: &mut Builder, array: TypeId) -> FuncId {
+    let (int, bool) = (b.int, b.bool);
+    let fill = b.declare("main.fill", array);
+    b.define(fill, &[array, array, int], |b, params| {
+        let (xs, ys, n) = (var(params[0]), var(params[1]), var(params[2]));
+        let head = b.join(&[int, array, array], true, |b, head, params| {
+            let (i, xs, ys) = (var(params[0]), var(params[1]), var(params[2]));
+            let more = b.prim(bool, PrimOp::Lt, &[i, n]);
+            let body = b.block(|b| {
+                let value = b.prim(int, PrimOp::ArrayGet, &[ys, i]);
+                let xs = b.prim(array, PrimOp::ArraySet, &[xs, i, value]);
+                let next = b.prim(int, PrimOp::IntAdd, &[i, Atom::Int(1, int)]);
+                End::Jump(head, vec![next, xs, ys])
+            });
+            let done = b.block(|_| End::Return(xs));
+            branch(more, body, done)
+        });
+        End::Jump(head, vec![Atom::Int(0, int), xs, ys])
+    });
+    b.program.funcs[fill].modes[1] = Mode::Borrowed;
+    fill
+}
+
+#[test]
+fn loops_update_shared_arrays_in_copies() {
+    let mut b = Builder::new();
+    let int = b.int;
+    let array = b.ty(Type::Array(int));
+    let fill = fill(&mut b, array);
+    b.entry(|b| {
+        let xs = b.bind(array, Op::Array((0..10).map(|i| Atom::Int(i, int)).collect()));
+        let ys = b.bind(array, Op::Array((0..10).map(|i| Atom::Int(100 * i, int)).collect()));
+        let mut total = Atom::Int(0, int);
+        // Shared, then with itself as the source, then unique.
+        for (source, copies) in [(ys, true), (xs, true), (ys, false)] {
+            if copies {
+                b.stmts.push(Stmt::Dup(xs));
+            }
+            let call = Op::Call(Callee::Func(fill), vec![var(xs), var(source), Atom::Int(10, int)]);
+            let zs = b.bind(array, call);
+            let nine = b.prim(int, PrimOp::ArrayGet, &[var(zs), Atom::Int(9, int)]);
+            total = b.prim(int, PrimOp::IntAdd, &[total, nine]);
+            if copies {
+                let old = b.prim(int, PrimOp::ArrayGet, &[var(xs), Atom::Int(9, int)]);
+                total = b.prim(int, PrimOp::IntAdd, &[total, old]);
+            }
+            b.stmts.push(Stmt::Drop(zs));
+        }
+        b.stmts.push(Stmt::Drop(ys));
+        total
+    });
+    b.expect(900 + 9 + 9 + 9 + 900);
+}

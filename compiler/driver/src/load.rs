@@ -238,7 +238,7 @@ impl Loader<'_> {
                 let src = normal(&current.join(&package.src));
                 let file = normal(&current.join(file)).with_extension("");
                 let relative = file.strip_prefix(&src).unwrap_or(&file);
-                let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy().into_owned()).collect();
+                let parts: Vec<_> = relative.iter().map(|part| part.to_string_lossy().replace('.', "_")).collect();
                 parts.join(".")
             }
         };

@@ -127,7 +127,8 @@ impl<'s> Compilation<'s> {
             self.phase = "TypeCheck";
             let options = CheckOptions {
                 root: Some(modules[root].name.clone()),
-                require_main: self.options.require_main,
+                // What did not parse may well have been `main`.
+                require_main: self.options.require_main && !self.failed(),
                 allow_top_level_expr: self.options.allow_top_level_expr,
                 check_all_core: self.options.check_library,
             };

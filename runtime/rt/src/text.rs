@@ -22,9 +22,8 @@ fn surely_nfc(text: &str) -> bool {
 }
 
 fn compare(left: &str, right: &str) -> Ordering {
-    // An ASCII text can still equal one that is not: the Kelvin sign is a `K` in NFC.
-    if left == right {
-        Ordering::Equal
+    if let Some(order) = compare_plainly(left.as_bytes(), right.as_bytes()) {
+        order
     } else if surely_nfc(left) && surely_nfc(right) {
         left.cmp(right)
     } else {
@@ -32,16 +31,34 @@ fn compare(left: &str, right: &str) -> Ordering {
     }
 }
 
+/// The order when the bytes tell it. Where two texts first differ, an ASCII character that is followed by another, or by
+/// the end, stands for itself in every normal form, and so does what comes before it.
+fn compare_plainly(left: &[u8], right: &[u8]) -> Option<Ordering> {
+    let at = first_difference(left, right);
+    let stable = |text: &[u8]| text.get(at).is_none_or(u8::is_ascii) && text.get(at + 1).is_none_or(u8::is_ascii);
+    (stable(left) && stable(right)).then(|| left.get(at).cmp(&right.get(at)))
+}
+
+/// The first offset at which two byte sequences differ, or the length of the shorter one.
+fn first_difference(left: &[u8], right: &[u8]) -> usize {
+    let common = left.len().min(right.len());
+    let mut at = 0;
+    for (a, b) in left.as_chunks::<8>().0.iter().zip(right.as_chunks::<8>().0) {
+        let different = u64::from_le_bytes(*a) ^ u64::from_le_bytes(*b);
+        if different != 0 {
+            return at + (different.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
+    }
+    while at < common && left[at] == right[at] {
+        at += 1;
+    }
+    at
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_str_eq(_: Cx, left: StrRef, right: StrRef) -> bool {
-    let (left, right) = (left.as_str(), right.as_str());
-    if left == right {
-        return true;
-    }
-    if left.is_ascii() && right.is_ascii() {
-        return false;
-    }
-    compare(left, right) == Ordering::Equal
+    compare(left.as_str(), right.as_str()) == Ordering::Equal
 }
 
 /// -1, 0 or 1: the order of the code points of the NFC forms.
@@ -348,6 +365,24 @@ mod tests {
         let copy = text.borrow().as_str().to_string();
         text.drop(cx);
         copy
+    }
+
+    #[test]
+    fn order_is_that_of_the_normal_forms() {
+        let alphabet = ["", "a", "e", "f", "\u{301}", "é", "\u{212A}", "padding!"];
+        let mut texts = Vec::new();
+        for a in alphabet {
+            for b in alphabet {
+                for c in alphabet {
+                    texts.push([a, b, c].concat());
+                }
+            }
+        }
+        for left in &texts {
+            for right in &texts {
+                assert_eq!(compare(left, right), left.nfc().cmp(right.nfc()), "{left:?} {right:?}");
+            }
+        }
     }
 
     /// The texts of a `[Str]`, which is dropped.

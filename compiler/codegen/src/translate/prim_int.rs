@@ -1,7 +1,7 @@
 //! Integer arithmetic and comparisons. In debug builds overflow branches to a cold panic; in release it wraps.
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
-use cranelift_codegen::ir::{InstBuilder, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Type, Value, types};
 use reml_middle::core::Atom;
 use reml_middle::prim::PrimOp;
 use reml_rt::abi;
@@ -246,6 +246,10 @@ impl Translator<'_, '_> {
             };
             return self.code.builder.ins().fcmp(condition, left, right);
         }
+        let left = match prim {
+            PrimOp::Eq | PrimOp::Ne if self.code.known_int(right) == Some(0) => self.divisibility(left),
+            _ => left,
+        };
         let condition = match (prim, signed) {
             (PrimOp::Eq, _) => IntCC::Equal,
             (PrimOp::Ne, _) => IntCC::NotEqual,
@@ -259,5 +263,19 @@ impl Translator<'_, '_> {
             (_, false) => IntCC::UnsignedGreaterThanOrEqual,
         };
         self.code.builder.ins().icmp(condition, left, right)
+    }
+    /// `x % 8` is zero exactly when `x & 7` is, which is cheaper for signed numbers.
+    fn divisibility(&mut self, value: Value) -> Value {
+        let dfg = &self.code.builder.func.dfg;
+        let Some(inst) = dfg.value_def(value).inst() else { return value };
+        let InstructionData::Binary { opcode: Opcode::Srem, args: [dividend, divisor] } = dfg.insts[inst] else {
+            return value;
+        };
+        match self.code.known_int(divisor) {
+            Some(power) if power > 0 && power.count_ones() == 1 => {
+                self.code.builder.ins().band_imm_u(dividend, power - 1)
+            }
+            _ => value,
+        }
     }
 }

@@ -22,6 +22,8 @@ use crate::prim::PrimOp;
 
 /// How deeply type arguments may nest before an instance is taken for polymorphic recursion.
 const MAX_TYPE_DEPTH: usize = 60;
+/// How many types a type argument may consist of before the same.
+const MAX_TYPE_SIZE: usize = 1_000;
 /// How many instances one function may have before the same is suspected.
 const MAX_INSTANCES: u32 = 20_000;
 
@@ -94,7 +96,7 @@ impl<'a> Lower<'a> {
         let func = self.reserve(&name, def.span, signature, inline);
         self.instances.insert(key, func);
         self.instance_counts[id] += 1;
-        if self.instance_counts[id] > MAX_INSTANCES || args.iter().any(|&arg| self.depth(arg) > MAX_TYPE_DEPTH) {
+        if self.instance_counts[id] > MAX_INSTANCES || args.iter().any(|&arg| self.is_excessive(arg)) {
             self.polymorphic_recursion(id, def.span);
         } else {
             self.worklist.push(Work::Instance(func, id, args));
@@ -119,15 +121,29 @@ impl<'a> Lower<'a> {
         );
     }
 
-    fn depth(&self, ty: TypeId) -> usize {
-        let deepest = |items: &mut dyn Iterator<Item = TypeId>| items.map(|item| self.depth(item)).max().unwrap_or(0);
-        1 + match self.types.get(ty) {
-            Type::Prim(_) | Type::Param(_) | Type::Error => 0,
-            Type::Tuple(items) | Type::Adt(_, items) => deepest(&mut items.iter().copied()),
-            Type::Record(fields) => deepest(&mut fields.iter().map(|&(_, ty)| ty)),
-            Type::Fn { params, ret } => deepest(&mut params.iter().copied().chain([*ret])),
+    /// Whether a type is larger than any program means it to be. Types share their parts, so the written-out type may be
+    /// exponentially larger than its depth.
+    fn is_excessive(&self, ty: TypeId) -> bool {
+        let mut budget = MAX_TYPE_SIZE;
+        self.measure(ty, MAX_TYPE_DEPTH, &mut budget).is_none()
+    }
+
+    /// Takes the type's nodes off the budget; `None` when it, or the depth, is used up.
+    fn measure(&self, ty: TypeId, depth: usize, budget: &mut usize) -> Option<()> {
+        *budget = budget.checked_sub(1)?;
+        let depth = depth.checked_sub(1)?;
+        match self.types.get(ty) {
+            Type::Prim(_) | Type::Param(_) | Type::Error => Some(()),
+            Type::Tuple(items) | Type::Adt(_, items) => {
+                items.iter().try_for_each(|&item| self.measure(item, depth, budget))
+            }
+            Type::Record(fields) => fields.iter().try_for_each(|&(_, ty)| self.measure(ty, depth, budget)),
+            Type::Fn { params, ret } => {
+                params.iter().try_for_each(|&param| self.measure(param, depth, budget))?;
+                self.measure(*ret, depth, budget)
+            }
             Type::Array(inner) | Type::FixedArray(inner, _) | Type::VarCell(inner) | Type::Ref { inner, .. } => {
-                self.depth(*inner)
+                self.measure(*inner, depth, budget)
             }
         }
     }
@@ -281,7 +297,7 @@ impl<'a> Lower<'a> {
         let signature = self.derived_signature(derived, ty);
         let func = self.reserve(&name, Span::NONE, signature, Inline::Auto);
         self.derived.insert((derived, ty), func);
-        if self.depth(ty) > MAX_TYPE_DEPTH {
+        if self.is_excessive(ty) {
             self.diagnostics.push(Diagnostic::error(
                 codes::TYPE_POLYMORPHIC_RECURSION,
                 Span::NONE,

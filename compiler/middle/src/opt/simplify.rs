@@ -356,7 +356,7 @@ impl Simplifier<'_, '_> {
                 self.joins[id] = Treatment::Once(Some(Box::new(join)));
                 return;
             }
-            if facts.small {
+            if facts.small && !self.ends_in_once(&join.body) {
                 let id = join.id;
                 self.joins[id] = Treatment::Repeat(Box::new(join));
                 self.changed = true;
@@ -383,6 +383,7 @@ impl Simplifier<'_, '_> {
         if !join.recursive
             && let Some(index) = dispatch_param(&join)
             && !removed[index]
+            && !self.ends_in_once(&join.body)
             && facts.args.get(index).is_some_and(|fact| fact.known)
         {
             self.split(join, index, todo);
@@ -556,6 +557,17 @@ impl Simplifier<'_, '_> {
         self.jumps[join] += 1;
         args.iter().for_each(|&arg| self.mention(arg));
         Next::Done(End::Jump(join, args))
+    }
+
+    /// Whether the block jumps to a join outside that is to be moved to its only jump: there can be no copy of the block then.
+    fn ends_in_once(&self, block: &Block) -> bool {
+        let inner = block.stmts.iter().any(|stmt| matches!(stmt, Stmt::Join(join) if self.ends_in_once(&join.body)));
+        inner
+            || match &block.end {
+                End::Jump(join, _) => matches!(self.joins[*join], Treatment::Once(_)),
+                End::Switch(switch) => walk::switch_blocks(switch).any(|block| self.ends_in_once(block)),
+                _ => false,
+            }
     }
 
     fn repeat(&mut self, join: &Join, args: &[Atom]) -> Next {

@@ -66,7 +66,10 @@ impl<'a> Decisions<'_, '_, 'a> {
                     _ => {}
                 }
             }
-            if let Sub::ListFrom(pattern, from) = sub {
+            // Once its items are an array, a bracket pattern is like any other on an array.
+            if let Sub::ListFrom(pattern, from) = sub
+                && self.is_list(ty)
+            {
                 match self.list_step(occ, pattern, from, &mut row, &mut pending) {
                     Some(true) => continue,
                     Some(false) => return None,
@@ -99,7 +102,7 @@ impl<'a> Decisions<'_, '_, 'a> {
         pending: &mut Vec<(OccId, Sub)>,
     ) -> Option<bool> {
         let PatternKind::Slice { prefix, rest, suffix } = &self.body.patterns[pattern].kind else { return Some(true) };
-        if (from as usize) < prefix.len() {
+        if (from as usize) < prefix.len() || !self.is_list(self.occs[occ].ty) {
             return None;
         }
         if suffix.is_empty() {
