@@ -12,6 +12,8 @@ use crate::typed::{self, *};
 impl<'a> Checker<'a> {
     pub fn finish(mut self) -> Checked {
         self.check_active_contracts();
+        self.check_recursive_types();
+        self.check_polymorphic_recursion();
         self.solve_effects();
         self.check_contracts();
         let init_order = self.initialisation_order();

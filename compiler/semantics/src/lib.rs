@@ -12,6 +12,7 @@ mod init_order;
 mod lang;
 mod modules;
 pub mod patterns;
+mod recursion;
 mod resolve;
 mod suggest;
 #[cfg(test)]

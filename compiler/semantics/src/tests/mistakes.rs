@@ -184,6 +184,23 @@ let d = |x: Int| if x == 0 then 0 else c(x - 1)",
 }
 
 #[test]
+fn recursion_without_end() {
+    check(
+        "type T = { next: T }
+type A = new B
+type B = { a: (Int, A) }
+type C = { next: Option<C> }
+fn f<T>(x: T, n: Int) -> Int = if n == 0 then 0 else f((x, x), n - 1)
+fn g<T>(x: T, n: Int) -> Int = if n == 0 then 0 else g(x, n - 1)",
+        expect![[r#"
+            1:6 [type.recursive_without_indirection] a value of `T` would hold another one inside, without end
+            2:6 [type.recursive_without_indirection] a value of `A` would hold another one inside, without end
+            5:54 [type.polymorphic_recursion] `f` calls itself with an ever larger type
+        "#]],
+    );
+}
+
+#[test]
 fn what_is_not_supported_says_so() {
     check(
         "effect Console { operation log : Str -> Unit }
