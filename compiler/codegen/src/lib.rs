@@ -28,7 +28,7 @@ pub use reml_rt::{RunOptions, RunOutcome};
 pub use emit::{asm as emit_asm, clif as emit_clif};
 
 /// How code is generated.
-#[derive(Clone, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct CodegenOptions {
     /// Optimise, and let integers wrap.
     pub release: bool,
@@ -36,12 +36,6 @@ pub struct CodegenOptions {
     pub verify: bool,
     /// The program reports objects that are still alive when it ends.
     pub leak_check: bool,
-}
-
-impl Default for CodegenOptions {
-    fn default() -> Self {
-        CodegenOptions { release: false, verify: cfg!(debug_assertions), leak_check: false }
-    }
 }
 
 /// Code generation failed: the compiler's fault, or a symbol that does not exist.

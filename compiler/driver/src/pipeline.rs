@@ -190,7 +190,7 @@ impl<'s> Compilation<'s> {
     }
 
     fn codegen_options(&self) -> CodegenOptions {
-        CodegenOptions { release: self.options.release, ..CodegenOptions::default() }
+        CodegenOptions { release: self.options.release, verify: cfg!(debug_assertions), ..CodegenOptions::default() }
     }
 
     /// Prints the stages of code generation that were asked for.

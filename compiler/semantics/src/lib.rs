@@ -14,6 +14,8 @@ mod modules;
 pub mod patterns;
 mod resolve;
 mod suggest;
+#[cfg(test)]
+mod tests;
 mod traits;
 pub mod typed;
 pub mod typed_print;

@@ -179,8 +179,8 @@ pub(crate) struct BodyCx {
     pub first_inferred: Option<u32>,
     /// The type of the deferred node that is being decided.
     pub waiting: Option<Ty>,
-    /// Rows already known to allocate.
-    pub allocates: Vec<u32>,
+    /// The row last known to allocate.
+    pub allocates: Option<u32>,
     pub params: Vec<PatternId>,
     pub root: Option<ExprId>,
     /// Names bound by the pattern being checked.
@@ -215,7 +215,7 @@ impl Default for BodyCx {
             lambda_depth: 0,
             first_inferred: None,
             waiting: None,
-            allocates: Vec::new(),
+            allocates: None,
             params: Vec::new(),
             root: None,
             bound: Vec::new(),

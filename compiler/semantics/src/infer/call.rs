@@ -508,9 +508,31 @@ impl<'a> Checker<'a> {
         let Some((values, binds)) = self.arguments(ParamNames::Fn(def), &params, args, &with, false, span) else {
             return self.b.expr(ExprKind::Error, ret, span);
         };
+        self.rows_of_arguments(&values, &with);
         self.require_method(trait_, &trait_args, def, &with, span);
         let call = self.b.expr(ExprKind::Call { callee, args: values }, ret, span);
         self.with_binds(binds, call)
+    }
+
+    /// Which impl runs is not known, so effects of functions inside of the arguments may come out anywhere.
+    fn rows_of_arguments(&mut self, values: &[ExprId], with: &Instantiated) {
+        if with.rows.len() < 2 {
+            return;
+        }
+        let Some(RowKind::Var(shared)) = with.rows.first().map(|row| row.kind()) else { return };
+        let types: Vec<Ty> = values.iter().map(|&id| self.b.ty(id)).collect();
+        for ty in types {
+            self.flow_rows(ty, shared);
+        }
+    }
+
+    /// Lets all effects inside of a type flow into a row.
+    pub fn flow_rows(&mut self, ty: Ty, to: u32) {
+        let mut rows = Vec::new();
+        self.t.rows_in(ty, &mut rows);
+        for row in rows {
+            self.t.rows.flow(row, to);
+        }
     }
 
     /// A call of a trait method on values that exist already; the requirement is known to hold or stated elsewhere.

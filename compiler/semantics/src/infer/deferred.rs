@@ -241,12 +241,7 @@ impl<'a> Checker<'a> {
                     }
                     if checked && !matches!(self.b.exprs[operand].kind, ExprKind::Int(v) if Self::literal_fits(v, q)) {
                         let row = self.b.row();
-                        self.effect_event(
-                            row,
-                            crate::effects::tags::PANIC,
-                            span,
-                            "a narrowing `as`, which panics when the value does not fit",
-                        );
+                        self.effect_event(row, crate::effects::tags::PANIC, span, "this narrowing `as`");
                     }
                     self.b.set(expr, ExprKind::Cast(operand));
                     Attempt::Done

@@ -149,8 +149,8 @@ impl<'a> Checker<'a> {
     /// Something is made on the heap here.
     pub fn allocates(&mut self, span: Span) {
         let row = self.b.row();
-        if !self.b.allocates.contains(&row) {
-            self.b.allocates.push(row);
+        if self.b.allocates != Some(row) {
+            self.b.allocates = Some(row);
             self.effect_event(row, tags::ALLOC, span, "this value");
         }
     }
@@ -636,6 +636,7 @@ impl<'a> Checker<'a> {
     fn try_value(&mut self, operand: ExprId, _want: Want, span: Span) -> ExprId {
         let ty = self.b.ty(operand);
         self.force(ty);
+        self.t.settle(ty);
         let (ret, _why) = {
             let frame = self.b.frame();
             (frame.ret, frame.why)
@@ -708,7 +709,7 @@ impl<'a> Checker<'a> {
         let mut diagnostic = Diagnostic::error(
             codes::TRY_INVALID,
             span,
-            format!("`?` on a `{what}` needs a function that returns a `{what}`, but this one returns `{text}`"),
+            format!("`?` on `{what}` needs a function that returns `{what}`, but this one returns `{text}`"),
         );
         if let Why::Return(at) = self.b.frame().why {
             diagnostic = diagnostic.with_label(at, "the result is declared here");

@@ -25,7 +25,15 @@ impl<'a> Checker<'a> {
             self.infer_group(group);
             self.reset_when_idle();
         }
-        self.finish_pending();
+        if !self.pending.is_empty() {
+            // The annotated functions of the module may be the ones that tell.
+            let known: Vec<FnId> =
+                self.fns.iter().filter(|(_, info)| info.module == module).map(|(id, _)| id).collect();
+            for id in known {
+                self.check_known(id);
+            }
+            self.finish_pending();
+        }
         self.reset_when_idle();
     }
 
@@ -273,6 +281,10 @@ impl<'a> Checker<'a> {
             for body in &mut bodies {
                 std::mem::swap(&mut self.b, body);
                 self.solve(effort);
+                if !self.pending.is_empty() {
+                    self.poke_pending();
+                    self.solve(effort);
+                }
                 std::mem::swap(&mut self.b, body);
             }
         }
@@ -291,6 +303,8 @@ impl<'a> Checker<'a> {
             [Def::Global(id)] => self.is_value(id),
             _ => false,
         };
+        let is_main = matches!(defs[..], [Def::Fn(id)] if self.is_main(id));
+        let generalise = generalise && !is_main;
         if generalise && (!has_global || polymorphic_value) {
             let mut vars = Vec::new();
             for def in &defs {
@@ -333,6 +347,14 @@ impl<'a> Checker<'a> {
             }
             self.finish_body(def);
         }
+    }
+
+    /// `main` of the root module has no type parameters.
+    fn is_main(&self, id: FnId) -> bool {
+        let info = &self.fns[id];
+        info.name == self.sym.main
+            && info.container == Container::Module
+            && self.options.root.as_deref() == Some(&*self.modules[info.module].name)
     }
 
     fn signature_types(&self, def: Def) -> Vec<Ty> {

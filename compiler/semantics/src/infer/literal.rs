@@ -84,6 +84,8 @@ impl<'a> Checker<'a> {
     pub fn json_value(&mut self, value: &ast::Expr) -> ExprId {
         match &*value.kind {
             Ast::JsonObject(_) | Ast::JsonArray(_) | Ast::JsonValue(_) => self.value(value, Want::NOTHING),
+            // Elements of an array in a Json literal need not be of one type.
+            Ast::Array(items) => self.json_array(items, value.span),
             _ => {
                 let Some(json) = self.json_type(value.span) else { return self.b.error(value.span) };
                 let operand = self.value(value, Want::NOTHING);

@@ -343,6 +343,7 @@ impl<'a> Checker<'a> {
         let own = self.b.row();
         let shared = self.t.rows.fresh();
         self.t.rows.flow(shared, own);
+        self.flow_rows(ty, shared);
         let rows = vec![super::ty::Row::var(shared); self.fns[def].row_count.max(1) as usize];
         let type_args = [ty, element];
         let iter_ty = self.t.instantiate(self.fns[def].ret, &super::ty::Instance { args: &type_args, rows: &rows });

@@ -60,6 +60,7 @@ impl<'a> Checker<'a> {
         let base = self.deref(base);
         let ty = self.b.ty(base);
         self.force(ty);
+        self.t.settle(ty);
         match self.t.head(ty) {
             Node::Var(_) => {
                 let result = self.t.fresh();
@@ -165,6 +166,7 @@ impl<'a> Checker<'a> {
     pub fn tuple_field_of(&mut self, base: ExprId, index: u32, span: Span) -> ExprId {
         let ty = self.b.ty(base);
         self.force(ty);
+        self.t.settle(ty);
         match self.t.head(ty) {
             Node::Var(_) => {
                 let result = self.t.fresh();
@@ -204,7 +206,18 @@ impl<'a> Checker<'a> {
         let ty = self.b.ty(receiver);
         self.force(ty);
         match self.t.var_kind(self.t.peel(ty)) {
-            Some(VarKind::Int | VarKind::Float | VarKind::Seq(_)) => self.t.settle(self.t.peel(ty)),
+            Some(VarKind::Seq(element)) => {
+                let literal = self.t.peel(ty);
+                let array = self.t.array(element);
+                if let (Method::Missing, Some(list)) = (self.find_method(array, name.name), self.lang.list) {
+                    let list = self.t.adt(list, &[element], super::ty::Row::NONE);
+                    if !matches!(self.find_method(list, name.name), Method::Missing) {
+                        let _ = self.t.unify(literal, list);
+                    }
+                }
+                self.t.settle(literal);
+            }
+            Some(VarKind::Int | VarKind::Float) => self.t.settle(self.t.peel(ty)),
             Some(VarKind::Any) => {
                 let mut values = Vec::with_capacity(args.len());
                 for arg in args {

@@ -108,7 +108,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A function whose signature is known.
-    fn check_known(&mut self, id: FnId) {
+    pub(crate) fn check_known(&mut self, id: FnId) {
         if self.fns[id].state != FnState::Known
             || self.fns[id].linkage != Linkage::Reml
             || self.fn_bodies.contains_key(&id)

@@ -172,8 +172,11 @@ impl<'a> Checker<'a> {
                     self.mismatch(r, l, at, Why::Operand(self.b.span(left)), clash);
                     return Some(self.b.error(span));
                 }
-                if matches!(self.t.head(l), Node::Var(_)) && self.t.var_kind(l) == Some(VarKind::Any) {
+                if self.t.is_open(l) {
                     return None;
+                }
+                if op == Op::Concat {
+                    self.t.settle(l);
                 }
                 self.try_binary(op, left, right, span, guess)
             }
@@ -237,7 +240,7 @@ impl<'a> Checker<'a> {
             && !matches!(self.b.exprs[right].kind, ExprKind::Int(value) if value != 0 && value != -1)
         {
             let row = self.b.row();
-            self.effect_event(row, tags::PANIC, span, "a division, which panics on zero");
+            self.effect_event(row, tags::PANIC, span, "this division");
         }
         self.b.expr(ExprKind::Binary { op: typed, left, right }, ty, span)
     }
@@ -486,6 +489,7 @@ impl<'a> Checker<'a> {
     }
 
     pub fn try_index(&mut self, base: ExprId, index: ExprId, span: Span) -> Option<ExprId> {
+        self.t.settle(self.b.ty(base));
         let ty = self.t.resolve(self.b.ty(base));
         match self.t.get(ty) {
             Node::Error => Some(self.b.error(span)),
@@ -495,7 +499,7 @@ impl<'a> Checker<'a> {
             {
                 let index = self.array_index(index);
                 let row = self.b.row();
-                self.effect_event(row, tags::PANIC, span, "an index, which panics when it is out of range");
+                self.effect_event(row, tags::PANIC, span, "this index");
                 Some(self.b.expr(ExprKind::Index { base, index }, element, span))
             }
             _ => {

@@ -95,7 +95,12 @@ impl<'a> Checker<'a> {
                     self.b.locals[local].boxed = true;
                     if !self.is_core(self.b.module) {
                         let row = self.b.row();
-                        self.effect_event(row, tags::MUT, span, "an assignment to a variable outside of the function");
+                        self.effect_event(
+                            row,
+                            tags::MUT,
+                            span,
+                            "this assignment to a variable of the function around it",
+                        );
                     }
                 }
             }

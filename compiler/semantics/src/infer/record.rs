@@ -276,7 +276,8 @@ impl<'a> Checker<'a> {
             given.push((init.name.name, value));
         }
         let missing: Vec<Symbol> = names.iter().copied().filter(|name| !given.iter().any(|g| g.0 == *name)).collect();
-        if !missing.is_empty() {
+        // A misspelt field is not also a missing one.
+        if !missing.is_empty() && !failed {
             let declared_at = self.adts[def].span;
             self.missing_fields(&missing, &owner, span, Some(declared_at));
             failed = true;

@@ -708,6 +708,28 @@ impl Types {
         matches!(self.var_kind(ty), Some(VarKind::Seq(_)))
     }
 
+    /// The row variables inside a type.
+    pub fn rows_in(&self, ty: Ty, out: &mut Vec<u32>) {
+        if self.flags(ty) & HAS_VAR == 0 {
+            return;
+        }
+        let (list, row) = match self.get(self.resolve(ty)) {
+            Node::Fn { sig, row } => (sig, row),
+            Node::Adt(_, list, row) => (list, row),
+            Node::Tuple(list) | Node::Record { fields: list, .. } => (list, Row::NONE),
+            Node::Array(t) | Node::Fixed(t, _) | Node::Ref { inner: t, .. } | Node::Cell(t) => {
+                return self.rows_in(t, out);
+            }
+            Node::Var(_) | Node::Prim(_) | Node::Param(_) | Node::Error => return,
+        };
+        if let RowKind::Var(row) = row.kind() {
+            out.push(row);
+        }
+        for i in list.range() {
+            self.rows_in(self.at(list, i), out);
+        }
+    }
+
     /// Gives the literals inside a type their default types.
     pub fn settle_all(&mut self, ty: Ty) {
         loop {

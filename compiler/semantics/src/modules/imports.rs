@@ -134,6 +134,7 @@ impl<'a> Checker<'a> {
             && !visible
         {
             visible = true;
+            self.modules[module].uses[index as usize].used = true;
             self.check_visible(module, inside, last, span);
         }
         if visible {
@@ -153,6 +154,7 @@ impl<'a> Checker<'a> {
             // Two imports of one definition are harmless for the library's own aliases.
             Some(_) if same && self.modules[module].is_core => {}
             Some(other) => {
+                self.modules[module].uses[index as usize].used = true;
                 let first = self.modules[module].uses[other as usize].name.span;
                 let code = if same { codes::USE_DUPLICATE } else { codes::USE_AMBIGUOUS };
                 let message = if same {

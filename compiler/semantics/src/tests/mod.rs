@@ -1,0 +1,128 @@
+//! Whole programs through the checker, against a small library of the tests' own.
+
+mod effects;
+mod inference;
+mod mistakes;
+mod modules;
+mod patterns;
+mod traits;
+
+use expect_test::Expect;
+use reml_diagnostics::{Severity, SourceMap};
+use reml_syntax::names::Names;
+
+use crate::typed::{FnKind, Program};
+use crate::types::{Type, TypeId};
+use crate::{CheckOptions, Checked, SourceModule};
+
+const CORE: &str = include_str!("core.reml");
+
+/// Modules follow each other in one text, each after a line `--- name`.
+fn split(text: &str) -> Vec<(String, String)> {
+    let mut modules: Vec<(String, String)> = Vec::new();
+    for line in text.lines() {
+        match (line.strip_prefix("--- "), modules.last_mut()) {
+            (Some(name), _) => modules.push((name.trim().to_owned(), String::new())),
+            (None, Some((_, body))) => {
+                body.push_str(line);
+                body.push('\n');
+            }
+            (None, None) => modules.push(("main".to_owned(), format!("{line}\n"))),
+        }
+    }
+    modules
+}
+
+/// Checks a program; gives what was reported, one line each, and the program.
+fn run(text: &str) -> (String, Checked, Names) {
+    let core = split(CORE);
+    let user = split(text);
+    let mut map = SourceMap::new();
+    let mut names = Names::new();
+    let mut modules = Vec::new();
+    let mut diagnostics = Vec::new();
+    for (index, (name, text)) in core.iter().chain(&user).enumerate() {
+        let id = map.add(name.as_str(), text.as_str()).expect("tests are small");
+        let parsed = reml_syntax::parse(text, map.file(id).base, &mut names);
+        diagnostics.extend(parsed.diagnostics);
+        modules.push(SourceModule {
+            name: name.as_str().into(),
+            ast: parsed.module,
+            is_core: index < core.len(),
+            package: 0,
+        });
+    }
+    let options = CheckOptions { root: Some("main".into()), ..CheckOptions::default() };
+    let checked = crate::check(modules, &mut names, &options);
+    let mut lines = String::new();
+    for diagnostic in diagnostics.iter().chain(&checked.diagnostics) {
+        let at = match map.position(diagnostic.primary) {
+            Some((file, at)) if user.len() > 1 => format!("{}:{}:{}", map.file(file).name, at.line, at.column),
+            Some((_, at)) => format!("{}:{}", at.line, at.column),
+            None => "?".to_owned(),
+        };
+        let kind = if diagnostic.severity == Severity::Warning { "warning " } else { "" };
+        lines.push_str(&format!("{at} {kind}[{}] {}\n", diagnostic.code, diagnostic.message));
+        for fix in &diagnostic.fixes {
+            lines.push_str(&format!("    fix: {} `{}`\n", fix.title, fix.replacement));
+        }
+    }
+    (lines, checked, names)
+}
+
+/// What is reported about a program.
+fn check(text: &str, expected: Expect) {
+    expected.assert_eq(&run(text).0);
+}
+
+/// The signatures of a program without mistakes, effects included.
+fn signatures(text: &str, expected: Expect) {
+    let (lines, checked, names) = run(text);
+    assert_eq!(lines, "", "the program should be fine");
+    let program = &checked.program;
+    let mut out = String::new();
+    for def in program.fns.values() {
+        if program.modules[def.module].is_core || !matches!(def.kind, FnKind::Reml(_)) {
+            continue;
+        }
+        let params: Vec<String> = def.params.iter().map(|p| show(program, &names, p.ty)).collect();
+        let path = def.path.strip_prefix("main.").unwrap_or(&def.path);
+        out.push_str(&format!("{path}({}) -> {}", params.join(", "), show(program, &names, def.ret)));
+        if !def.effects.is_empty() {
+            out.push_str(&format!(" ! {{{}}}", def.effects.join(", ")));
+        }
+        out.push('\n');
+    }
+    for def in program.globals.values() {
+        if !program.modules[def.module].is_core {
+            out.push_str(&format!("let {}: {}\n", names.text(def.name), show(program, &names, def.ty)));
+        }
+    }
+    expected.assert_eq(&out);
+}
+
+fn show(program: &Program, names: &Names, ty: TypeId) -> String {
+    let list = |items: &[TypeId]| {
+        let items: Vec<String> = items.iter().map(|&t| show(program, names, t)).collect();
+        items.join(", ")
+    };
+    match program.types.get(ty) {
+        Type::Prim(prim) => prim.name().to_owned(),
+        Type::Tuple(items) => format!("({})", list(items)),
+        Type::Record(fields) => {
+            let fields: Vec<String> =
+                fields.iter().map(|&(name, t)| format!("{}: {}", names.text(name), show(program, names, t))).collect();
+            format!("{{{}}}", fields.join(", "))
+        }
+        Type::Fn { params, ret } => format!("(({}) -> {})", list(params), show(program, names, *ret)),
+        Type::Adt(def, args) if args.is_empty() => names.text(program.type_defs[*def].name).to_owned(),
+        Type::Adt(def, args) => format!("{}<{}>", names.text(program.type_defs[*def].name), list(args)),
+        Type::Array(element) => format!("[{}]", show(program, names, *element)),
+        Type::FixedArray(element, len) => format!("[{}; {len}]", show(program, names, *element)),
+        Type::Ref { mutable: true, inner } => format!("&mut {}", show(program, names, *inner)),
+        Type::Ref { inner, .. } => format!("&{}", show(program, names, *inner)),
+        Type::VarCell(inner) => format!("__Cell<{}>", show(program, names, *inner)),
+        Type::Param(index) => format!("T{index}"),
+        Type::Error => "?".to_owned(),
+    }
+}
