@@ -4,10 +4,12 @@
 //! mutual dependency within their module and inferred group by group; a group is generalised when it is done. Bodies
 //! of the library are checked when something reaches them.
 
+mod arguments;
 pub(crate) mod body;
 mod call;
 mod captures;
 mod coerce;
+mod control;
 pub(crate) mod deferred;
 pub(crate) mod dependencies;
 mod expr;
@@ -19,6 +21,7 @@ mod loops;
 mod method;
 mod operators;
 mod pattern;
+mod pattern_forms;
 mod place;
 mod record;
 mod show;
