@@ -6,6 +6,7 @@
 mod contracts;
 mod cx;
 mod effects;
+mod endless;
 mod finish;
 mod infer;
 mod init_order;
@@ -71,5 +72,7 @@ pub fn check(modules: Vec<SourceModule>, names: &mut Names, options: &CheckOptio
     checker.find_lang_items();
     checker.check_coherence();
     checker.check_bodies();
-    checker.finish()
+    let mut checked = checker.finish();
+    checked.diagnostics.extend(endless::check(&checked.program, names));
+    checked
 }

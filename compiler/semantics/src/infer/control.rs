@@ -180,6 +180,10 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn return_expr(&mut self, value: Option<&ast::Expr>, span: Span) -> ExprId {
+        if self.outside_function() {
+            self.error(codes::CONTROL_OUTSIDE_FUNCTION, span, "`return` stands outside of a function");
+            return self.b.error(span);
+        }
         let frame = self.b.frame();
         let (ret, tail, first) = (frame.ret, frame.tail, frame.returned);
         let why = match first {

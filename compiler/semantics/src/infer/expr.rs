@@ -325,7 +325,20 @@ impl<'a> Checker<'a> {
         self.try_value(operand, want, span)
     }
 
+    /// Whether what is being checked is the value of a top-level `let`, outside of any lambda.
+    pub(crate) fn outside_function(&self) -> bool {
+        matches!(self.b.def, Some(Def::Global(_))) && self.b.frames.len() == 1
+    }
+
     fn try_value(&mut self, operand: ExprId, _want: Want, span: Span) -> ExprId {
+        if self.outside_function() {
+            self.error(
+                codes::CONTROL_OUTSIDE_FUNCTION,
+                span,
+                "`?` stands outside of a function that it could return from",
+            );
+            return self.b.error(span);
+        }
         let ty = self.b.ty(operand);
         self.force(ty);
         self.t.settle(ty);

@@ -11,7 +11,13 @@ use crate::typed::*;
 use crate::types::Prim;
 
 impl<'a> Checker<'a> {
-    pub(super) fn slice_pattern(&mut self, elements: &[ast::SliceElement], ty: Ty, mutable: bool, span: Span) -> PatternId {
+    pub(super) fn slice_pattern(
+        &mut self,
+        elements: &[ast::SliceElement],
+        ty: Ty,
+        mutable: bool,
+        span: Span,
+    ) -> PatternId {
         self.force(ty);
         let (element, rest_ty) = match self.t.head(ty) {
             Node::Array(element) => (element, ty),
