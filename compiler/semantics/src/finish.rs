@@ -1,18 +1,18 @@
 //! The finished program: all definitions in their final form, `main`, the tests, the order of initialisation.
 
 use cranelift_entity::PrimaryMap;
-use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_diagnostics::{Diagnostic, Severity, Span, codes};
 
 use crate::Checked;
 use crate::cx::*;
 use crate::infer::ty::{Node, Ty, Types};
 use crate::patterns;
 use crate::typed::{self, *};
+use crate::types::Type;
 
 impl<'a> Checker<'a> {
     pub fn finish(mut self) -> Checked {
         self.check_active_contracts();
-        self.check_recursive_types();
         self.check_polymorphic_recursion();
         self.solve_effects();
         self.check_contracts();
@@ -84,11 +84,20 @@ impl<'a> Checker<'a> {
         globals: &PrimaryMap<GlobalId, GlobalDef>,
     ) {
         let mut tables = patterns::Tables { types: &mut self.store, type_defs, list: self.lang.list };
-        for def in fns.values() {
+        for (id, def) in fns {
             let FnKind::Reml(body) = &def.kind else { continue };
-            if !self.modules[def.module].is_core || self.options.check_all_core {
-                self.diagnostics.extend(patterns::check_body(&mut tables, body, self.names));
+            if self.modules[def.module].is_core && !self.options.check_all_core {
+                continue;
             }
+            let mut found = patterns::check_body(&mut tables, body, self.names);
+            // A match that may fall through panics, which these functions have promised not to do.
+            let strict = self.fns[id].attrs.iter().any(|a| matches!(self.names.text(a.name.name), "pure" | "no_panic"));
+            for diagnostic in &mut found {
+                if strict && diagnostic.code == codes::PATTERN_MISSING {
+                    diagnostic.severity = Severity::Error;
+                }
+            }
+            self.diagnostics.append(&mut found);
         }
         for def in globals.values() {
             if !self.modules[def.module].is_core || self.options.check_all_core {
@@ -178,7 +187,10 @@ impl<'a> Checker<'a> {
 
     fn final_global(&mut self, id: GlobalId) -> GlobalDef {
         let ty = self.globals[id].ty.unwrap_or(Types::ERROR);
-        let ty = self.final_type(ty);
+        let mut ty = self.final_type(ty);
+        if self.globals[id].mutable {
+            ty = self.store.intern(Type::VarCell(ty));
+        }
         let body = self.global_bodies.remove(&id).unwrap_or_else(|| self.empty_body());
         let info = &self.globals[id];
         GlobalDef { name: info.name, path: info.path.clone(), module: info.module, span: info.span, ty, body }

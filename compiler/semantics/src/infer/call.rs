@@ -238,6 +238,12 @@ impl<'a> Checker<'a> {
             return self.b.expr(ExprKind::Call { callee, args: Vec::new() }, ty, span);
         }
         let ty = self.t.instantiate(ty, &Instance { args: &[], rows: &[] });
+        if self.globals[id].mutable {
+            // A `var` of a module lives in a cell.
+            let cell_ty = self.t.node(Node::Cell(ty));
+            let cell = self.b.expr(ExprKind::Global(id), cell_ty, span);
+            return self.prim_call("cell_get", vec![cell], ty, span);
+        }
         self.b.expr(ExprKind::Global(id), ty, span)
     }
 

@@ -269,6 +269,13 @@ impl<'a> Checker<'a> {
                 }
             }
         };
+        let root = if self.globals[id].mutable {
+            let span = self.b.span(root);
+            let cell_ty = self.t.node(super::ty::Node::Cell(ty));
+            self.prim_call("cell_new", vec![root], cell_ty, span)
+        } else {
+            root
+        };
         self.b.frames.pop();
         self.pop_scope(mark);
         self.b.root = Some(root);

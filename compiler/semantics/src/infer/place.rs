@@ -5,7 +5,7 @@ use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast;
 
 use super::body::{Want, Why};
-use super::ty::{Node, Ty};
+use super::ty::{Node, Ty, Types};
 use crate::cx::*;
 use crate::effects::tags;
 use crate::typed::*;
@@ -34,6 +34,9 @@ impl<'a> Checker<'a> {
         if self.b.is_error(target) {
             return self.b.error(span);
         }
+        if let Some((global, path, steps)) = self.global_place(target) {
+            return self.assign_global(global, path, steps, value_id, span);
+        }
         let Some((place, steps)) = self.place_of(target) else {
             self.report(
                 Diagnostic::error(codes::ASSIGN_INVALID_PLACE, place.span, "this cannot be assigned to").with_help(
@@ -43,7 +46,7 @@ impl<'a> Checker<'a> {
             return self.b.error(span);
         };
         self.check_mutable(&place, span);
-        let id = self.b.expr(ExprKind::Assign { place, value: value_id }, super::ty::Types::UNIT, span);
+        let id = self.b.expr(ExprKind::Assign { place, value: value_id }, Types::UNIT, span);
         for (index, ty) in steps.into_iter().enumerate() {
             self.b.place_tys.push((id, index as u32, ty));
         }
@@ -70,6 +73,69 @@ impl<'a> Checker<'a> {
             }
             _ => None,
         }
+    }
+
+    /// A place inside of a module's `var`: reading one is a call on its cell.
+    fn global_place(&self, id: ExprId) -> Option<(GlobalId, Vec<PlaceStep>, Vec<Ty>)> {
+        let expr = &self.b.exprs[id];
+        match &expr.kind {
+            ExprKind::Call { args, .. } => {
+                let mut at = *args.first().filter(|_| args.len() == 1)?;
+                if let ExprKind::Borrow(inner) = self.b.exprs[at].kind {
+                    at = inner;
+                }
+                match self.b.exprs[at].kind {
+                    ExprKind::Global(global) if self.globals[global].mutable => Some((global, Vec::new(), Vec::new())),
+                    _ => None,
+                }
+            }
+            ExprKind::Field { base, index } => {
+                let (global, mut path, mut types) = self.global_place(*base)?;
+                path.push(PlaceStep::Field { index: *index, ty: super::body::PENDING });
+                types.push(self.b.ty(id));
+                Some((global, path, types))
+            }
+            ExprKind::Index { base, index } => {
+                let (global, mut path, mut types) = self.global_place(*base)?;
+                path.push(PlaceStep::Index { index: *index, ty: super::body::PENDING, span: expr.span });
+                types.push(self.b.ty(id));
+                Some((global, path, types))
+            }
+            _ => None,
+        }
+    }
+
+    /// `counter := v` sets the cell; `state.x := v` takes the value out, changes it and puts it back.
+    fn assign_global(
+        &mut self,
+        global: GlobalId,
+        path: Vec<PlaceStep>,
+        steps: Vec<Ty>,
+        value: ExprId,
+        span: Span,
+    ) -> ExprId {
+        let row = self.b.row();
+        self.effect_event(row, tags::MUT, span, "this assignment to a variable of the module");
+        let ty = self.globals[global].ty.unwrap_or(Types::ERROR);
+        let cell_ty = self.t.node(Node::Cell(ty));
+        self.reference(Reference::Global(global));
+        let cell = self.b.expr(ExprKind::Global(global), cell_ty, span);
+        if path.is_empty() {
+            return self.prim_call("cell_set", vec![cell, value], Types::UNIT, span);
+        }
+        let local = self.b.local(None, ty, span, true);
+        let current = self.prim_call("cell_get", vec![cell], ty, span);
+        let pattern = self.b.bind_pattern(local, span);
+        let place = Place { local, path };
+        let changed = self.b.expr(ExprKind::Assign { place, value }, Types::UNIT, span);
+        for (index, ty) in steps.into_iter().enumerate() {
+            self.b.place_tys.push((changed, index as u32, ty));
+        }
+        let cell = self.b.expr(ExprKind::Global(global), cell_ty, span);
+        let result = self.b.use_local(local, span);
+        let stored = self.prim_call("cell_set", vec![cell, result], Types::UNIT, span);
+        let stmts = vec![Stmt::Let { pattern, value: current }, Stmt::Expr(changed)];
+        self.b.expr(ExprKind::Block { stmts, result: Some(stored) }, Types::UNIT, span)
     }
 
     fn check_mutable(&mut self, place: &Place, span: Span) {

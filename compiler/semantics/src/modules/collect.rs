@@ -303,7 +303,7 @@ impl<'a> Checker<'a> {
             return;
         }
         let hidden = ast::Ident { name: self.names.intern("<pattern>"), span: decl.pattern.span };
-        let whole = self.push_global(module, hidden, GlobalSource::Let(decl), &item.attrs, mutable);
+        let whole = self.push_global(module, hidden, GlobalSource::Let(decl), &item.attrs, false);
         self.modules[module].inferred.push(Def::Global(whole));
         let mut bound = Vec::new();
         pattern_names(&decl.pattern, &mut bound);

@@ -106,6 +106,22 @@ fn local_functions_are_generic_when_they_capture_nothing() {
 }
 
 #[test]
+fn variables_of_a_module_live_in_cells() {
+    signatures(
+        "var count = 0
+var state = { at: [1, 2] }
+let fixed = count
+fn tick() -> Int { count := count + 1; state.at[0] := count; count }",
+        expect![[r#"
+            tick() -> i64 ! {mut, panic}
+            let count: __Cell<i64>
+            let state: __Cell<{at: [i64]}>
+            let fixed: i64
+        "#]],
+    );
+}
+
+#[test]
 fn the_value_restriction() {
     check(
         "fn make<T>() -> List<T> = Nil
