@@ -305,7 +305,11 @@ impl<'a> Checker<'a> {
 
     /// Could the type satisfy the trait at all?
     pub fn may_implement(&mut self, trait_: TraitId, subject: Ty) -> bool {
-        if let Node::Param(_) = self.t.head(subject) {
+        if let Node::Param(index) = self.t.head(subject) {
+            if self.b.first_inferred.is_some_and(|first| index >= first) {
+                // An inferred signature gets the condition.
+                return true;
+            }
             if self.b.assumptions.iter().any(|a| a.trait_ == trait_ && self.t.same(a.args[0], subject)) {
                 return true;
             }

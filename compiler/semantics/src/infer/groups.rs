@@ -312,6 +312,12 @@ impl<'a> Checker<'a> {
         };
         let is_main = matches!(defs[..], [Def::Fn(id)] if self.is_main(id));
         let generalise = generalise && !is_main;
+        self.next_inferred = next_param;
+        self.group_where.clear();
+        if generalise && !has_global {
+            self.generalise_receivers(&defs, &mut bodies, arity_before);
+            next_param = self.next_inferred;
+        }
         if generalise && (!has_global || polymorphic_value) {
             let mut vars = Vec::new();
             for def in &defs {
@@ -329,7 +335,6 @@ impl<'a> Checker<'a> {
             }
         }
         self.next_inferred = next_param;
-        self.group_where.clear();
         for body in &mut bodies {
             std::mem::swap(&mut self.b, body);
             self.b.first_inferred = (generalise && !has_global).then_some(arity_before);
@@ -353,6 +358,38 @@ impl<'a> Checker<'a> {
                 continue;
             }
             self.finish_body(def);
+        }
+    }
+
+    /// `fn shown(x) = x.to_string()`: a parameter with a trait's method is of any type with that trait. Decided before
+    /// results are generalised, because the method tells what they are.
+    fn generalise_receivers(&mut self, defs: &[Def], bodies: &mut [BodyCx], first: u32) {
+        loop {
+            let mut open = Vec::new();
+            for &def in defs {
+                for ty in self.signature_types(def) {
+                    self.t.free_vars(ty, &mut open);
+                }
+            }
+            let receiver = bodies.iter().find_map(|b| {
+                b.deferred.iter().find_map(|item| {
+                    let DeferredKind::Method { receiver, name, .. } = &item.kind else { return None };
+                    let ty = self.t.peel(b.ty(*receiver));
+                    let super::ty::Node::Var(var) = self.t.get(ty) else { return None };
+                    let of_trait = self.trait_methods.get(&name.name).is_some_and(|found| found.len() == 1);
+                    (of_trait && open.contains(&var) && self.t.kind_of_var(var) == VarKind::Any).then_some(var)
+                })
+            });
+            let Some(var) = receiver else { return };
+            let param = self.t.param(self.next_inferred);
+            self.next_inferred += 1;
+            self.t.bind(var, param);
+            for body in bodies.iter_mut() {
+                std::mem::swap(&mut self.b, body);
+                self.b.first_inferred = Some(first);
+                self.solve(Effort::Known);
+                std::mem::swap(&mut self.b, body);
+            }
         }
     }
 

@@ -106,6 +106,23 @@ fn local_functions_are_generic_when_they_capture_nothing() {
 }
 
 #[test]
+fn methods_of_parameters_become_conditions() {
+    signatures(
+        "trait Area { fn area(&self) -> Int; }
+impl Area for Int { fn area(&self) -> Int = 1 }
+fn total(a, b) = a.area() + b.area()
+fn shown(xs) = List.map(xs, |x| x.to_string())
+fn main() -> Int { shown(Nil); total(1, 2) }",
+        expect![[r#"
+            Area for Int.area(&i64) -> i64
+            total(T0, T1) -> i64
+            shown(List<T0>) -> List<Str>
+            main() -> i64
+        "#]],
+    );
+}
+
+#[test]
 fn variables_of_a_module_live_in_cells() {
     signatures(
         "var count = 0

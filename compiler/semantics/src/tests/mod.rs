@@ -15,7 +15,7 @@ use crate::typed::{FnKind, Program};
 use crate::types::{Type, TypeId};
 use crate::{CheckOptions, Checked, SourceModule};
 
-const CORE: &str = include_str!("core.reml");
+const CORE: &str = include_str!("core.txt");
 
 /// Modules follow each other in one text, each after a line `--- name`.
 fn split(text: &str) -> Vec<(String, String)> {
