@@ -6,7 +6,6 @@
 mod contracts;
 mod cx;
 mod effects;
-mod endless;
 mod finish;
 mod infer;
 mod init_order;
@@ -72,7 +71,5 @@ pub fn check(modules: Vec<SourceModule>, names: &mut Names, options: &CheckOptio
     checker.find_lang_items();
     checker.check_coherence();
     checker.check_bodies();
-    let mut checked = checker.finish();
-    checked.diagnostics.extend(endless::check(&checked.program, names));
-    checked
+    checker.finish()
 }
