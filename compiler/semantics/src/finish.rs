@@ -13,6 +13,7 @@ use crate::types::Type;
 impl<'a> Checker<'a> {
     pub fn finish(mut self) -> Checked {
         self.check_active_contracts();
+        self.check_recursive_types();
         self.check_polymorphic_recursion();
         self.solve_effects();
         self.check_contracts();

@@ -1,14 +1,63 @@
-//! Which generic functions would need ever larger instances of themselves?
+//! What would never end: types without finite size, and generic functions that need ever larger instances.
 
+use cranelift_entity::EntityRef;
 use reml_diagnostics::{Diagnostic, Span, codes};
 use rustc_hash::FxHashMap;
 
 use crate::cx::*;
 use crate::infer::dependencies::components;
+use crate::infer::ty::{Node, Ty};
 use crate::typed::*;
 use crate::types::{Type, TypeId};
 
 impl<'a> Checker<'a> {
+    /// Records and newtypes hold their fields directly: one that holds itself has no finite value.
+    pub fn check_recursive_types(&mut self) {
+        let ids: Vec<TypeDefId> = self.adts.keys().collect();
+        let edges: Vec<Vec<usize>> = ids
+            .iter()
+            .map(|&id| {
+                let mut held = Vec::new();
+                match &self.adts[id].kind {
+                    AdtKind::Record(fields) => fields.iter().for_each(|f| self.held_directly(f.ty, &mut held)),
+                    AdtKind::Newtype(ty) => self.held_directly(*ty, &mut held),
+                    AdtKind::Sum(_) | AdtKind::Opaque => {}
+                }
+                held
+            })
+            .collect();
+        for group in components(&edges) {
+            let first = group[0];
+            if group.len() == 1 && !edges[first].contains(&first) {
+                continue;
+            }
+            let info = &self.adts[ids[first]];
+            let (span, name) = (info.span, self.names.text(info.name).to_owned());
+            let mut diagnostic = Diagnostic::error(
+                codes::TYPE_RECURSIVE_VALUE,
+                span,
+                format!("a value of `{name}` would hold another one inside, without end"),
+            );
+            for &other in &group[1..] {
+                let info = &self.adts[ids[other]];
+                let text = format!("through `{}`", self.names.text(info.name));
+                diagnostic = diagnostic.with_label(info.span, text);
+            }
+            self.report(diagnostic.with_help("end the recursion with an `Option`, a list, or a variant without it"));
+        }
+    }
+
+    fn held_directly(&self, ty: Ty, out: &mut Vec<usize>) {
+        match self.t.head(ty) {
+            Node::Adt(def, ..) => out.push(def.index()),
+            Node::Tuple(list) | Node::Record { fields: list, .. } => {
+                list.range().for_each(|i| self.held_directly(self.t.at(list, i), out));
+            }
+            Node::Fixed(element, _) => self.held_directly(element, out),
+            _ => {}
+        }
+    }
+
     /// A generic function whose recursive call wraps its own type parameter needs an instance per call.
     pub fn check_polymorphic_recursion(&mut self) {
         let mut numbers: FxHashMap<(FnId, u32), usize> = FxHashMap::default();

@@ -193,10 +193,9 @@ type C = { next: Option<C> }
 fn f<T>(x: T, n: Int) -> Int = if n == 0 then 0 else f((x, x), n - 1)
 fn g<T>(x: T, n: Int) -> Int = if n == 0 then 0 else g(x, n - 1)",
         expect![[r#"
+            1:6 [type.recursive_without_indirection] a value of `T` would hold another one inside, without end
+            2:6 [type.recursive_without_indirection] a value of `A` would hold another one inside, without end
             5:54 [type.polymorphic_recursion] `f` calls itself with an ever larger type
-            1:6 [type.recursive_without_indirection] a value of the type `T` would contain another one without end
-            2:6 [type.recursive_without_indirection] a value of the type `A` would contain another one without end
-            3:6 [type.recursive_without_indirection] a value of the type `B` would contain another one without end
         "#]],
     );
 }
