@@ -158,7 +158,12 @@ impl FnLower<'_, '_> {
         match shared {
             None => switch.switch(test, cases(rest, fail)),
             Some(join) => {
-                switch.push(Stmt::Join(Box::new(Join { id: join, params: Vec::new(), recursive: false, body: fail.finish() })));
+                switch.push(Stmt::Join(Box::new(Join {
+                    id: join,
+                    params: Vec::new(),
+                    recursive: false,
+                    body: fail.finish(),
+                })));
                 switch.switch(test, cases(rest, jump_block(join)));
             }
         }

@@ -17,6 +17,7 @@ use reml_semantics::typed::{TypeDefId, TypeDefKind};
 use reml_semantics::types::{Type, TypeId, TypeStore};
 
 use crate::core::{Block, End, FuncId, Function, Program};
+use crate::layout::{Layouts, RecursiveDefs};
 use inline::{CallGraph, Inliner};
 
 /// How hard to try.
@@ -38,17 +39,25 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
     }
     let graph = CallGraph::of(program);
     let variants = Variants::of(program);
+    let mut layouts = Layouts::new(RecursiveDefs::of(&program.types, &program.type_defs));
     let mut inliner = Inliner::new(&graph, level);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {
-        optimise_function(program, id, level, &variants, &mut inliner);
+        optimise_function(program, id, level, &variants, &mut layouts, &mut inliner);
         order.append(&mut inliner.unfinished);
     }
     unreachable::remove_unreachable(program);
 }
 
-fn optimise_function(program: &mut Program, id: FuncId, level: OptLevel, variants: &Variants, inliner: &mut Inliner) {
+fn optimise_function(
+    program: &mut Program,
+    id: FuncId,
+    level: OptLevel,
+    variants: &Variants,
+    layouts: &mut Layouts,
+    inliner: &mut Inliner,
+) {
     let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
     inliner.start(&function);
     rewrite(program, &mut function, level, variants, inliner);
@@ -57,7 +66,7 @@ fn optimise_function(program: &mut Program, id: FuncId, level: OptLevel, variant
         rewrite(program, &mut function, level, variants, inliner);
     }
     program.funcs[id] = function;
-    if let Some(worker) = tail_mod_cons::split(program, id) {
+    if let Some(worker) = tail_mod_cons::split(program, id, layouts) {
         let mut function = std::mem::replace(&mut program.funcs[worker], placeholder());
         loops::loop_self_calls(worker, &mut function);
         rewrite(program, &mut function, level, variants, inliner);
@@ -112,7 +121,7 @@ pub struct Variants(SecondaryMap<TypeDefId, u32>);
 
 impl Variants {
     fn of(program: &Program) -> Variants {
-        let mut counts = SecondaryMap::new();
+        let mut counts = SecondaryMap::with_capacity(program.type_defs.len());
         for (id, def) in &program.type_defs {
             counts[id] = match &def.kind {
                 TypeDefKind::Sum(variants) => variants.len() as u32,
