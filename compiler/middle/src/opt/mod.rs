@@ -10,6 +10,7 @@ mod loops;
 mod simplify;
 mod specialise;
 mod tail_mod_cons;
+mod takes;
 mod unreachable;
 
 use cranelift_entity::SecondaryMap;
@@ -33,6 +34,7 @@ const ROUNDS: usize = 6;
 
 pub fn optimise(program: &mut Program, level: OptLevel) {
     unreachable::remove_unreachable(program);
+    takes::take(program);
     for (id, function) in program.funcs.iter_mut() {
         loops::loop_self_calls(id, function);
     }

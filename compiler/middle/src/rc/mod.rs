@@ -5,6 +5,7 @@
 mod borrow;
 
 pub use borrow::components;
+mod gather;
 mod insert;
 pub(crate) mod liveness;
 mod prepare;
