@@ -10,6 +10,7 @@ mod loops;
 mod simplify;
 mod specialise;
 mod tail_mod_cons;
+mod takes;
 mod unreachable;
 
 use cranelift_entity::SecondaryMap;
@@ -34,12 +35,13 @@ const ROUNDS: usize = 6;
 
 pub fn optimise(program: &mut Program, level: OptLevel) {
     unreachable::remove_unreachable(program);
+    let mut layouts = Layouts::new(RecursiveDefs::of(&program.types, &program.type_defs));
+    takes::take(program, &mut layouts);
     for (id, function) in program.funcs.iter_mut() {
         loops::loop_self_calls(id, function);
     }
     let graph = CallGraph::of(program);
     let variants = Variants::of(program);
-    let mut layouts = Layouts::new(RecursiveDefs::of(&program.types, &program.type_defs));
     let mut inliner = Inliner::new(&graph, level);
     let mut order = graph.order.clone();
     order.reverse();

@@ -3,7 +3,7 @@
 //! of a count explicit, `reuse` hands the memory of dying cells to new ones.
 
 mod borrow;
-
+mod gather;
 mod insert;
 pub(crate) mod liveness;
 mod prepare;

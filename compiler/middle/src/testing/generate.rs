@@ -463,6 +463,8 @@ mod tests {
             println!("{}\n=====", core_print::dump(&world.program));
             optimise(&mut world.program, OptLevel::Release);
             println!("{}", core_print::dump(&world.program));
+            crate::rc::count(&mut world.program);
+            println!("=====\n{}", core_print::dump(&world.program));
         }
     }
 

@@ -282,7 +282,11 @@ impl<'a> Machine<'a> {
                     if object.count == 0 {
                         match object.contents.clone() {
                             Contents::Cell { fields, .. } => work.extend(fields),
-                            Contents::Array(items) | Contents::Closure(_, items) => work.extend(items),
+                            Contents::Array(items) => {
+                                assert!(!items.contains(&Value::Hole), "an array with a hole is dropped");
+                                work.extend(items);
+                            }
+                            Contents::Closure(_, items) => work.extend(items),
                             Contents::Var(value) => work.push(value),
                         }
                     }
@@ -522,6 +526,20 @@ impl<'a> Machine<'a> {
                     self.drop(&old);
                 }
                 self.put_array(items, place)
+            }
+            PrimOp::ArrayTake => {
+                let at = int(1) as usize;
+                let (mut items, place) = self.take_array(&args[0]);
+                let element = std::mem::replace(&mut items[at], Value::Hole);
+                Value::Unboxed(0, vec![self.put_array(items, place), element])
+            }
+            PrimOp::ArrayPut => {
+                let at = int(1) as usize;
+                let Value::Object(object) = args[0] else { panic!("{:?} is no array", args[0]) };
+                let Contents::Array(items) = &mut self.live(object).contents else { panic!("no array") };
+                assert_eq!(items[at], Value::Hole, "`array_put` fills a hole");
+                items[at] = args[2].clone();
+                args[0].clone()
             }
             PrimOp::CellNew => self.allocate(Contents::Var(args[0].clone())),
             PrimOp::CellGet => self.cell(&args[0]).clone(),
