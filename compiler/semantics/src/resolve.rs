@@ -245,8 +245,9 @@ impl<'a> Checker<'a> {
         match container.ty {
             Some(TypeItem::Error) => return Some(Target::Error),
             Some(TypeItem::Trait(id)) => {
-                let index = self.traits[id].methods.iter().position(|m| m.name == name.name)?;
-                return Some(Target::Method(id, index as u32, None));
+                if let Some(index) = self.traits[id].methods.iter().position(|m| m.name == name.name) {
+                    return Some(Target::Method(id, index as u32, None));
+                }
             }
             _ => {}
         }

@@ -120,7 +120,7 @@ impl FnLower<'_, '_> {
         let Location { local, steps, span } = location;
         let source = self.source(self.body.locals[local].ty);
         let mut ty = self.l.deref(source);
-        let mut part = match self.binding(local) {
+        let mut part = match self.place_binding(local, span) {
             Binding::Cell(cell) if !steps.is_empty() => {
                 let core = self.l.core_type(ty);
                 self.emit(core, Op::Prim(PrimOp::CellTake, vec![cell]), span)

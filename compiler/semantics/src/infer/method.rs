@@ -436,7 +436,7 @@ impl<'a> Checker<'a> {
             Node::Ref { .. } => self.deref(id),
             Node::Error => id,
             _ => {
-                for name in ["deref", "get"] {
+                for name in ["deref", "get", "unbox"] {
                     let name = self.names.intern(name);
                     if let Method::Fn(function) = self.find_method(ty, name)
                         && self.fns[function].params.len() == 1
