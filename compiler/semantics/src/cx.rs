@@ -345,6 +345,10 @@ pub(crate) struct Checker<'a> {
     pub zonked_temp: Vec<Option<crate::types::TypeId>>,
     pub effects: crate::effects::solve::EffectFacts,
     pub error_spans: FxHashSet<(Span, &'static str)>,
+    /// What `@cfg` has taken out.
+    pub removed: crate::cfg::Removed,
+    /// The modules of blocks with declarations, by `ast::Block::scope`.
+    pub local_modules: Vec<ModuleId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]

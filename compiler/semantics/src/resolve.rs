@@ -404,6 +404,9 @@ impl<'a> Checker<'a> {
     }
 
     pub fn no_member(&mut self, owner: &str, name: ast::Ident, candidates: &[Symbol]) {
+        if self.report_removed(name.span, name.name) {
+            return;
+        }
         let text = self.names.text(name.name).to_owned();
         let suggestion =
             crate::suggest::closest(&text, candidates.iter().map(|&c| self.names.text(c))).map(str::to_owned);
