@@ -126,6 +126,8 @@ pub(crate) struct FieldInfo {
     pub name: Option<Symbol>,
     pub ty: Ty,
     pub span: Span,
+    /// The function that computes the default value.
+    pub default: Option<FnId>,
 }
 
 #[derive(Clone, Debug)]
