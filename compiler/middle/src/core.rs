@@ -68,6 +68,8 @@ pub struct Program {
     pub foreign: PrimaryMap<ForeignId, ForeignFn>,
     /// `() -> i32`: initialises globals, runs `main`, prints its result, drops globals; the exit status.
     pub entry: FuncId,
+    /// The files of the standard library, in the order of their places. Code inlined from them is reported at the call.
+    pub library: Vec<Span>,
 }
 
 pub struct Global {
