@@ -106,6 +106,7 @@ fn placeholder() -> Function {
         joins: Default::default(),
         body: Block::new(Vec::new(), End::Unreachable),
         inline: crate::core::Inline::Never,
+        consuming: None,
     }
 }
 

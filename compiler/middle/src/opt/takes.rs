@@ -86,7 +86,7 @@ impl Touches {
             let mut closures: FxHashMap<Var, FuncId> = FxHashMap::default();
             let mut call = |callee: Callee, touch: &mut Touch| match callee {
                 Callee::Func(func) => callers[func.index()].push(id),
-                Callee::Closure(_) => (touch.all, touch.panics) = (true, true),
+                Callee::Closure(_) | Callee::Consumed(_) => (touch.all, touch.panics) = (true, true),
             };
             let mut blocks = vec![&function.body];
             while let Some(block) = blocks.pop() {
@@ -143,7 +143,7 @@ impl Touches {
 fn may_panic(op: &Op) -> bool {
     match op {
         Op::Prim(prim, _) => prim.effect() == PrimEffect::Panic || *prim == PrimOp::Panic,
-        Op::CallRuntime(..) | Op::CallForeign(..) | Op::Call(Callee::Closure(_), _) => true,
+        Op::CallRuntime(..) | Op::CallForeign(..) | Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => true,
         _ => false,
     }
 }
@@ -296,7 +296,7 @@ impl Update<'_> {
                 let touch = &touches.functions[func.index()];
                 !touch.has(self.ty) && !(touch.panics && touches.deferred.has(self.ty))
             }
-            Op::Call(Callee::Closure(_), _) => false,
+            Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => false,
             _ => true,
         }
     }

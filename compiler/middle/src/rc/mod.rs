@@ -5,6 +5,7 @@
 mod borrow;
 
 pub use borrow::components;
+mod consume;
 mod gather;
 mod insert;
 pub(crate) mod liveness;
@@ -23,11 +24,13 @@ pub fn count(program: &mut Program) {
     for function in funcs.values_mut() {
         prepare::prepare(function, &mut types);
     }
+    consume::split(funcs);
     let modes = borrow::infer(funcs, runtime, &mut types);
-    let signatures = source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes };
+    let signatures =
+        source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes, circular: &modes.circular };
     for (id, function) in funcs.iter_mut() {
         function.modes.clone_from(&modes.functions[id.index()]);
-        insert::insert(function, &modes.joins[id.index()], signatures, &mut types);
+        insert::insert(id, function, &modes.joins[id.index()], signatures, &mut types);
         reuse::reuse(function, &mut types);
     }
 }
