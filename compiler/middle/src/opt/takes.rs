@@ -329,11 +329,12 @@ struct Values {
     reads: Vec<Read>,
 }
 
-#[derive(Clone, Copy)]
 struct Read {
     array: Var,
     index: Atom,
     at: usize,
+    /// Later reads of the same element.
+    again: Vec<(usize, Var)>,
 }
 
 impl Values {
@@ -420,11 +421,11 @@ impl Elements<'_> {
             {
                 let known = values.reads.iter().position(|read| read.array == array && read.index == index);
                 match (prim, known) {
-                    (PrimOp::ArrayGet, Some(_)) => {}
+                    (PrimOp::ArrayGet, Some(known)) => values.reads[known].again.push((at, *var)),
                     (PrimOp::ArrayGet, None) => {
                         let types = (self.function.vars[array].ty, self.function.vars[*var].ty);
                         if self.tuples.contains_key(&types) {
-                            values.reads.push(Read { array, index, at });
+                            values.reads.push(Read { array, index, at, again: Vec::new() });
                         }
                     }
                     (_, Some(known)) => {
@@ -435,6 +436,9 @@ impl Elements<'_> {
                         let (taken, put) = self.taken(*var, *prim, array, element, operands, args);
                         if let Some(Stmt::Let(pair, _)) = taken.first() {
                             values.fields.insert((*pair, 0, 1), element);
+                        }
+                        for (at, var) in read.again {
+                            instead.insert(at, vec![Stmt::Let(var, Op::Copy(Atom::Var(element)))]);
                         }
                         instead.insert(read.at, taken);
                         instead.insert(at, put);

@@ -514,6 +514,10 @@ impl Inserter<'_, '_> {
         let borrowed_from =
             self.readers[var].iter().any(|reader| self.at.state.get(reader).is_some_and(|status| !status.owned));
         if borrowed_from {
+            // What lies in registers ends at once: its parts live, and die, on their own.
+            if status.owned && matches!(self.types.kind(self.vars[var].ty), Kind::UnboxedProduct | Kind::Newtype) {
+                self.release(var);
+            }
             return;
         }
         self.at.state.swap_remove(&var);
