@@ -205,8 +205,8 @@ enum Root {
 /// What jumps pass for a parameter, besides values that come from the parameter itself.
 #[derive(Default)]
 struct Entries {
-    /// The variable that all of them are, or were read from; `None` if there are several or it is not known.
-    base: Option<Option<Var>>,
+    /// The variables that all of them are, or were read from, the nearest first; `None` before the first.
+    bases: Option<Vec<Var>>,
     atoms: Vec<Atom>,
 }
 
@@ -403,15 +403,17 @@ impl Walker<'_, '_> {
         entries.resize_with(count, Entries::default);
         let entry = &mut entries[index];
         entry.atoms.push(arg);
-        if let Atom::Var(mut base) = arg {
-            while let Some(next) = self.bases[base] {
-                base = next;
+        if let Atom::Var(var) = arg {
+            let mut chain = vec![var];
+            let mut at = var;
+            while let Some(next) = self.bases[at] {
+                chain.push(next);
+                at = next;
             }
-            entry.base = match entry.base {
-                None => Some(Some(base)),
-                Some(seen) if seen == Some(base) => Some(seen),
-                Some(_) => Some(None),
-            };
+            match &mut entry.bases {
+                None => entry.bases = Some(chain),
+                Some(seen) => seen.retain(|base| chain.contains(base)),
+            }
         }
     }
 
@@ -429,9 +431,8 @@ impl Walker<'_, '_> {
         for (join, entries) in entries {
             let (first, _) = self.joins[&join];
             for (index, entry) in entries.into_iter().enumerate() {
-                if let Some(Some(base)) = entry.base
-                    && needs[join].binary_search(&base).is_ok()
-                {
+                let needed = |base: &Var| needs[join].binary_search(base).is_ok();
+                if let Some(base) = entry.bases.into_iter().flatten().find(needed) {
                     bases.insert(self.join_params[&join][index], base);
                     continue;
                 }
