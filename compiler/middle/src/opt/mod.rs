@@ -7,6 +7,7 @@ mod fold;
 mod inline;
 mod known;
 mod loops;
+mod puts;
 mod simplify;
 mod specialise;
 mod tail_mod_cons;
@@ -98,7 +99,8 @@ fn rewrite(
             program.funcs.push(added);
         }
         let promoted = level == OptLevel::Release && cells::promote_cells(function, &program.types);
-        if !simplified && !promoted {
+        let forwarded = level == OptLevel::Release && puts::forward_puts(function);
+        if !simplified && !promoted && !forwarded {
             break;
         }
     }
@@ -117,6 +119,7 @@ fn placeholder() -> Function {
         joins: Default::default(),
         body: Block::new(Vec::new(), End::Unreachable),
         inline: crate::core::Inline::Never,
+        consuming: None,
     }
 }
 

@@ -275,7 +275,7 @@ impl Simplifier<'_, '_> {
                     None => Err((callee, args)),
                 }
             }
-            Callee::Closure(_) => Err((callee, args)),
+            Callee::Closure(_) | Callee::Consumed(_) => Err((callee, args)),
         }
     }
 

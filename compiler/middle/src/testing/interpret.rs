@@ -220,14 +220,23 @@ impl<'a> Machine<'a> {
         let mut values: Vec<Value> = args.iter().map(|&arg| self.atom(frame, arg)).collect();
         match callee {
             Callee::Func(func) => (func, values),
-            Callee::Closure(closure) => {
+            Callee::Closure(closure) | Callee::Consumed(closure) => {
                 let Value::Object(object) = self.atom(frame, closure) else { panic!("call of no closure") };
                 let Contents::Closure(func, captures) = self.live(object).contents.clone() else {
                     panic!("call of no closure")
                 };
                 let mut all = captures;
+                let mut code = func;
+                if matches!(callee, Callee::Consumed(_)) {
+                    all.iter().for_each(|value| self.dup(value));
+                    self.drop(&Value::Object(object));
+                    code = self.funcs[func].consuming.unwrap_or_else(|| {
+                        assert!(all.is_empty(), "{} has no copy that owns its captures", self.funcs[func].name);
+                        func
+                    });
+                }
                 all.append(&mut values);
-                (func, all)
+                (code, all)
             }
         }
     }
