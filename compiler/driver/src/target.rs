@@ -149,7 +149,16 @@ fn host() -> Target {
         ("target_family", std::env::consts::FAMILY),
         ("target_arch", std::env::consts::ARCH),
         ("target_vendor", if cfg!(target_vendor = "apple") { "apple" } else { "unknown" }),
-        ("target_env", if cfg!(target_env = "musl") { "musl" } else if cfg!(target_env = "gnu") { "gnu" } else { "" }),
+        (
+            "target_env",
+            if cfg!(target_env = "musl") {
+                "musl"
+            } else if cfg!(target_env = "gnu") {
+                "gnu"
+            } else {
+                ""
+            },
+        ),
         ("stdlib_version", VERSION),
         ("runtime_revision", VERSION),
     ] {
@@ -281,7 +290,9 @@ impl Resolver<'_> {
         let mut diagnostic = Diagnostic::error(codes::TARGET_PROFILE_MISSING, setting.span, message);
         diagnostic = match suggest::closest(&setting.value, known) {
             Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
-            None => diagnostic.with_help("profiles are looked for in the directory that `REML_TARGET_PROFILE_PATH` names"),
+            None => {
+                diagnostic.with_help("profiles are looked for in the directory that `REML_TARGET_PROFILE_PATH` names")
+            }
         };
         self.diagnostics.push(diagnostic);
     }
@@ -297,9 +308,8 @@ impl Resolver<'_> {
             {
                 let message = format!("`{key}` is never \"{value}\"");
                 let near = suggest::closest(value, known.iter().copied());
-                let help = near.map_or(format!("it is one of {}", known.join(", ")), |near| {
-                    format!("did you mean \"{near}\"?")
-                });
+                let help = near
+                    .map_or(format!("it is one of {}", known.join(", ")), |near| format!("did you mean \"{near}\"?"));
                 let code = codes::TARGET_UNKNOWN_VALUE;
                 self.diagnostics.push(Diagnostic::error(code, *span, message).with_help(help));
             }
@@ -385,7 +395,10 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_reported() {
         let problems = |settings: &[(&str, &str)]| resolved(settings, &MemorySystem::new()).1.join("\n");
-        assert_eq!(problems(&[("target_so", "linux")]), "target.config.unknown_key: targets have no property `target_so`");
+        assert_eq!(
+            problems(&[("target_so", "linux")]),
+            "target.config.unknown_key: targets have no property `target_so`"
+        );
         assert!(problems(&[("target_os", "linus")]).starts_with("target.config.unsupported_value"));
         assert!(problems(&[("stdlib_version", "0.0.0")]).starts_with("target.abi.mismatch"));
         assert!(problems(&[(REQUIREMENT, "fast")]).starts_with("config.feature.mismatch"));

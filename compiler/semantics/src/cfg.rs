@@ -329,11 +329,8 @@ impl Pass<'_> {
         if KEYS.contains(&key) || key.strip_prefix("extra.").is_some_and(|rest| !rest.is_empty()) {
             return true;
         }
-        let mut diagnostic = Diagnostic::error(
-            codes::TARGET_UNKNOWN_KEY,
-            name.span,
-            format!("targets have no property `{key}`"),
-        );
+        let mut diagnostic =
+            Diagnostic::error(codes::TARGET_UNKNOWN_KEY, name.span, format!("targets have no property `{key}`"));
         match suggest::closest(key, KEYS.iter().copied()) {
             Some(near) => diagnostic = diagnostic.with_fix(name.span, near, format!("did you mean `{near}`?")),
             None => diagnostic = diagnostic.with_help("properties of your own are called `extra.name`"),
@@ -370,11 +367,8 @@ impl Pass<'_> {
         if let Some(known) = values_of(key)
             && !known.contains(&text)
         {
-            let mut diagnostic = Diagnostic::error(
-                codes::TARGET_UNKNOWN_VALUE,
-                value.span,
-                format!("`{key}` is never \"{text}\""),
-            );
+            let mut diagnostic =
+                Diagnostic::error(codes::TARGET_UNKNOWN_VALUE, value.span, format!("`{key}` is never \"{text}\""));
             match suggest::closest(text, known.iter().copied()) {
                 Some(near) => {
                     let title = format!("did you mean \"{near}\"?");

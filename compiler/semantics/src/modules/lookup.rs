@@ -217,7 +217,8 @@ impl<'a> Checker<'a> {
             let title = format!("did you mean `{suggestion}`?");
             diagnostic = diagnostic.with_fix(span, suggestion, title);
         } else if name == self.sym.null {
-            diagnostic = diagnostic.with_help("there is no null: write `None`, or `Json.Null` outside of a Json literal");
+            diagnostic =
+                diagnostic.with_help("there is no null: write `None`, or `Json.Null` outside of a Json literal");
         }
         self.error_once(diagnostic);
     }

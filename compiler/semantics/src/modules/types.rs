@@ -109,12 +109,7 @@ impl<'a> Checker<'a> {
         self.adts[id].kind = kind;
     }
 
-    fn field_infos(
-        &mut self,
-        owner: TypeDefId,
-        fields: &'a [ast::Field],
-        scope: &mut TypeScope<'_>,
-    ) -> Vec<FieldInfo> {
+    fn field_infos(&mut self, owner: TypeDefId, fields: &'a [ast::Field], scope: &mut TypeScope<'_>) -> Vec<FieldInfo> {
         let mut infos: Vec<FieldInfo> = Vec::with_capacity(fields.len());
         for field in fields {
             let ty = self.written_type(&field.ty, scope);
@@ -130,13 +125,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The function that computes the default value of a field.
-    fn field_default(
-        &mut self,
-        owner: TypeDefId,
-        field: ast::Ident,
-        ty: Ty,
-        value: &'a ast::Expr,
-    ) -> Option<FnId> {
+    fn field_default(&mut self, owner: TypeDefId, field: ast::Ident, ty: Ty, value: &'a ast::Expr) -> Option<FnId> {
         let info = &self.adts[owner];
         let (module, attrs, decl, arity) = (info.module, info.attrs, info.decl, info.arity);
         if info.has_row {

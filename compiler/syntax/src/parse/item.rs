@@ -345,7 +345,10 @@ fn where_block(p: &mut In, start: crate::token::Token, value: Expr) -> R<Expr> {
     };
     let stmts = definitions.into_iter().map(equation_to_fn).collect();
     let span = span_from(p, start);
-    Ok(make(ExprKind::Block(Block { attrs: Vec::new(), stmts, result: Some(Box::new(value)), scope: None, span }), span))
+    Ok(make(
+        ExprKind::Block(Block { attrs: Vec::new(), stmts, result: Some(Box::new(value)), scope: None, span }),
+        span,
+    ))
 }
 
 /// In a `where` block `f(x) = e` defines a function and `x = e` a variable.
@@ -525,9 +528,7 @@ fn payload(mut list: Vec<Part>) -> VariantPayload {
     if !list.is_empty() && list.iter().all(|(name, ..)| name.is_some()) {
         let fields = list
             .into_iter()
-            .filter_map(|(name, ty, default)| {
-                name.map(|name| Field { name, span: name.span.to(ty.span), ty, default })
-            })
+            .filter_map(|(name, ty, default)| name.map(|name| Field { name, span: name.span.to(ty.span), ty, default }))
             .collect();
         return VariantPayload::Named(fields);
     }
