@@ -103,6 +103,7 @@ impl Make {
             main: None,
             init_order: Vec::new(),
             tests: Vec::new(),
+            library: Vec::new(),
         };
         Make { program, names, module, list }
     }

@@ -6,7 +6,11 @@
 
 use std::collections::HashMap;
 
-use crate::core::{Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, Op, Program, Stmt, Var};
+use cranelift_entity::PrimaryMap;
+
+use crate::core::{
+    Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, Op, Program, RuntimeFn, RuntimeId, Stmt, StrId, Var,
+};
 use crate::prim::PrimOp;
 use crate::rc::types::{Kind, Types};
 
@@ -32,6 +36,7 @@ enum Contents {
     Array(Vec<Value>),
     Closure(FuncId, Vec<Value>),
     Var(Value),
+    Text(String),
 }
 
 struct Object {
@@ -58,9 +63,11 @@ pub struct Outcome {
 
 /// Runs the entry function. `counted`: check counts.
 pub fn run(program: &mut Program, counted: bool) -> Outcome {
-    let Program { types, type_defs, funcs, .. } = program;
+    let Program { types, type_defs, funcs, strings, runtime, .. } = program;
     let mut machine = Machine {
         funcs,
+        strings,
+        runtime,
         types: Types::new(types, type_defs),
         entry: program.entry,
         objects: Vec::new(),
@@ -84,7 +91,9 @@ pub fn run(program: &mut Program, counted: bool) -> Outcome {
 }
 
 struct Machine<'a> {
-    funcs: &'a cranelift_entity::PrimaryMap<FuncId, Function>,
+    funcs: &'a PrimaryMap<FuncId, Function>,
+    strings: &'a PrimaryMap<StrId, Box<str>>,
+    runtime: &'a PrimaryMap<RuntimeId, RuntimeFn>,
     types: Types<'a>,
     entry: FuncId,
     objects: Vec<Object>,
@@ -231,13 +240,17 @@ impl<'a> Machine<'a> {
         }
     }
 
-    fn atom(&self, frame: &Frame, atom: Atom) -> Value {
+    fn atom(&mut self, frame: &Frame, atom: Atom) -> Value {
         match atom {
             Atom::Var(var) => match frame.vars.get(&var) {
                 Some(value) => value.clone(),
                 None => panic!("{var} is not defined in {}", frame.function.name),
             },
-            Atom::Int(value, _) => Value::Int(value as i64),
+            Atom::Int(value, ty) => match self.types.kind(ty) {
+                Kind::BoxedSum => Value::Immediate(value as u32),
+                Kind::UnboxedSum => Value::Unboxed(value as u32, Vec::new()),
+                _ => Value::Int(value as i64),
+            },
             Atom::Float(value, _) => Value::Float(value),
             Atom::Bool(value) => Value::Bool(value),
             Atom::Unit => Value::Unit,
@@ -283,6 +296,7 @@ impl<'a> Machine<'a> {
                             Contents::Cell { fields, .. } => work.extend(fields),
                             Contents::Array(items) | Contents::Closure(_, items) => work.extend(items),
                             Contents::Var(value) => work.push(value),
+                            Contents::Text(_) => {}
                         }
                     }
                 }
@@ -352,12 +366,19 @@ impl<'a> Machine<'a> {
                 let (func, values) = self.callee(frame, *callee, args);
                 self.call(func, values)
             }
-            Op::CallRuntime(_, args) => {
-                match self.atom(frame, args[0]) {
-                    Value::Int(value) => self.emitted.push(value),
-                    other => panic!("emit of {other:?}"),
+            Op::CallRuntime(id, args) => {
+                let values: Vec<Value> = args.iter().map(|&arg| self.atom(frame, arg)).collect();
+                match (&*self.runtime[*id].symbol, &values[..]) {
+                    ("emit", [Value::Int(value)]) => {
+                        self.emitted.push(*value);
+                        Value::Unit
+                    }
+                    ("concat", [left, right]) => {
+                        let text = self.text(left) + &self.text(right);
+                        self.allocate(Contents::Text(text))
+                    }
+                    other => panic!("call of {other:?}"),
                 }
-                Value::Unit
             }
             Op::CallForeign(..) => panic!("no foreign calls in tests"),
             Op::Closure(func, captures) => {
@@ -369,6 +390,8 @@ impl<'a> Machine<'a> {
                 match self.types.kind(ty) {
                     Kind::Newtype => fields.remove(0),
                     Kind::BoxedSum if fields.is_empty() => Value::Immediate(*variant),
+                    // Variants without anything in them are numbers.
+                    Kind::Plain if fields.is_empty() => Value::Int(i64::from(*variant)),
                     Kind::BoxedSum | Kind::BoxedProduct => {
                         let class = self.types.cell_class(ty, *variant).unwrap_or(0);
                         if let Some(token) = token {
@@ -482,6 +505,17 @@ impl<'a> Machine<'a> {
         }
     }
 
+    fn text(&mut self, value: &Value) -> String {
+        match *value {
+            Value::Static(id) => self.strings[StrId::from_u32(id as u32)].to_string(),
+            Value::Object(object) => match &self.live(object).contents {
+                Contents::Text(text) => text.clone(),
+                other => panic!("{other:?} is no text"),
+            },
+            ref other => panic!("{other:?} is no text"),
+        }
+    }
+
     fn cell(&mut self, value: &Value) -> &mut Value {
         let Value::Object(object) = *value else { panic!("{value:?} is no cell") };
         match &mut self.live(object).contents {
@@ -522,6 +556,20 @@ impl<'a> Machine<'a> {
                 }
                 self.put_array(items, place)
             }
+            PrimOp::ArrayTake => {
+                let at = int(1);
+                let (mut items, place) = self.take_array(&args[0]);
+                let item = std::mem::replace(&mut items[at as usize], Value::Hole);
+                Value::Unboxed(0, vec![self.put_array(items, place), item])
+            }
+            PrimOp::ArrayPut => {
+                let at = int(1);
+                let (mut items, place) = self.take_array(&args[0]);
+                assert_eq!(items[at as usize], Value::Hole, "the hole of a taken element");
+                items[at as usize] = args[2].clone();
+                self.put_array(items, place)
+            }
+            PrimOp::StrLen => Value::Int(self.text(&args[0]).len() as i64),
             PrimOp::CellNew => self.allocate(Contents::Var(args[0].clone())),
             PrimOp::CellGet => self.cell(&args[0]).clone(),
             PrimOp::CellSet => {
@@ -543,7 +591,9 @@ impl<'a> Machine<'a> {
                 Contents::Array(items) => self.show_fields("array", &items),
                 Contents::Closure(..) => "closure".into(),
                 Contents::Var(value) => self.show_fields("cell", &[value]),
+                Contents::Text(text) => format!("{text:?}"),
             },
+            Value::Static(_) => format!("{:?}", self.text(value)),
             Value::Unboxed(variant, fields) => self.show_fields(&variant.to_string(), fields),
             Value::Immediate(variant) => self.show_fields(&variant.to_string(), &[]),
             other => format!("{other:?}"),
