@@ -94,7 +94,6 @@ impl Make {
         let program = Program {
             types: types_,
             modules,
-            library: Vec::new(),
             type_defs,
             fns: PrimaryMap::new(),
             globals: PrimaryMap::new(),
@@ -104,6 +103,7 @@ impl Make {
             main: None,
             init_order: Vec::new(),
             tests: Vec::new(),
+            library: Vec::new(),
         };
         Make { program, names, module, list }
     }
