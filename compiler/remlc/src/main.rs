@@ -6,6 +6,7 @@ mod build;
 mod check;
 mod completions;
 mod explain;
+mod fmt;
 mod new;
 mod options;
 mod panic;
@@ -35,6 +36,8 @@ enum Command {
     Run(run::Args),
     /// Compile a program to an executable file.
     Build(build::Args),
+    /// Give source files the one layout of Reml.
+    Fmt(fmt::Args),
     /// Say what a diagnostic code means, with examples.
     Explain(explain::Args),
     /// Start a package: a directory with a manifest and a first program.
@@ -51,6 +54,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::execute(args),
         Command::Run(args) => run::execute(args),
         Command::Build(args) => build::execute(args),
+        Command::Fmt(args) => fmt::execute(args),
         Command::Explain(args) => explain::execute(args),
         Command::New(args) => new::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
