@@ -100,7 +100,12 @@ pub fn run(paths: &[PathBuf], mode: Mode, system: &dyn System) -> Outcome {
 }
 
 /// The source files of a directory, in order. Hidden directories are passed over, and so is what a package has built.
-fn source_files(directory: &Path, top: bool, system: &dyn System, files: &mut Vec<PathBuf>) -> io::Result<()> {
+pub(crate) fn source_files(
+    directory: &Path,
+    top: bool,
+    system: &dyn System,
+    files: &mut Vec<PathBuf>,
+) -> io::Result<()> {
     let package = system.is_file(&directory.join(MANIFEST));
     for entry in system.entries(directory)? {
         let name = entry.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();

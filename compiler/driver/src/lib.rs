@@ -6,8 +6,10 @@
 pub mod format;
 pub mod link;
 mod load;
+mod overlay;
 pub mod package;
 pub mod pipeline;
 pub mod stack;
 pub mod stdlib;
 pub mod system;
+pub mod testing;

@@ -13,6 +13,7 @@ mod options;
 mod panic;
 mod report;
 mod run;
+mod test;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,8 @@ enum Command {
     Run(run::Args),
     /// Compile a program to an executable file.
     Build(build::Args),
+    /// Run the tests of a program, and the examples in its documentation.
+    Test(test::Args),
     /// Give source files the one layout of Reml.
     Fmt(fmt::Args),
     /// Say what a diagnostic code means, with examples.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::execute(args),
         Command::Run(args) => run::execute(args),
         Command::Build(args) => build::execute(args),
+        Command::Test(args) => test::execute(args),
         Command::Fmt(args) => fmt::execute(args),
         Command::Explain(args) => explain::execute(args),
         Command::New(args) => new::execute(args),
