@@ -3,11 +3,14 @@
 //! Everything the command line (and later editors and embedders) can ask for starts here. This crate owns the order of
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
+pub mod format;
 pub mod link;
 mod load;
+mod overlay;
 pub mod package;
 pub mod pipeline;
 pub mod stack;
 pub mod stdlib;
 pub mod system;
 pub mod target;
+pub mod testing;

@@ -127,13 +127,13 @@ fn failed(tool: &str, result: &std::process::Output, work: &Path) -> Diagnostic 
     }
 }
 
-fn unwritable(output: &Path, why: &str) -> Box<Diagnostic> {
+pub(crate) fn unwritable(output: &Path, why: &str) -> Box<Diagnostic> {
     let message = format!("`{}` cannot be written: {why}", output.display());
     Box::new(Diagnostic::error(codes::OUTPUT_UNWRITABLE, Span::NONE, message))
 }
 
 /// The system's words, without the number that Rust adds.
-fn describe(problem: &io::Error) -> String {
+pub(crate) fn describe(problem: &io::Error) -> String {
     let text = problem.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut chars = text.chars();

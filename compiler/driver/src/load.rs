@@ -414,7 +414,7 @@ impl Loader<'_> {
 }
 
 /// The text of a source file. The errors say what is wrong with the file as a whole.
-fn read_text(path: &Path, system: &dyn System) -> Result<String, Box<Diagnostic>> {
+pub(crate) fn read_text(path: &Path, system: &dyn System) -> Result<String, Box<Diagnostic>> {
     let name = path.display();
     let error = |code, message| Box::new(Diagnostic::error(code, Span::NONE, message));
     let bytes = system.read(path).map_err(|problem| match problem.kind() {

@@ -11,6 +11,7 @@ use reml_middle::core;
 use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
+use reml_semantics::typed::FnId;
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
@@ -60,7 +61,18 @@ pub struct Compilation<'s> {
     pub phase: &'static str,
     package_name: Option<String>,
     typed: Option<typed::Program>,
+    /// The test that runs instead of `main`.
+    entry: Option<FnId>,
     core: Option<core::Program>,
+}
+
+/// A function marked `@test`.
+#[derive(Clone, Debug)]
+pub struct Test {
+    /// `app.shapes.area_of_a_square`
+    pub name: String,
+    pub span: Span,
+    id: FnId,
 }
 
 impl<'s> Compilation<'s> {
@@ -76,6 +88,7 @@ impl<'s> Compilation<'s> {
             phase: "Parsing",
             package_name: None,
             typed: None,
+            entry: None,
             core: None,
         }
     }
@@ -152,12 +165,24 @@ impl<'s> Compilation<'s> {
         !self.failed()
     }
 
+    /// The functions marked `@test`, with their full names; known after `check`.
+    pub fn tests(&self) -> Vec<Test> {
+        let Some(program) = &self.typed else { return Vec::new() };
+        let test = |&id: &FnId| Test { name: program.fns[id].path.to_string(), span: program.fns[id].span, id };
+        program.tests.iter().map(test).collect()
+    }
+
+    /// Lowers this test instead of `main`.
+    pub fn select(&mut self, test: &Test) {
+        self.entry = Some(test.id);
+    }
+
     /// Takes the checked program to counted Core.
     pub fn lower(&mut self) -> bool {
         let Some(typed) = self.typed.take() else { return false };
         self.phase = "Codegen";
         let release = self.options.release;
-        let options = LowerOptions::default();
+        let options = LowerOptions { entry: self.entry };
         let lowered = self.timed("lower", |this| reml_middle::lower::lower(&typed, &this.names, &options));
         let mut program = match lowered {
             Ok(program) => program,

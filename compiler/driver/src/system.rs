@@ -10,6 +10,8 @@ pub trait System: Send + Sync {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
     fn is_file(&self, path: &Path) -> bool;
     fn is_dir(&self, path: &Path) -> bool;
+    /// What lies in a directory, sorted.
+    fn entries(&self, path: &Path) -> io::Result<Vec<PathBuf>>;
     /// An environment variable; `None` when unset or not text.
     fn env(&self, name: &str) -> Option<String>;
     /// The environment variables whose names start with `prefix`, by name.
@@ -32,6 +34,13 @@ impl System for OsSystem {
 
     fn is_dir(&self, path: &Path) -> bool {
         path.is_dir()
+    }
+
+    fn entries(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        let mut entries: Vec<PathBuf> =
+            std::fs::read_dir(path)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<_>>()?;
+        entries.sort();
+        Ok(entries)
     }
 
     fn env(&self, name: &str) -> Option<String> {
@@ -94,6 +103,14 @@ impl System for MemorySystem {
     fn is_dir(&self, path: &Path) -> bool {
         let path = normal(path);
         self.files.keys().any(|file| file != &path && file.starts_with(&path))
+    }
+
+    fn entries(&self, path: &Path) -> io::Result<Vec<PathBuf>> {
+        let path = normal(path);
+        let below = self.files.keys().filter_map(|file| file.strip_prefix(&path).ok()?.components().next());
+        let mut entries: Vec<PathBuf> = below.map(|first| path.join(first)).collect();
+        entries.dedup();
+        Ok(entries)
     }
 
     fn env(&self, name: &str) -> Option<String> {

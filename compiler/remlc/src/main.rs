@@ -7,11 +7,13 @@ mod build;
 mod check;
 mod completions;
 mod explain;
+mod fmt;
 mod new;
 mod options;
 mod panic;
 mod report;
 mod run;
+mod test;
 
 use std::process::ExitCode;
 
@@ -36,6 +38,10 @@ enum Command {
     Run(run::Args),
     /// Compile a program to an executable file.
     Build(build::Args),
+    /// Run the tests of a program, and the examples in its documentation.
+    Test(test::Args),
+    /// Give source files the one layout of Reml.
+    Fmt(fmt::Args),
     /// Say what a diagnostic code means, with examples.
     Explain(explain::Args),
     /// Start a package: a directory with a manifest and a first program.
@@ -52,6 +58,8 @@ fn main() -> ExitCode {
         Command::Check(args) => check::execute(args),
         Command::Run(args) => run::execute(args),
         Command::Build(args) => build::execute(args),
+        Command::Test(args) => test::execute(args),
+        Command::Fmt(args) => fmt::execute(args),
         Command::Explain(args) => explain::execute(args),
         Command::New(args) => new::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),

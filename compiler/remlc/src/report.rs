@@ -6,7 +6,7 @@ use std::process;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use reml_diagnostics::render::{self, Counts, Human, Json, JsonContext, Renderer, Short};
-use reml_diagnostics::{Diagnostic, Severity};
+use reml_diagnostics::{Diagnostic, Severity, SourceMap};
 use reml_driver::pipeline::Compilation;
 use reml_driver::system::timestamp;
 
@@ -40,22 +40,33 @@ pub fn emitted(compilation: &mut Compilation<'_>) {
 /// Shows all diagnostics and the closing line. People's formats go to standard error, JSON to standard output; only
 /// `run` leaves standard output to the program and puts JSON on standard error too.
 pub fn diagnostics(compilation: &Compilation<'_>, subject: &Subject<'_>, output: &Output) {
+    show(&compilation.diagnostics, &compilation.sources, compilation.phase, subject, output);
+}
+
+/// The same for what no compilation found.
+pub fn show(
+    diagnostics: &[Diagnostic],
+    sources: &SourceMap,
+    phase: &'static str,
+    subject: &Subject<'_>,
+    output: &Output,
+) {
     let shown: Vec<Diagnostic>;
     let diagnostics = if output.quiet && !subject.fail_on_warning && output.format != Format::Json {
-        shown = compilation.diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned().collect();
+        shown = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned().collect();
         &shown
     } else {
-        &compilation.diagnostics
+        diagnostics
     };
     let mut text = Vec::new();
     let input = subject.input.display().to_string();
     let rendered = match output.format {
-        Format::Human => Human { color: colored(output) }.render(diagnostics, &compilation.sources, &mut text),
-        Format::Short => Short.render(diagnostics, &compilation.sources, &mut text),
+        Format::Human => Human { color: colored(output) }.render(diagnostics, sources, &mut text),
+        Format::Short => Short.render(diagnostics, sources, &mut text),
         Format::Json => {
             let context = JsonContext {
                 command: subject.command,
-                phase: compilation.phase,
+                phase,
                 run_id: run_id(subject.started),
                 started_at: timestamp(subject.started),
                 finished_at: timestamp(SystemTime::now()),
@@ -63,7 +74,7 @@ pub fn diagnostics(compilation: &Compilation<'_>, subject: &Subject<'_>, output:
                 artifact: subject.artifact.map(|path| path.display().to_string()),
                 fail_on_warning: subject.fail_on_warning,
             };
-            Json { context }.render(diagnostics, &compilation.sources, &mut text)
+            Json { context }.render(diagnostics, sources, &mut text)
         }
     };
     debug_assert!(rendered.is_ok(), "writing to memory does not fail");

@@ -17,6 +17,17 @@ pub fn dump(module: &Module, names: &Names) -> String {
     out
 }
 
+/// The whole tree in one line: equal for two texts exactly when they have the same tree, save for positions.
+pub fn flat(module: &Module, names: &Names) -> String {
+    let printer = Printer { names };
+    let mut out = String::new();
+    out.extend(module.header.iter().map(|header| printer.path(header)));
+    for item in &module.items {
+        printer.item(item).write_flat(&mut out);
+    }
+    out
+}
+
 /// Prints one expression.
 pub fn dump_expr(expr: &Expr, names: &Names) -> String {
     let mut out = String::new();
@@ -39,6 +50,21 @@ impl Node {
             Node::Atom(text) => text.chars().count(),
             Node::List(head, parts) => {
                 2 + head.chars().count() + parts.iter().map(|part| part.flat_len() + 1).sum::<usize>()
+            }
+        }
+    }
+
+    fn write_flat(&self, out: &mut String) {
+        match self {
+            Node::Atom(text) => out.push_str(text),
+            Node::List(head, parts) => {
+                out.push('(');
+                out.push_str(head);
+                for part in parts {
+                    out.push(' ');
+                    part.write_flat(out);
+                }
+                out.push(')');
             }
         }
     }

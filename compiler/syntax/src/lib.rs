@@ -2,6 +2,7 @@
 pub mod ast;
 pub mod ast_print;
 pub mod ast_walk;
+pub mod format;
 mod layout;
 mod lex;
 mod literal;

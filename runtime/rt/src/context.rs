@@ -38,6 +38,8 @@ pub struct Runtime {
     pub invoke: Cell<Option<NonNull<u8>>>,
     /// The program ended by panic or `exit`: what is alive then is no leak.
     pub cut_short: Cell<bool>,
+    /// A test has announced that it will panic with a message that contains this.
+    pub expected_panic: RefCell<Option<String>>,
 }
 
 impl Cx {

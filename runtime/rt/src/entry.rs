@@ -10,7 +10,7 @@ use std::ffi::{CStr, c_char, c_int};
 use crate::abi::{BROKEN_PIPE_EXIT, FLAG_LEAK_CHECK, LEAK_EXIT, ProgramInfo};
 use crate::context::{Cx, Program};
 use crate::heap;
-use crate::panic::StderrWriter;
+use crate::panic::{self, StderrWriter};
 use crate::stack::Stack;
 use crate::switch;
 
@@ -64,6 +64,9 @@ fn finish(cx: Cx, status: i32, flags: u64, count_live: bool) -> RunOutcome {
             report_output_error(errno);
             exit_code = exit_code.max(1);
         }
+    }
+    if !runtime.cut_short.get() && panic::is_missing(cx) {
+        exit_code = exit_code.max(1);
     }
     if runtime.cut_short.get() {
         return RunOutcome { exit_code, live_objects: None };

@@ -15,6 +15,7 @@ use crate::array::{self, BytesRef, StrArray};
 use crate::context::Cx;
 use crate::entry;
 use crate::heap;
+use crate::panic;
 use crate::string::{StrOwned, StrRef, empty, new_lossy, new_str};
 
 const OUTPUT_BUFFER: usize = 64 << 10;
@@ -391,10 +392,17 @@ pub extern "C" fn reml_env_vars(cx: Cx) -> *mut Array {
     result.finish()
 }
 
+/// The program is a test that has to end in a panic whose message contains this text.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_test_expect_panic(cx: Cx, message: StrRef) {
+    *cx.runtime().expected_panic.borrow_mut() = Some(message.as_str().to_owned());
+}
+
 /// Ends the program with this status; nothing deferred runs.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_process_exit(cx: Cx, status: i32) -> ! {
     cx.runtime().cut_short.set(true);
+    let status = if panic::is_missing(cx) { status.max(1) } else { status };
     entry::leave(cx, status)
 }
 

@@ -138,16 +138,38 @@ pub fn fatal(cx: Cx, message: fmt::Arguments<'_>) -> ! {
 pub fn report_and_end(cx: Cx, code: &str, message: fmt::Arguments<'_>, walk: Option<Walk>, deferred: bool) -> ! {
     let runtime = cx.runtime();
     runtime.cut_short.set(true);
+    let expected = runtime.expected_panic.take();
+    if let Some(expected) = &expected
+        && message.to_string().contains(expected.as_str())
+    {
+        defer::run_all(cx);
+        flush_output(cx);
+        entry::leave(cx, 0)
+    }
     // Whether or not somebody still reads the output, the panic is worth a report.
     flush_output(cx);
     let mut out = StderrWriter::new();
     write_report(&mut out, cx, code, message, walk).ok();
+    if let Some(expected) = expected {
+        writeln!(out, "note: a panic was expected, but with a message that contains {expected:?}").ok();
+    }
     drop(out);
     if deferred {
         defer::run_all(cx);
         flush_output(cx);
     }
     entry::leave(cx, PANIC_EXIT)
+}
+
+/// Whether a panic was expected that has not come, now that the program ends in another way. Says so.
+pub fn is_missing(cx: Cx) -> bool {
+    let Some(expected) = cx.runtime().expected_panic.take() else { return false };
+    writeln!(
+        StderrWriter::new(),
+        "error: expected a panic with a message that contains {expected:?}, but there was none"
+    )
+    .ok();
+    true
 }
 
 /// Flushes unless output was being written when the program was interrupted.

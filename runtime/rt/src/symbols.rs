@@ -71,6 +71,7 @@ table! {
         reml_env_get
         reml_env_vars
         reml_process_exit
+        reml_test_expect_panic
         reml_current_dir
     ;
     math:

@@ -1,0 +1,87 @@
+//! Type declarations.
+
+use crate::ast::*;
+use crate::token::Kind;
+
+use super::Formatter;
+use super::doc::*;
+use super::flat::Style;
+use super::list::Trailing;
+use super::render::STEP;
+
+impl<'a> Formatter<'a> {
+    pub fn type_decl(&mut self, decl: &TypeDecl) -> Doc<'a> {
+        match &decl.kind {
+            TypeDeclKind::Sum(variants) => {
+                let end = self.cursor.find(Kind::Eq).min(self.cursor.find(Kind::LBrace));
+                let head = self.flat_until(end, Style::Type);
+                if self.cursor.kind() == Kind::LBrace {
+                    let list = self.list(|f| f.variant());
+                    return concat([head, text(" "), list.plain(Trailing::Broken)]);
+                }
+                let eq = self.cursor.next();
+                concat([head, text(" "), eq, self.variants(variants.len())])
+            }
+            TypeDeclKind::Record(_) => {
+                let end = self.cursor.find(Kind::LBrace);
+                let head = self.flat_until(end, Style::Type);
+                concat([head, text(" "), self.fields()])
+            }
+            TypeDeclKind::Newtype(ty) | TypeDeclKind::Alias(ty) => {
+                let end = self.closed_end(self.cursor.index_of(ty.span.end));
+                self.flat_until(end, Style::Type)
+            }
+            TypeDeclKind::Unit => {
+                let mut parts = vec![self.cursor.next(), text(" "), self.cursor.next()];
+                if self.cursor.kind() == Kind::Lt {
+                    let end = self.cursor.find(Kind::Gt) + 1;
+                    parts.push(self.flat_until(end, Style::Type));
+                }
+                if self.cursor.kind() == Kind::Semi {
+                    parts.push(self.cursor.next());
+                }
+                concat(parts)
+            }
+        }
+    }
+
+    /// `A | B(T)`: in one line, or each behind a bar in a line of its own.
+    fn variants(&mut self, count: usize) -> Doc<'a> {
+        let broken = self.cursor.starts_line();
+        let mut parts = Vec::new();
+        for i in 0..count {
+            let gap = if i > 0 && self.cursor.blank_before() && broken { blank() } else { line() };
+            parts.push(gap);
+            if self.cursor.kind() == Kind::Bar {
+                let bar = self.cursor.next();
+                let needed = i > 0 || bar.is_forced();
+                parts.push(if needed {
+                    concat([bar, text(" ")])
+                } else {
+                    if_break(concat([bar, text(" ")]), Doc::nil())
+                });
+            } else {
+                parts.push(if_break(text("| "), Doc::nil()));
+            }
+            parts.push(self.variant());
+        }
+        let all = indent(STEP, concat(parts));
+        if broken { broken_group(all) } else { group(all) }
+    }
+
+    fn variant(&mut self) -> Doc<'a> {
+        let name = self.cursor.next();
+        match self.cursor.kind() {
+            Kind::LBrace => concat([name, text(" "), self.fields()]),
+            Kind::LParen => {
+                let list = self.list(|f| f.flat_element(Style::Type));
+                concat([name, list.plain(Trailing::None)])
+            }
+            _ => name,
+        }
+    }
+
+    fn fields(&mut self) -> Doc<'a> {
+        self.list(|f| f.flat_element(Style::Type)).plain(Trailing::Broken)
+    }
+}
