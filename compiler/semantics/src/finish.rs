@@ -14,6 +14,7 @@ impl<'a> Checker<'a> {
     pub fn finish(mut self) -> Checked {
         self.check_active_contracts();
         self.check_recursive_types();
+        self.check_expanding_types();
         self.check_polymorphic_recursion();
         self.solve_effects();
         self.check_contracts();
@@ -59,6 +60,9 @@ impl<'a> Checker<'a> {
         }
         let impls = self.final_impls();
         self.check_patterns(&type_defs, &fns, &globals);
+        let files = self.modules.values().filter(|module| module.is_core).filter_map(|module| module.ast);
+        let mut library: Vec<Span> = files.map(|ast| ast.span).collect();
+        library.sort_unstable();
         let mut diagnostics = std::mem::take(&mut self.diagnostics);
         diagnostics.sort_by_key(|d| (d.primary.start, d.primary.end));
         let program = Program {
@@ -73,6 +77,7 @@ impl<'a> Checker<'a> {
             main,
             init_order,
             tests,
+            library,
         };
         Checked { program, diagnostics }
     }

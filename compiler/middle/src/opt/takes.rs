@@ -17,15 +17,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::known::{PrimKey, prim_key};
 use crate::core::{Atom, Block, Callee, End, FuncId, Function, JoinId, Op, Program, Stmt, Var, VarInfo};
+use crate::layout::Layouts;
 use crate::prim::{PrimEffect, PrimOp};
-use crate::rc::types::Types;
 use crate::walk;
 
-pub fn take(program: &mut Program) {
+pub fn take(program: &mut Program, layouts: &mut Layouts) {
     let touches = Touches::of(program);
     let Program { types: store, type_defs, funcs, .. } = program;
     for function in funcs.values_mut() {
-        let pairs = Elements::pairs(function, &mut Types::new(store, type_defs));
+        let pairs = Elements::pairs(function, |element| layouts.of(store, type_defs, element).counted);
         if !pairs.is_empty() {
             let mut tuples = FxHashMap::default();
             for (array, item) in pairs {
@@ -294,7 +294,7 @@ impl Update<'_> {
             },
             Op::Call(Callee::Func(func), _) => {
                 let touch = &touches.functions[func.index()];
-                !touch.has(self.ty) && !(touch.panics && touches.deferred.has(self.ty))
+                !(touch.has(self.ty) || touch.panics && touches.deferred.has(self.ty))
             }
             Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => false,
             _ => true,
@@ -367,7 +367,7 @@ impl Values {
 
 impl Elements<'_> {
     /// The types of arrays and elements that are read and could be moved.
-    fn pairs(function: &Function, types: &mut Types) -> Vec<(TypeId, TypeId)> {
+    fn pairs(function: &Function, mut counted: impl FnMut(TypeId) -> bool) -> Vec<(TypeId, TypeId)> {
         let mut pairs = Vec::new();
         let mut blocks = vec![&function.body];
         while let Some(block) = blocks.pop() {
@@ -376,7 +376,7 @@ impl Elements<'_> {
                     Stmt::Let(var, Op::Prim(PrimOp::ArrayGet, args)) => {
                         if let Some(Atom::Var(array)) = args.first() {
                             let pair = (function.vars[*array].ty, function.vars[*var].ty);
-                            if !pairs.contains(&pair) && types.counted(pair.1) {
+                            if !pairs.contains(&pair) && counted(pair.1) {
                                 pairs.push(pair);
                             }
                         }

@@ -16,7 +16,7 @@ use crate::core::{Atom, Block, End, Function, Op, Stmt, Var, VarInfo};
 use crate::prim::ArgModes;
 use crate::walk;
 
-pub fn gather(function: &mut Function, types: &mut Types) {
+pub fn gather(function: &mut Function, types: &Types) {
     lets_first(&mut function.body);
     let mut survey = Survey {
         vars: &function.vars,
@@ -53,9 +53,9 @@ struct Mention {
     read: Option<(u32, u32, Var)>,
 }
 
-struct Survey<'a, 'b> {
+struct Survey<'a> {
     vars: &'a PrimaryMap<Var, VarInfo>,
-    types: &'a mut Types<'b>,
+    types: &'a Types,
     /// Of boxed products and sums; in preorder.
     mentions: SecondaryMap<Var, Vec<Mention>>,
     /// What is given away somewhere.
@@ -64,7 +64,7 @@ struct Survey<'a, 'b> {
     ends: Vec<u32>,
 }
 
-impl Survey<'_, '_> {
+impl Survey<'_> {
     fn block(&mut self, block: &Block) {
         let number = self.ends.len() as u32;
         self.ends.push(0);

@@ -13,7 +13,7 @@ use super::types::{Kind, Types};
 use crate::core::{Atom, Block, End, Function, JoinId, Op, Stmt, Var, VarInfo};
 use crate::walk;
 
-pub fn prepare(function: &mut Function, types: &mut Types) {
+pub fn prepare(function: &mut Function, types: &Types) {
     prune_joins(&mut function.body, &mut EntitySet::new());
     let mut copies = Copies { vars: &function.vars, atoms: SecondaryMap::new(), fields: FxHashMap::default() };
     copies.block(&mut function.body);
@@ -114,15 +114,15 @@ fn substitute(atoms: &SecondaryMap<Var, Option<Atom>>, atom: &mut Atom) {
 }
 
 /// Reads fields early.
-struct Explode<'a, 'b> {
+struct Explode<'a> {
     vars: &'a PrimaryMap<Var, VarInfo>,
-    types: &'a mut Types<'b>,
+    types: &'a Types,
     /// The fields of an unboxed product that are read anywhere, and the variable that holds each.
     reads: SecondaryMap<Var, Vec<(u32, Var)>>,
     atoms: SecondaryMap<Var, Option<Atom>>,
 }
 
-impl Explode<'_, '_> {
+impl Explode<'_> {
     fn is_product(&mut self, var: Var) -> bool {
         matches!(self.types.kind(self.vars[var].ty), Kind::UnboxedProduct | Kind::Newtype)
     }

@@ -351,7 +351,7 @@ impl Generator<'_> {
             self.block(depth)
         };
         self.scope.truncate(scope);
-        out.push(Stmt::Join(Join { id, params, recursive, body }));
+        out.push(Stmt::Join(Box::new(Join { id, params, recursive, body })));
         let counter = recursive.then(|| self.world.int_atom(2));
         self.joins.push((id, types, counter));
     }

@@ -59,9 +59,10 @@ pub struct Outcome {
 /// Runs the entry function. `counted`: check counts.
 pub fn run(program: &mut Program, counted: bool) -> Outcome {
     let Program { types, type_defs, funcs, .. } = program;
+    let types = Types::of(types, type_defs, funcs);
     let mut machine = Machine {
         funcs,
-        types: Types::new(types, type_defs),
+        types,
         entry: program.entry,
         objects: Vec::new(),
         globals: HashMap::new(),
@@ -85,7 +86,7 @@ pub fn run(program: &mut Program, counted: bool) -> Outcome {
 
 struct Machine<'a> {
     funcs: &'a cranelift_entity::PrimaryMap<FuncId, Function>,
-    types: Types<'a>,
+    types: Types,
     entry: FuncId,
     objects: Vec<Object>,
     globals: HashMap<u32, Value>,
