@@ -249,3 +249,23 @@ fn main() -> Int = ping(10000000, [1], |x| x) + bounce(10000000, [|x| x])
         "5",
     );
 }
+
+/// Every field that is assigned puts the element back, and every one that is read takes another look at it.
+#[test]
+fn elements_are_read_while_they_are_updated() {
+    check(
+        "struct P { x: Float, y: Float, z: Float, vx: Float, vy: Float, vz: Float }
+fn main() -> Int = {
+  var ps: [P] = []
+  for i in 0..100000 { ps.push(P { x: 0.0, y: 0.0, z: 0.0, vx: 1.0, vy: 2.0, vz: 3.0 }) }
+  for i in 0..100000 {
+    ps[i].x := ps[i].x + ps[i].vx * ps[i].vy
+    ps[i].y := ps[i].y + ps[i].x
+    ps[i].z := ps[i].z + ps[i].y + ps[i].x
+  }
+  (ps[99999].z as Int) + ps.len()
+}
+",
+        "100004",
+    );
+}

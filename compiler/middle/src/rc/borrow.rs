@@ -486,10 +486,8 @@ impl Calls {
                 for stmt in &block.stmts {
                     match stmt {
                         Stmt::Join(join) => blocks.push(&join.body),
-                        Stmt::Let(_, Op::Closure(func, _)) => {
-                            if address_taken.insert(*func) {
-                                tails[closures.index()].push(*func);
-                            }
+                        Stmt::Let(_, Op::Closure(func, _)) if address_taken.insert(*func) => {
+                            tails[closures.index()].push(*func);
                         }
                         Stmt::Let(_, Op::Call(Callee::Func(func), _)) => callers[func.index()].push(id),
                         Stmt::Let(_, Op::Call(Callee::Closure(_) | Callee::Consumed(_), _)) => {
