@@ -175,6 +175,8 @@ pub(crate) struct BodyCx {
     pub empty_arrays: Vec<(Ty, Span)>,
     pub unsafe_depth: u32,
     pub lambda_depth: u32,
+    /// How many locals there were before the innermost deferred code around.
+    pub locals_before_defer: usize,
     /// Type parameters from here on are inferred: conditions on them go into the signature.
     pub first_inferred: Option<u32>,
     /// The type of the deferred node that is being decided.
@@ -213,6 +215,7 @@ impl Default for BodyCx {
             empty_arrays: Vec::new(),
             unsafe_depth: 0,
             lambda_depth: 0,
+            locals_before_defer: 0,
             first_inferred: None,
             waiting: None,
             allocates: None,
@@ -262,6 +265,17 @@ impl BodyCx {
         self.locals[id].boxed = true;
         self.locals[id].global = Some(global);
         id
+    }
+
+    /// Shares the variable with a lambda or deferred code that outlives this mention. A panic runs deferred code from
+    /// outside of the function, and it must see the latest value.
+    pub fn share(&mut self, local: LocalId) {
+        self.locals[local].boxed |= self.is_outside_lambda(local) || local.index() < self.locals_before_defer;
+    }
+
+    /// Does the local belong to a function around the lambda that is being checked?
+    pub fn is_outside_lambda(&self, local: LocalId) -> bool {
+        self.local_depths[local.index()] < self.lambda_depth
     }
 
     pub fn local_ty(&self, id: LocalId) -> Ty {

@@ -204,9 +204,8 @@ impl<'a> Checker<'a> {
     }
 
     pub fn local_value(&mut self, local: LocalId, span: Span) -> ExprId {
-        use cranelift_entity::EntityRef;
-        if self.b.local_depths[local.index()] < self.b.lambda_depth && self.b.locals[local].mutable {
-            self.b.locals[local].boxed = true;
+        if self.b.locals[local].mutable {
+            self.b.share(local);
         }
         self.b.use_local(local, span)
     }

@@ -1,6 +1,5 @@
 //! Places: what can be assigned to or borrowed mutably.
 
-use cranelift_entity::EntityRef;
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast;
 
@@ -150,17 +149,10 @@ impl<'a> Checker<'a> {
                 );
             }
             _ if self.b.locals[local].mutable => {
-                if self.b.local_depths[local.index()] < self.b.lambda_depth {
-                    self.b.locals[local].boxed = true;
-                    if !self.is_core(self.b.module) {
-                        let row = self.b.row();
-                        self.effect_event(
-                            row,
-                            tags::MUT,
-                            span,
-                            "this assignment to a variable of the function around it",
-                        );
-                    }
+                self.b.share(local);
+                if self.b.is_outside_lambda(local) && !self.is_core(self.b.module) {
+                    let row = self.b.row();
+                    self.effect_event(row, tags::MUT, span, "this assignment to a variable of the function around it");
                 }
             }
             _ => {

@@ -161,7 +161,9 @@ impl<'a> Checker<'a> {
                 Some(Stmt::Expr(id))
             }
             StmtKind::Defer(e) => {
+                let outer = std::mem::replace(&mut self.b.locals_before_defer, self.b.locals.len());
                 let id = self.discarded(e);
+                self.b.locals_before_defer = outer;
                 Some(Stmt::Defer(id))
             }
             StmtKind::Expr(e) => {
