@@ -150,7 +150,7 @@ pub enum Stmt {
     Let(Var, Op),
     /// A join point; in scope in the rest of the block (and of nested blocks), and, when `recursive`, in its own
     /// body. Its parameters are owned by the body.
-    Join(Join),
+    Join(Box<Join>),
     /// Writes a hole left by a `Construct` (tail recursion modulo cons): `*addr = value`. Consumes `value`.
     Fill {
         addr: Var,

@@ -14,6 +14,7 @@ impl<'a> Checker<'a> {
     pub fn finish(mut self) -> Checked {
         self.check_active_contracts();
         self.check_recursive_types();
+        self.check_expanding_types();
         self.check_polymorphic_recursion();
         self.solve_effects();
         self.check_contracts();

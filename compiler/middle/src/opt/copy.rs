@@ -92,7 +92,7 @@ impl<'a> Copier<'a> {
                 self.renamed_joins.insert(join.id, id);
                 let params = join.params.iter().map(|&param| self.fresh(param)).collect();
                 let body = self.block(&join.body);
-                Stmt::Join(crate::core::Join { id, params, recursive: join.recursive, body })
+                Stmt::Join(Box::new(crate::core::Join { id, params, recursive: join.recursive, body }))
             }
             other => {
                 let mut stmt = other.clone();

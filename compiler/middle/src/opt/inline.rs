@@ -12,8 +12,8 @@ use rustc_hash::FxHashMap;
 use super::OptLevel;
 use super::facts::size;
 use super::specialise::{Known, Specialiser};
+use crate::components::components;
 use crate::core::{Block, Callee, End, FuncId, Function, Inline, Mode, Op, Program, Stmt};
-use crate::rc::components;
 use crate::walk;
 
 /// Sizes up to which a function is inlined.

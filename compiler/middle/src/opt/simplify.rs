@@ -173,7 +173,7 @@ impl Simplifier<'_, '_> {
                     let info = self.vars[var].clone();
                     return_to(&mut body, id, &info, self.vars);
                     self.facts.scan(&body);
-                    let join = Join { id, params: vec![var], recursive: false, body: rest };
+                    let join = Box::new(Join { id, params: vec![var], recursive: false, body: rest });
                     *todo = stack(body.stmts);
                     // The body's own joins may jump there.
                     let lets = todo.iter().rev().take_while(|stmt| !matches!(stmt, Stmt::Join(_))).count();
@@ -341,9 +341,9 @@ impl Simplifier<'_, '_> {
     // -----------------------------------------------------------------------------------------------
     // Joins
 
-    fn join(&mut self, mut join: Join, out: &mut Vec<Stmt>, todo: &mut Vec<Stmt>) {
+    fn join(&mut self, mut join: Box<Join>, out: &mut Vec<Stmt>, todo: &mut Vec<Stmt>) {
         if let Some(index) = self.dispatching[join.id] {
-            self.joins[join.id] = Treatment::Dispatch(Box::new(join.clone()), index);
+            self.joins[join.id] = Treatment::Dispatch(join.clone(), index);
             self.keep(join, out);
             return;
         }
@@ -356,12 +356,12 @@ impl Simplifier<'_, '_> {
             if facts.jumps == 1 {
                 self.changed = true;
                 let id = join.id;
-                self.joins[id] = Treatment::Once(Some(Box::new(join)));
+                self.joins[id] = Treatment::Once(Some(join));
                 return;
             }
             if facts.small && !self.ends_in_once(&join.body) {
                 let id = join.id;
-                self.joins[id] = Treatment::Repeat(Box::new(join));
+                self.joins[id] = Treatment::Repeat(join);
                 self.changed = true;
                 return;
             }
@@ -402,7 +402,7 @@ impl Simplifier<'_, '_> {
     }
 
     /// Writes a join point.
-    fn keep(&mut self, mut join: Join, out: &mut Vec<Stmt>) {
+    fn keep(&mut self, mut join: Box<Join>, out: &mut Vec<Stmt>) {
         for &param in &join.params {
             self.bound[param] = true;
         }
@@ -417,7 +417,7 @@ impl Simplifier<'_, '_> {
     }
 
     /// Gives each branch of a join that switches on a parameter a join of its own.
-    fn split(&mut self, mut join: Join, index: usize, todo: &mut Vec<Stmt>) {
+    fn split(&mut self, mut join: Box<Join>, index: usize, todo: &mut Vec<Stmt>) {
         self.changed = true;
         let param = join.params[index];
         let End::Switch(switch) = &mut join.body.end else { unreachable!("a dispatching join switches") };
@@ -441,7 +441,7 @@ impl Simplifier<'_, '_> {
         self.dispatching[join.id] = Some(index);
         // A stack: the branches come before the join that jumps to them.
         todo.push(Stmt::Join(join));
-        todo.extend(branches.into_iter().flatten().map(Stmt::Join));
+        todo.extend(branches.into_iter().flatten().map(|branch| Stmt::Join(Box::new(branch))));
     }
 
     /// Moves a branch into a join whose parameters are the fields it reads of the scrutinee and what else it

@@ -64,11 +64,12 @@ pub struct Outcome {
 /// Runs the entry function. `counted`: check counts.
 pub fn run(program: &mut Program, counted: bool) -> Outcome {
     let Program { types, type_defs, funcs, strings, runtime, .. } = program;
+    let types = Types::of(types, type_defs, funcs);
     let mut machine = Machine {
         funcs,
         strings,
         runtime,
-        types: Types::new(types, type_defs),
+        types,
         entry: program.entry,
         objects: Vec::new(),
         globals: HashMap::new(),
@@ -94,7 +95,7 @@ struct Machine<'a> {
     funcs: &'a PrimaryMap<FuncId, Function>,
     strings: &'a PrimaryMap<StrId, Box<str>>,
     runtime: &'a PrimaryMap<RuntimeId, RuntimeFn>,
-    types: Types<'a>,
+    types: Types,
     entry: FuncId,
     objects: Vec<Object>,
     globals: HashMap<u32, Value>,
@@ -246,9 +247,9 @@ impl<'a> Machine<'a> {
                 Some(value) => value.clone(),
                 None => panic!("{var} is not defined in {}", frame.function.name),
             },
-            Atom::Int(value, ty) => match self.types.kind(ty) {
-                Kind::BoxedSum => Value::Immediate(value as u32),
-                Kind::UnboxedSum => Value::Unboxed(value as u32, Vec::new()),
+            Atom::Int(value, ty) => match self.types.known_kind(ty) {
+                Some(Kind::BoxedSum) => Value::Immediate(value as u32),
+                Some(Kind::UnboxedSum) => Value::Unboxed(value as u32, Vec::new()),
                 _ => Value::Int(value as i64),
             },
             Atom::Float(value, _) => Value::Float(value),
@@ -294,7 +295,11 @@ impl<'a> Machine<'a> {
                     if object.count == 0 {
                         match object.contents.clone() {
                             Contents::Cell { fields, .. } => work.extend(fields),
-                            Contents::Array(items) | Contents::Closure(_, items) => work.extend(items),
+                            Contents::Array(items) => {
+                                assert!(!items.contains(&Value::Hole), "an array with a hole is dropped");
+                                work.extend(items);
+                            }
+                            Contents::Closure(_, items) => work.extend(items),
                             Contents::Var(value) => work.push(value),
                             Contents::Text(_) => {}
                         }
@@ -557,17 +562,18 @@ impl<'a> Machine<'a> {
                 self.put_array(items, place)
             }
             PrimOp::ArrayTake => {
-                let at = int(1);
+                let at = int(1) as usize;
                 let (mut items, place) = self.take_array(&args[0]);
-                let item = std::mem::replace(&mut items[at as usize], Value::Hole);
-                Value::Unboxed(0, vec![self.put_array(items, place), item])
+                let element = std::mem::replace(&mut items[at], Value::Hole);
+                Value::Unboxed(0, vec![self.put_array(items, place), element])
             }
             PrimOp::ArrayPut => {
-                let at = int(1);
-                let (mut items, place) = self.take_array(&args[0]);
-                assert_eq!(items[at as usize], Value::Hole, "the hole of a taken element");
-                items[at as usize] = args[2].clone();
-                self.put_array(items, place)
+                let at = int(1) as usize;
+                let Value::Object(object) = args[0] else { panic!("{:?} is no array", args[0]) };
+                let Contents::Array(items) = &mut self.live(object).contents else { panic!("no array") };
+                assert_eq!(items[at], Value::Hole, "`array_put` fills a hole");
+                items[at] = args[2].clone();
+                args[0].clone()
             }
             PrimOp::StrLen => Value::Int(self.text(&args[0]).len() as i64),
             PrimOp::CellNew => self.allocate(Contents::Var(args[0].clone())),
