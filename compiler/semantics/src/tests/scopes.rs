@@ -67,7 +67,7 @@ struct Wrong { n: i64 = \"text\" }
         expect![[r#"
             5:9 [type.record.literal.missing_field] `Options` lacks the field `name`
             7:9 [language.arity.mismatch] constructor `Rect` takes 2 arguments, but 1 is given
-            8:25 [type.mismatch] expected `i64`, found `Str`
+            8:25 [type.mismatch] expected `Int`, found `Str`
         "#]],
     );
 }
@@ -102,7 +102,7 @@ fn f() { bump(&mut count) }
         expect![[r#"
             bump(&mut i64) -> ()
             f() -> () ! {mut}
-            let count: i64
+            let count: __Cell<i64>
         "#]],
     );
 }
