@@ -201,20 +201,16 @@ impl<'a> Checker<'a> {
     }
 
     fn local_item(&mut self, item: &ast::Item) {
-        match &item.kind {
-            ast::ItemKind::Use(decl) => {
-                let module = self.push_local_module(self.b.module);
-                self.b.module = module;
-                self.collect_use(module, &decl.tree, &[], None, false);
-                for index in 0..self.modules[module].uses.len() {
-                    self.resolve_use(module, index as u32);
-                    if !self.modules[module].uses[index].resolved {
-                        self.report_unresolved_use(module, index);
-                    }
-                }
+        // A block's other declarations have been taken out of it.
+        let ast::ItemKind::Use(decl) = &item.kind else { return };
+        let module = self.push_local_module(self.b.module);
+        self.b.module = module;
+        self.collect_use(module, &decl.tree, &[], None, false);
+        for index in 0..self.modules[module].uses.len() {
+            self.resolve_use(module, index as u32);
+            if !self.modules[module].uses[index].resolved {
+                self.report_unresolved_use(module, index);
             }
-            // A block's other declarations have been taken out of it.
-            _ => {}
         }
     }
 
