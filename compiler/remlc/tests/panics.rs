@@ -64,3 +64,27 @@ fn in_the_initial_value_of_a_module() {
     let text = "let none: Option<Int> = None\nlet first = none.unwrap()\n\nfn main() = println(\"{first + 1}\")\n";
     assert!(place(text).ends_with("(main.reml:2:13)"), "{}", place(text));
 }
+
+#[test]
+fn deferred_code_sees_the_latest_values() {
+    let text = "\
+fn work() {
+  var seen = [0]
+  var count = 0
+  defer println(format(\"{} {}\", seen, count))
+  for i in 1..4 {
+    seen.push(i)
+    count := count + i
+  }
+  panic(\"stop\")
+}
+
+fn main() = work()
+";
+    let directory = scratch();
+    std::fs::write(directory.path().join("main.reml"), text).unwrap();
+    for release in [&[][..], &["--release"]] {
+        let ran = run(remlc().current_dir(directory.path()).arg("run").args(release).arg("main.reml"), "").unwrap();
+        assert_eq!((ran.exit, ran.stdout.as_str()), (Some(101), "[0, 1, 2, 3] 6\n"), "{ran:?}");
+    }
+}

@@ -94,6 +94,7 @@ impl Make {
         let program = Program {
             types: types_,
             modules,
+            library: Vec::new(),
             type_defs,
             fns: PrimaryMap::new(),
             globals: PrimaryMap::new(),
@@ -103,7 +104,6 @@ impl Make {
             main: None,
             init_order: Vec::new(),
             tests: Vec::new(),
-            library: Vec::new(),
         };
         Make { program, names, module, list }
     }

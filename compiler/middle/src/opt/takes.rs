@@ -294,7 +294,7 @@ impl Update<'_> {
             },
             Op::Call(Callee::Func(func), _) => {
                 let touch = &touches.functions[func.index()];
-                !(touch.has(self.ty) || touch.panics && touches.deferred.has(self.ty))
+                !touch.has(self.ty) && !(touch.panics && touches.deferred.has(self.ty))
             }
             Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => false,
             _ => true,

@@ -256,9 +256,9 @@ impl<'a> Machine<'a> {
                 Some(value) => value.clone(),
                 None => panic!("{var} is not defined in {}", frame.function.name),
             },
-            Atom::Int(value, ty) => match self.types.kind(ty) {
-                Kind::BoxedSum => Value::Immediate(value as u32),
-                Kind::UnboxedSum => Value::Unboxed(value as u32, Vec::new()),
+            Atom::Int(value, ty) => match self.types.known_kind(ty) {
+                Some(Kind::BoxedSum) => Value::Immediate(value as u32),
+                Some(Kind::UnboxedSum) => Value::Unboxed(value as u32, Vec::new()),
                 _ => Value::Int(value as i64),
             },
             Atom::Float(value, _) => Value::Float(value),

@@ -4,7 +4,7 @@
 //! decided yet, because a receiver's or operand's type is unknown, is a [`Deferred`] item that overwrites its node
 //! when the type is known.
 
-use cranelift_entity::{EntityRef, PrimaryMap};
+use cranelift_entity::{EntityRef, EntitySet, PrimaryMap};
 use reml_diagnostics::Span;
 use reml_syntax::ast;
 use reml_syntax::names::Symbol;
@@ -163,6 +163,8 @@ pub(crate) struct BodyCx {
     pub pattern_tys: Vec<Ty>,
     pub locals: PrimaryMap<LocalId, Local>,
     pub local_tys: Vec<Ty>,
+    /// Those that a `let` of one name declared.
+    pub lets: EntitySet<LocalId>,
     /// How many lambdas were around its declaration.
     pub local_depths: Vec<u32>,
     pub type_args: Vec<(ExprId, List)>,
@@ -205,6 +207,7 @@ impl Default for BodyCx {
             pattern_tys: Vec::new(),
             locals: PrimaryMap::new(),
             local_tys: Vec::new(),
+            lets: EntitySet::new(),
             local_depths: Vec::new(),
             type_args: Vec::new(),
             group_uses: Vec::new(),

@@ -44,12 +44,24 @@ impl<'a> Checker<'a> {
             );
             return self.b.error(span);
         };
+        if legacy && !place.path.is_empty() {
+            self.allow_legacy(place.local);
+        }
         self.check_mutable(&place, span);
         let id = self.b.expr(ExprKind::Assign { place, value: value_id }, Types::UNIT, span);
         for (index, ty) in steps.into_iter().enumerate() {
             self.b.place_tys.push((id, index as u32, ty));
         }
         id
+    }
+
+    /// `a.b = c` makes a `var` of the `let` that declared `a`, as older programs expect; there has been a warning.
+    fn allow_legacy(&mut self, local: LocalId) {
+        let declared = &mut self.b.locals[local];
+        if declared.name.is_some() && self.b.lets.contains(local) {
+            declared.mutable = true;
+            declared.boxed = true;
+        }
     }
 
     /// The place that an expression reads from, and the types along its path.
