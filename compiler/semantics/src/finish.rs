@@ -69,6 +69,7 @@ impl<'a> Checker<'a> {
             globals,
             traits,
             impls,
+            effects: PrimaryMap::new(),
             lang: self.lang,
             main,
             init_order,

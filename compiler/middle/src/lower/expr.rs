@@ -148,6 +148,11 @@ impl FnLower<'_, '_> {
                 self.panic(&text, span);
                 return None;
             }
+            ExprKind::Perform { .. } | ExprKind::Handle(_) => {
+                self.l.unsupported(span, "effect operations and handlers are not compiled by this version yet");
+                self.end(End::Unreachable);
+                return None;
+            }
             ExprKind::Error => {
                 self.l.unsupported(span, "internal error: an erroneous expression reached lowering");
                 self.end(End::Unreachable);
