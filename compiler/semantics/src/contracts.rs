@@ -70,6 +70,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let contracts = self.contracts_of(id);
+            self.check_trait_declares(id);
             if contracts.is_empty() {
                 continue;
             }
@@ -94,7 +95,7 @@ impl<'a> Checker<'a> {
             Contract {
                 rule: Rule::Only(self.tags.expand(tags).union(&tags::ALLOC)),
                 code: codes::EFFECT_EXCEEDED,
-                text: format!("{words} `! {}`", self.tags.show(tags)),
+                text: format!("{words} `! {}`", self.show_closed(&declared.closed, &info.generics, 0)),
                 span: declared.span,
             }
         };
@@ -124,6 +125,35 @@ impl<'a> Checker<'a> {
             contracts.push(Contract { rule, code, text: format!("is `@{name}`"), span: attr.span });
         }
         contracts
+    }
+
+    /// What a generic effect of an impl's method is applied to, only the trait can tell its callers.
+    fn check_trait_declares(&mut self, id: FnId) {
+        let Container::Impl(impl_id) = self.fns[id].container else { return };
+        let Some(trait_) = self.impls[impl_id].trait_ else { return };
+        let name = self.fns[id].name;
+        let Some(method) = self.traits[trait_].methods.iter().find(|m| m.name == name).map(|m| m.def) else { return };
+        if self.fns[method].declared.is_some() || !self.t.rows.families.exist() {
+            return;
+        }
+        let Some(actual) = self.body_effects(Def::Fn(id)) else { return };
+        let generic = self.effect_decls.iter().find(|(_, info)| info.family.is_some() && actual.has(info.tag));
+        let Some((effect, info)) = generic else { return };
+        let (tag, effect_name) = (TagSet::one(info.tag), self.names.text(info.name).to_owned());
+        let generics: Vec<&str> =
+            self.effect_decls[effect].generics.iter().map(|&name| self.names.text(name)).collect();
+        let (text, generics) = (self.names.text(name).to_owned(), generics.join(", "));
+        let cause = self.cause(Def::Fn(id), &tag);
+        let span = cause.as_ref().map_or(self.fns[id].span, |cause| cause.span);
+        let diagnostic = Diagnostic::error(
+            codes::EFFECT_UNDECLARED_IN_TRAIT,
+            span,
+            format!("the method `{text}` has the effect `{effect_name}`, which its trait does not declare"),
+        )
+        .with_label(self.fns[method].span, "the trait's method")
+        .with_help(format!("write `! {{{effect_name}<{generics}>}}` with its types after the method's result in the trait"));
+        let diagnostic = self.with_chain(diagnostic, Def::Fn(id), cause, &tag);
+        self.report(diagnostic);
     }
 
     /// The effects of a body, whatever its signature declares.
@@ -353,7 +383,7 @@ impl<'a> Checker<'a> {
         let mut diagnostic = Diagnostic::error(
             codes::EFFECT_UNHANDLED,
             span,
-            format!("nothing handles the effect `{name}` of {what}: it leaves `{owner}`"),
+            format!("nothing handles the effect `{name}` that {what} has: it leaves `{owner}`"),
         );
         if self.names.text(self.effect_decls[effect].name) == "Console" {
             diagnostic = diagnostic.with_note(

@@ -1,6 +1,7 @@
 //! Whole programs through the checker, against a small library of the tests' own.
 
 mod effects;
+mod handlers;
 mod inference;
 mod mistakes;
 mod modules;
@@ -99,6 +100,14 @@ fn signatures(text: &str, expected: Expect) {
         }
     }
     expected.assert_eq(&out);
+}
+
+/// The typed tree of a program without mistakes.
+fn typed(text: &str, expected: Expect) {
+    let (lines, checked, names) = run(text);
+    assert_eq!(lines, "", "the program should be fine");
+    let program = &checked.program;
+    expected.assert_eq(&crate::typed_print::dump(program, &names, |module| !program.modules[module].is_core));
 }
 
 fn show(program: &Program, names: &Names, ty: TypeId) -> String {
