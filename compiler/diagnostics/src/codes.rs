@@ -140,6 +140,11 @@ codes! {
     EFFECT_ASYNC = "effects.contract.async";
     EFFECT_BLOCKING = "effects.contract.blocking";
     EFFECT_TIMER = "effects.contract.timer";
+    EFFECT_MUST_AWAIT = "effects.contract.must_await";
+    EFFECT_STAGE_MISMATCH = "effects.contract.stage_mismatch";
+    EFFECT_HANDLES_UNDEFINED = "effects.handles.undefined";
+    EFFECT_HANDLES_ESCAPED = "effects.handles.escaped";
+    EFFECT_HANDLES_UNUSED = "effects.handles.unused";
     EFFECT_UNSAFE_REQUIRED = "effects.unsafe.required";
     EFFECT_UNKNOWN_TAG = "effects.tag.unknown";
     EFFECT_UNHANDLED = "effects.unhandled";

@@ -14,6 +14,7 @@ mod modules;
 pub mod patterns;
 mod recursion;
 mod resolve;
+pub mod stages;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -46,6 +47,7 @@ pub struct CheckOptions {
     pub allow_top_level_expr: bool,
     /// Check every body of the standard library, not only what the program reaches.
     pub check_all_core: bool,
+    pub stages: stages::Stages,
 }
 
 pub struct Checked {

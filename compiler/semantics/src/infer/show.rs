@@ -3,9 +3,9 @@
 use reml_syntax::names::Symbol;
 
 use super::body::RIGID;
-use crate::effects::Closed;
 use super::ty::{List, Node, RowKind, Ty, VarKind};
 use crate::cx::Checker;
+use crate::effects::Closed;
 use crate::typed::{EffectId, FnId};
 
 impl<'a> Checker<'a> {

@@ -356,9 +356,12 @@ fn more_effects_than_fit_into_one_word() {
     text.push_str("fn all() -> Int = perform E0.op0() + perform E90.op90() + perform E149.op149()\n");
     text.push_str("fn less() -> Int = handle all() with handler { operation op149(resume) { resume(1) } }\n");
     text.push_str("fn none() -> Int ! {E90} = handle less() with handler { operation op0(resume) { resume(1) } }\n");
-    signatures(&text, expect![[r#"
+    signatures(
+        &text,
+        expect![[r#"
         all() -> i64 ! {E0, E149, E90}
         less() -> i64 ! {E0, E90}
         none() -> i64 ! {E90}
-    "#]]);
+    "#]],
+    );
 }

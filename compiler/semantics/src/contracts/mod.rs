@@ -3,13 +3,16 @@
 //! A violation points at the expression that brings the effect in, and follows the calls from there to where it
 //! arises.
 
+mod attributes;
+mod handles;
+mod stages;
+mod uses;
+
 use reml_diagnostics::{Code, Diagnostic, Span, codes};
-use reml_syntax::ast;
 use rustc_hash::FxHashSet;
 
 use crate::cx::*;
 use crate::effects::{Callee, TagSet, What, tags};
-use crate::suggest;
 use crate::typed::*;
 
 /// What a promise says about tags.
@@ -37,29 +40,6 @@ struct Cause {
     next: Option<FnId>,
 }
 
-const ATTRIBUTES: &[&str] = &[
-    "pure",
-    "no_panic",
-    "no_alloc",
-    "async_free",
-    "no_blocking",
-    "no_timer",
-    "must_await",
-    "must_use",
-    "inline",
-    "handles",
-    "requires_capability",
-    "dsl_export",
-    "intrinsic",
-    "unstable",
-    "stable",
-    "cfg",
-    "derive",
-    "test",
-    "reentrant",
-    "deprecated",
-];
-
 impl<'a> Checker<'a> {
     pub fn check_contracts(&mut self) {
         let ids: Vec<FnId> = self.fns.keys().collect();
@@ -85,6 +65,9 @@ impl<'a> Checker<'a> {
         self.check_bounds();
         self.check_unhandled();
         self.check_attributes();
+        self.check_handles();
+        self.check_stages();
+        self.check_uses();
     }
 
     fn contracts_of(&self, id: FnId) -> Vec<Contract> {
@@ -151,7 +134,9 @@ impl<'a> Checker<'a> {
             format!("the method `{text}` has the effect `{effect_name}`, which its trait does not declare"),
         )
         .with_label(self.fns[method].span, "the trait's method")
-        .with_help(format!("write `! {{{effect_name}<{generics}>}}` with its types after the method's result in the trait"));
+        .with_help(format!(
+            "write `! {{{effect_name}<{generics}>}}` with its types after the method's result in the trait"
+        ));
         let diagnostic = self.with_chain(diagnostic, Def::Fn(id), cause, &tag);
         self.report(diagnostic);
     }
@@ -431,81 +416,6 @@ impl<'a> Checker<'a> {
                 span,
                 format!("a function with effects `{allowed}` is expected here, but this one also has `{extra}`"),
             ));
-        }
-    }
-
-    // -----------------------------------------------------------------------------------------------
-    // Attributes
-
-    fn check_attributes(&mut self) {
-        let modules: Vec<ModuleId> = self.modules.keys().collect();
-        for module in modules {
-            if self.is_core(module) {
-                continue;
-            }
-            let Some(tree) = self.modules[module].ast else { continue };
-            for item in &tree.items {
-                self.check_item_attributes(item);
-            }
-        }
-    }
-
-    fn check_item_attributes(&mut self, item: &ast::Item) {
-        for attr in &item.attrs {
-            let text = self.names.text(attr.name.name).to_owned();
-            if !ATTRIBUTES.contains(&&*text) {
-                let mut diagnostic = Diagnostic::warning(
-                    codes::ATTRIBUTE_UNKNOWN,
-                    attr.span,
-                    format!("there is no attribute `@{text}`"),
-                );
-                if let Some(known) = suggest::closest(&text, ATTRIBUTES.iter().copied()) {
-                    diagnostic = diagnostic.with_fix(attr.name.span, known, format!("did you mean `@{known}`?"));
-                }
-                self.report(diagnostic);
-                continue;
-            }
-            match &*text {
-                "handles" | "requires_capability" | "dsl_export" | "intrinsic" | "reentrant" | "must_await" => {
-                    self.not_supported(attr.span, &format!("`@{text}` contracts"));
-                }
-                "test" => {
-                    let fine = matches!(&item.kind, ast::ItemKind::Fn(f) if f.sig.params.is_empty() && f.sig.self_param.is_none());
-                    if !fine {
-                        self.error(
-                            codes::ATTRIBUTE_INVALID,
-                            attr.span,
-                            "`@test` stands before a function without parameters",
-                        );
-                    }
-                }
-                "pure" | "no_panic" | "no_alloc" | "async_free" | "no_blocking" | "no_timer" => {
-                    let fine = matches!(
-                        item.kind,
-                        ast::ItemKind::Fn(_) | ast::ItemKind::ActivePattern(_) | ast::ItemKind::Let(_)
-                    );
-                    if !fine {
-                        self.error(
-                            codes::ATTRIBUTE_INVALID,
-                            attr.span,
-                            format!("`@{text}` is a promise of a function"),
-                        );
-                    }
-                }
-                "derive" if !matches!(item.kind, ast::ItemKind::Type(_)) => {
-                    self.error(codes::ATTRIBUTE_INVALID, attr.span, "`@derive` stands before a type");
-                }
-                _ => {}
-            }
-        }
-        let inner = match &item.kind {
-            ast::ItemKind::Trait(decl) => &decl.items,
-            ast::ItemKind::Impl(decl) => &decl.items,
-            ast::ItemKind::Extern(decl) => &decl.items,
-            _ => return,
-        };
-        for item in inner {
-            self.check_item_attributes(item);
         }
     }
 }
