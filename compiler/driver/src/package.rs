@@ -26,6 +26,8 @@ use reml_semantics::stages::{Stage, Stages};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::target::{self, Setting};
+
 pub const MANIFEST: &str = "reml.toml";
 
 /// A package's description of itself.
@@ -37,6 +39,8 @@ pub struct Manifest {
     pub src: PathBuf,
     pub dependencies: Vec<Dependency>,
     pub stages: Stages,
+    /// `[run.target]`, and the features that the package knows.
+    pub target: Vec<Setting>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -122,6 +126,14 @@ impl<'a> Reader<'a> {
         };
         let dependencies = root.get("dependencies").map_or_else(Vec::new, |value| self.dependencies(value));
         let stages = self.stages(root);
+        let mut target = self.target(root);
+        if let Some(features) = table.get("features").and_then(|list| list.get_ref().as_array()) {
+            for feature in features.iter() {
+                if let Some((value, range)) = self.text(feature, "a feature") {
+                    target.push(Setting { key: target::DECLARED.to_owned(), value, span: self.span(range) });
+                }
+            }
+        }
         let (name, name_range) = name?;
         if !is_package_name(&name) {
             self.error(name_range, format!("`{name}` cannot be a package name"))
@@ -134,7 +146,7 @@ impl<'a> Reader<'a> {
                 .notes
                 .push("a version has three numbers, `1.0.2`, and may end in a tag, `1.0.2-beta.1`".into());
         }
-        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies, stages })
+        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies, stages, target })
     }
 
     /// `[capabilities]` and `run.effect_stage`.
@@ -169,6 +181,25 @@ impl<'a> Reader<'a> {
                 .push("the stages are `experimental`, `beta` and `stable`".into());
         }
         stage
+    }
+
+    /// `[run.target]`.
+    fn target(&mut self, root: &DeTable<'_>) -> Vec<Setting> {
+        let section = root.get("run").and_then(|run| run.get_ref().as_table()).and_then(|run| run.get("target"));
+        let Some(section) = section else { return Vec::new() };
+        let Some(table) = section.get_ref().as_table() else {
+            self.wrong_type(section, "`run.target`", "a section");
+            return Vec::new();
+        };
+        let diagnostics = &mut self.diagnostics;
+        target::section(table, self.file.base, &mut |key, span| {
+            let message = format!("`run.target` has no property `{key}`");
+            let mut diagnostic = Diagnostic::error(codes::TARGET_UNKNOWN_KEY, span, message);
+            if let Some(near) = suggest::closest(key, target::section_keys()) {
+                diagnostic = diagnostic.with_fix(span, near, format!("did you mean `{near}`?"));
+            }
+            diagnostics.push(diagnostic);
+        })
     }
 
     fn dependencies(&mut self, section: &Spanned<DeValue<'_>>) -> Vec<Dependency> {

@@ -161,8 +161,8 @@ prims! {
     ArraySwap "array_swap" Consume Panic;
     /// `(xs, i) -> (xs, element)`: the slot is left as a hole that only `ArrayPut` may touch next. Checked.
     ArrayTake "array_take" Consume Panic;
-    /// `(xs, i, v) -> xs`: fills the hole of `ArrayTake`.
-    ArrayPut "array_put" Consume Alloc;
+    /// `(xs, i, v) -> xs`: fills the hole of `ArrayTake`, which must not be dropped with the array.
+    ArrayPut "array_put" Consume Write;
 
     // Fixed arrays `[T; N]` are products; dynamic indexing reads memory-shaped copies. Checked.
     FixedGet "fixed_get" Borrow Panic;

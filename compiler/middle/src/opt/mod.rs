@@ -10,6 +10,7 @@ mod loops;
 mod simplify;
 mod specialise;
 mod tail_mod_cons;
+mod takes;
 mod unreachable;
 
 use cranelift_entity::SecondaryMap;
@@ -17,6 +18,7 @@ use reml_semantics::typed::{TypeDefId, TypeDefKind};
 use reml_semantics::types::{Type, TypeId, TypeStore};
 
 use crate::core::{Block, End, FuncId, Function, Program};
+use crate::layout::{Layouts, RecursiveDefs};
 use inline::{CallGraph, Inliner};
 
 /// How hard to try.
@@ -33,31 +35,42 @@ const ROUNDS: usize = 6;
 
 pub fn optimise(program: &mut Program, level: OptLevel) {
     unreachable::remove_unreachable(program);
+    let mut layouts = Layouts::new(RecursiveDefs::of(&program.types, &program.type_defs));
+    takes::take(program, &mut layouts);
     for (id, function) in program.funcs.iter_mut() {
         loops::loop_self_calls(id, function);
     }
     let graph = CallGraph::of(program);
     let variants = Variants::of(program);
-    let mut inliner = Inliner::new(&graph, level);
+    let library = std::mem::take(&mut program.library);
+    let mut inliner = Inliner::new(&graph, level, &library);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {
-        optimise_function(program, id, level, &variants, &mut inliner);
+        optimise_function(program, id, level, &variants, &mut layouts, &mut inliner);
         order.append(&mut inliner.unfinished);
     }
+    program.library = library;
     unreachable::remove_unreachable(program);
 }
 
-fn optimise_function(program: &mut Program, id: FuncId, level: OptLevel, variants: &Variants, inliner: &mut Inliner) {
+fn optimise_function(
+    program: &mut Program,
+    id: FuncId,
+    level: OptLevel,
+    variants: &Variants,
+    layouts: &mut Layouts,
+    inliner: &mut Inliner,
+) {
     let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
-    inliner.start(&function);
+    inliner.start(&function, id == program.entry);
     rewrite(program, &mut function, level, variants, inliner);
     // A clone's calls of itself were found while it was optimised.
     if loops::loop_self_calls(id, &mut function) {
         rewrite(program, &mut function, level, variants, inliner);
     }
     program.funcs[id] = function;
-    if let Some(worker) = tail_mod_cons::split(program, id) {
+    if let Some(worker) = tail_mod_cons::split(program, id, layouts) {
         let mut function = std::mem::replace(&mut program.funcs[worker], placeholder());
         loops::loop_self_calls(worker, &mut function);
         rewrite(program, &mut function, level, variants, inliner);
@@ -112,7 +125,7 @@ pub struct Variants(SecondaryMap<TypeDefId, u32>);
 
 impl Variants {
     fn of(program: &Program) -> Variants {
-        let mut counts = SecondaryMap::new();
+        let mut counts = SecondaryMap::with_capacity(program.type_defs.len());
         for (id, def) in &program.type_defs {
             counts[id] = match &def.kind {
                 TypeDefKind::Sum(variants) => variants.len() as u32,

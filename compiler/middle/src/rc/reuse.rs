@@ -14,14 +14,14 @@ use crate::walk;
 /// How many statements a token looks ahead: keeps the pass linear on long straight code.
 const HORIZON: usize = 600;
 
-pub fn reuse(function: &mut Function, types: &mut Types) {
+pub fn reuse(function: &mut Function, types: &Types) {
     let mut reuse = Reuse { vars: &mut function.vars, types };
     reuse.block(&mut function.body);
 }
 
-struct Reuse<'a, 'b> {
+struct Reuse<'a> {
     vars: &'a mut PrimaryMap<Var, VarInfo>,
-    types: &'a mut Types<'b>,
+    types: &'a Types,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -46,7 +46,7 @@ struct Paths {
     served: u32,
 }
 
-impl Reuse<'_, '_> {
+impl Reuse<'_> {
     fn block(&mut self, block: &mut Block) {
         let mut at = 0;
         while at < block.stmts.len() {
