@@ -258,6 +258,6 @@ impl FnLower<'_, '_> {
 }
 
 /// A closure's captures belong to the closure; everything else is the function's own.
-fn closure_modes(captures: usize, params: usize) -> Vec<Mode> {
+pub fn closure_modes(captures: usize, params: usize) -> Vec<Mode> {
     (0..params).map(|i| if i < captures { Mode::Borrowed } else { Mode::Owned }).collect()
 }

@@ -104,6 +104,7 @@ fn placeholder() -> Function {
         joins: Default::default(),
         body: Block::new(Vec::new(), End::Unreachable),
         inline: crate::core::Inline::Never,
+        roots: Default::default(),
     }
 }
 

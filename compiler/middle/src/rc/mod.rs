@@ -11,6 +11,7 @@ mod prepare;
 mod reuse;
 mod source;
 pub(crate) mod types;
+mod unwind;
 
 use cranelift_entity::EntityRef;
 
@@ -18,12 +19,16 @@ use crate::core::Program;
 
 pub fn count(program: &mut Program) {
     let Program { types, type_defs, funcs, runtime, .. } = program;
+    let unwinds = unwind::Unwinds::of(funcs);
+    for function in funcs.values_mut() {
+        unwinds.fill_holes(function, types);
+    }
     let mut types = types::Types::new(types, type_defs);
     for function in funcs.values_mut() {
         prepare::prepare(function, &mut types);
     }
     let modes = borrow::infer(funcs, runtime, &mut types);
-    let signatures = source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes };
+    let signatures = source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes, unwinds: &unwinds };
     for (id, function) in funcs.iter_mut() {
         function.modes.clone_from(&modes.functions[id.index()]);
         insert::insert(function, &modes.joins[id.index()], signatures, &mut types);

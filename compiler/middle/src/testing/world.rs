@@ -119,6 +119,7 @@ impl World {
             joins: PrimaryMap::new(),
             body: Block::new(Vec::new(), End::Unreachable),
             inline: Inline::Auto,
+            roots: Default::default(),
         }
     }
 }

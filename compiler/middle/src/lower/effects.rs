@@ -1,0 +1,438 @@
+//! What do operations and handlers become?
+//!
+//! A handler in force is an object with a closure for each operation, `(arguments .., handler) -> result`; performing an operation
+//! finds the innermost handler of the effect, at these type arguments, and calls the closure. What the closure does is up to its clause:
+//! - *tail*: calls the clause, with what is around the handler in force;
+//! - *never*: hands the arguments over and gives up the computation;
+//! - *general*: hands the arguments over and stops the computation, which runs on a fiber.
+//!
+//! A computation that may be given up or stopped ends with a status: it has returned, or operation `n` wants its clause. The `step`
+//! function of the handler takes what was handed over and calls the clause; the `resume` of a general clause goes on with the fiber
+//! and comes to the next step. Types are those of the handler all the way: the operation and its clause agree on them.
+
+use reml_diagnostics::Span;
+use reml_semantics::typed::{Clause, ClauseKind, EffectId, ExprId, Handle};
+use reml_semantics::types::{Prim, Type, TypeId};
+
+use super::build::FunctionBuilder;
+use super::closure::closure_modes;
+use super::function::FnLower;
+use super::instances::Signature;
+use super::Lower;
+use crate::core::{Atom, Callee, Case, End, FuncId, Inline, Mode, Op, Var};
+use crate::prim::PrimOp;
+
+/// An effect at concrete type arguments.
+pub struct EffectInstance {
+    /// Operations by their number in handlers: the ones without generics of their own in order, then every instance of the others that
+    /// has been met, with the tuple of its type arguments.
+    slots: Vec<(u32, TypeId)>,
+    /// How many of the slots the handlers lowered so far have.
+    handled: Option<usize>,
+}
+
+/// What is known of an operation in a handler.
+struct Slot {
+    params: Vec<TypeId>,
+    ret: TypeId,
+    kind: ClauseKind,
+    reentrant: bool,
+    /// The clause, a closure.
+    clause: Atom,
+    clause_ty: TypeId,
+}
+
+/// How a computation runs with its handler.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Style {
+    /// All clauses resume last.
+    InPlace,
+    /// Some give up the computation.
+    Abortable,
+    /// Some resume it otherwise.
+    Fiber,
+}
+
+impl Lower<'_> {
+    /// The number of an effect at these source types.
+    fn effect_instance(&mut self, effect: EffectId, args: &[TypeId]) -> usize {
+        let key = (effect, self.types.intern(Type::Tuple(args.into())));
+        if let Some(position) = self.effects.get_index_of(&key) {
+            return position;
+        }
+        let empty = self.types.intern(Type::Tuple(Box::default()));
+        let operations = self.src.effects[effect].operations.iter().enumerate();
+        let slots = operations.filter(|(_, operation)| operation.arity == 0).map(|(index, _)| (index as u32, empty));
+        let instance = EffectInstance { slots: slots.collect(), handled: None };
+        self.effects.insert_full(key, instance).0
+    }
+
+    /// The number of an operation in handlers of the instance.
+    fn operation_slot(&mut self, instance: usize, operation: u32, args: &[TypeId]) -> usize {
+        let args = self.types.intern(Type::Tuple(args.into()));
+        let slots = &mut self.effects[instance].slots;
+        slots.iter().position(|&slot| slot == (operation, args)).unwrap_or_else(|| {
+            slots.push((operation, args));
+            slots.len() - 1
+        })
+    }
+
+    /// Has every handler a slot for all instances of its operations?
+    pub fn handlers_complete(&self) -> bool {
+        self.effects.values().all(|instance| instance.handled.is_none_or(|count| count == instance.slots.len()))
+    }
+
+    /// Forgets which handlers have been lowered, so that lowering can start again with all instances known.
+    pub fn known_effects(&mut self) -> super::Effects {
+        self.effects.values_mut().for_each(|instance| instance.handled = None);
+        std::mem::take(&mut self.effects)
+    }
+
+    /// Core types of an operation's parameters and result.
+    fn operation_types(&mut self, effect: EffectId, args: &[TypeId], operation: u32) -> (Vec<TypeId>, TypeId) {
+        let def = &self.src.effects[effect].operations[operation as usize];
+        let mut core = |ty| {
+            let source = self.types.substitute(ty, args);
+            self.core_type(source)
+        };
+        (def.params.iter().map(|param| core(param.ty)).collect(), core(def.ret))
+    }
+
+    fn handler_type(&mut self) -> TypeId {
+        let ret = self.types.unit();
+        self.types.intern(Type::Fn { params: Box::default(), ret })
+    }
+
+    fn continuation_type(&mut self) -> TypeId {
+        let ret = self.types.prim(Prim::Never);
+        self.types.intern(Type::Fn { params: Box::default(), ret })
+    }
+
+    /// The type of an operation's closure in a handler.
+    fn operation_type(&mut self, params: &[TypeId], ret: TypeId) -> TypeId {
+        let params = params.iter().copied().chain([self.types.prim(Prim::I64)]).collect();
+        self.types.intern(Type::Fn { params, ret })
+    }
+
+    /// The type that arguments are handed over as.
+    fn packed_type(&mut self, params: &[TypeId]) -> TypeId {
+        match params {
+            [only] => *only,
+            _ => self.types.intern(Type::Tuple(params.into())),
+        }
+    }
+
+    /// A function whose first `captures` parameters are a closure's.
+    fn glue(
+        &mut self,
+        name: &str,
+        span: Span,
+        captures: usize,
+        params: &[TypeId],
+        ret: TypeId,
+        write: impl FnOnce(&mut Self, &mut FunctionBuilder, &[Atom]),
+    ) -> FuncId {
+        let mut code = FunctionBuilder::default();
+        let vars: Vec<Var> = params.iter().map(|&ty| code.var(ty, span)).collect();
+        let unit = self.types.unit();
+        let atoms: Vec<Atom> =
+            vars.iter().zip(params).map(|(&var, &ty)| if ty == unit { Atom::Unit } else { Atom::Var(var) }).collect();
+        write(self, &mut code, &atoms);
+        let modes = closure_modes(captures, params.len());
+        let signature = Signature { params: params.iter().map(|&ty| (ty, Mode::Owned)).collect(), ret };
+        let func = self.reserve(name, span, signature, Inline::Auto);
+        self.fill(func, vars, captures, modes, code);
+        func
+    }
+
+    fn result(&self, code: &mut FunctionBuilder, ty: TypeId, op: Op, span: Span) -> Atom {
+        let var = code.emit(ty, op, span);
+        if self.types.is_unit(ty) { Atom::Unit } else { Atom::Var(var) }
+    }
+
+    /// Returns the result of an operation, if it has one.
+    fn return_result(&self, code: &mut FunctionBuilder, ty: TypeId, op: Op, span: Span) {
+        let result = self.result(code, ty, op, span);
+        code.end(if self.types.is_never(ty) { End::Unreachable } else { End::Return(result) });
+    }
+
+    /// Calls a clause with what is around its handler in force.
+    fn tail_operation(&mut self, name: &str, slot: &Slot, span: Span) -> FuncId {
+        let i64 = self.types.prim(Prim::I64);
+        let mut params = vec![slot.clause_ty];
+        params.extend(&slot.params);
+        params.push(i64);
+        let ret = slot.ret;
+        self.glue(name, span, 1, &params, ret, |l, code, atoms| {
+            let [clause, args @ .., handler] = atoms else { unreachable!("a clause, and the handler") };
+            let unit = l.types.unit();
+            let outside = code.emit(i64, Op::Prim(PrimOp::HandlerEnter, vec![*handler]), span);
+            let result = l.result(code, ret, Op::Call(Callee::Closure(*clause), args.to_vec()), span);
+            if l.types.is_never(ret) {
+                return code.end(End::Unreachable);
+            }
+            code.emit(unit, Op::Prim(PrimOp::HandlerLeave, vec![Atom::Var(outside)]), span);
+            code.end(End::Return(result));
+        })
+    }
+
+    /// Hands its arguments over and leaves the computation, or stops it.
+    fn leaving_operation(&mut self, name: &str, number: usize, slot: &Slot, style: Style, span: Span) -> FuncId {
+        let i64 = self.types.prim(Prim::I64);
+        let mut params = slot.params.clone();
+        params.push(i64);
+        let packed = self.packed_type(&slot.params);
+        let (ret, reentrant) = (slot.ret, slot.reentrant);
+        self.glue(name, span, 0, &params, ret, |l, code, atoms| {
+            let [args @ .., handler] = atoms else { unreachable!("the handler comes last") };
+            let args = match args {
+                [] => Atom::Unit,
+                [only] => *only,
+                _ => Atom::Var(code.emit(packed, Op::Construct { variant: 0, args: args.to_vec(), token: None }, span)),
+            };
+            let number = Atom::Int(number as i128, i64);
+            if style == Style::Fiber {
+                let reentrant = Atom::Int(i128::from(reentrant), i64);
+                let op = Op::Prim(PrimOp::FiberSuspend, vec![*handler, number, reentrant, args]);
+                return l.return_result(code, ret, op, span);
+            }
+            let never = l.types.prim(Prim::Never);
+            code.emit(never, Op::Prim(PrimOp::HandlerAbort, vec![*handler, number, args]), span);
+            code.end(End::Unreachable);
+        })
+    }
+
+    /// Runs the computation, then the `return` clause outside of the handler.
+    fn computation(&mut self, name: &str, span: Span, types: &[TypeId], value: TypeId, ret: TypeId) -> FuncId {
+        self.glue(name, span, types.len(), types, ret, |l, code, atoms| {
+            let unit = l.types.unit();
+            let result = l.result(code, value, Op::Call(Callee::Closure(atoms[1]), Vec::new()), span);
+            if l.types.is_never(value) {
+                return code.end(End::Unreachable);
+            }
+            code.emit(unit, Op::Prim(PrimOp::HandlerPop, vec![atoms[0]]), span);
+            match atoms.get(2) {
+                Some(&last) => code.end(End::TailCall { callee: Callee::Closure(last), args: vec![result], span }),
+                None => code.end(End::Return(result)),
+            }
+        })
+    }
+
+    /// Takes what a computation ended with: its result, or a request for a clause. Its parameters are the status and the clauses that
+    /// do not resume last.
+    fn step(&mut self, name: &str, span: Span, slots: &[Slot], style: Style, ret: TypeId) -> FuncId {
+        let i64 = self.types.prim(Prim::I64);
+        let leaving: Vec<usize> = (0..slots.len()).filter(|&at| slots[at].kind != ClauseKind::Tail).collect();
+        let mut params = vec![i64];
+        params.extend(leaving.iter().map(|&at| slots[at].clause_ty));
+        let signature = Signature { params: params.iter().map(|&ty| (ty, Mode::Owned)).collect(), ret };
+        let step = self.reserve(name, span, signature, Inline::Auto);
+        let mut code = FunctionBuilder::default();
+        let vars: Vec<Var> = params.iter().map(|&ty| code.var(ty, span)).collect();
+        let clauses: Vec<Atom> = vars[1..].iter().map(|&var| Atom::Var(var)).collect();
+        let mut cases = Vec::new();
+        let returned = code.in_block(|code| {
+            let op = Op::Prim(PrimOp::PayloadTake, Vec::new());
+            self.return_result(code, ret, op, span);
+        });
+        cases.push((Some(Case::Int(0)), returned));
+        for (position, &at) in leaving.iter().enumerate() {
+            let slot = &slots[at];
+            let resume = (slot.kind == ClauseKind::General)
+                .then(|| self.resume(&format!("{name}.resume#{at}"), span, step, &params[1..], slot.ret, ret));
+            let case = code.in_block(|code| {
+                let continuation = (style == Style::Fiber).then(|| {
+                    let ty = self.continuation_type();
+                    code.emit(ty, Op::Prim(PrimOp::ContinuationTake, Vec::new()), span)
+                });
+                let packed = self.packed_type(&slot.params);
+                let taken = self.result(code, packed, Op::Prim(PrimOp::PayloadTake, Vec::new()), span);
+                let mut args = match slot.params.as_slice() {
+                    [] => Vec::new(),
+                    [_] => vec![taken],
+                    params => (params.iter().enumerate())
+                        .map(|(index, &ty)| {
+                            let op = Op::Field { base: taken, variant: 0, index: index as u32 };
+                            self.result(code, ty, op, span)
+                        })
+                        .collect(),
+                };
+                if let (Some((func, ty)), Some(continuation)) = (resume, continuation) {
+                    let captures = std::iter::once(Atom::Var(continuation)).chain(clauses.iter().copied()).collect();
+                    args.push(Atom::Var(code.emit(ty, Op::Closure(func, captures), span)));
+                }
+                if self.types.is_never(ret) {
+                    code.emit(ret, Op::Call(Callee::Closure(clauses[position]), args), span);
+                    return code.end(End::Unreachable);
+                }
+                code.end(End::TailCall { callee: Callee::Closure(clauses[position]), args, span });
+            });
+            cases.push((Some(Case::Int(at as i128 + 1)), case));
+        }
+        cases.push((None, {
+            let mut none = super::build::Builder::default();
+            none.end(End::Unreachable);
+            none
+        }));
+        code.cursor.switch(Atom::Var(vars[0]), cases);
+        self.fill(step, vars, 0, vec![Mode::Owned; params.len()], code);
+        step
+    }
+
+    /// The code of a `resume`, and its type.
+    fn resume(
+        &mut self,
+        name: &str,
+        span: Span,
+        step: FuncId,
+        clauses: &[TypeId],
+        answer: TypeId,
+        ret: TypeId,
+    ) -> (FuncId, TypeId) {
+        let i64 = self.types.prim(Prim::I64);
+        let mut params = vec![self.continuation_type()];
+        params.extend(clauses);
+        params.push(answer);
+        let func = self.glue(name, span, params.len() - 1, &params, ret, |_, code, atoms| {
+            let [continuation, clauses @ .., answer] = atoms else { unreachable!("a continuation and an answer") };
+            let op = Op::Prim(PrimOp::FiberResume, vec![*continuation, *answer]);
+            let status = code.emit(i64, op, span);
+            let args = std::iter::once(Atom::Var(status)).chain(clauses.iter().copied()).collect();
+            code.end(End::TailCall { callee: Callee::Func(step), args, span });
+        });
+        (func, self.types.intern(Type::Fn { params: [answer].into(), ret }))
+    }
+}
+
+impl FnLower<'_, '_> {
+    pub fn perform(
+        &mut self,
+        effect: EffectId,
+        effect_args: &[TypeId],
+        operation: u32,
+        type_args: &[TypeId],
+        args: &[ExprId],
+        span: Span,
+    ) -> Option<Atom> {
+        let mut atoms = self.values(args)?;
+        let effect_args: Vec<TypeId> = effect_args.iter().map(|&arg| self.source(arg)).collect();
+        let type_args: Vec<TypeId> = type_args.iter().map(|&arg| self.source(arg)).collect();
+        let instance = self.l.effect_instance(effect, &effect_args);
+        let slot = self.l.operation_slot(instance, operation, &type_args);
+        let all: Vec<TypeId> = effect_args.into_iter().chain(type_args).collect();
+        let (params, ret) = self.l.operation_types(effect, &all, operation);
+        let closure = self.l.operation_type(&params, ret);
+        let i64 = self.i64();
+        let handler = self.emit(i64, Op::Prim(PrimOp::HandlerFind, vec![self.int(instance as i64)]), span);
+        let number = self.int(slot as i64);
+        let clause = self.emit(closure, Op::Prim(PrimOp::HandlerClause, vec![handler, number]), span);
+        atoms.push(handler);
+        let op = Op::Call(Callee::Closure(clause), atoms);
+        if self.l.types.is_never(ret) {
+            self.cx.code.emit(ret, op, span);
+            self.end(End::Unreachable);
+            return None;
+        }
+        Some(self.emit(ret, op, span))
+    }
+
+    pub fn handle(&mut self, expr: ExprId, handle: &Handle) -> Option<Atom> {
+        let span = self.body.exprs[expr].span;
+        let effect_args: Vec<TypeId> = handle.effect_args.iter().map(|&arg| self.source(arg)).collect();
+        let instance = self.l.effect_instance(handle.effect, &effect_args);
+        let numbers = self.l.effects[instance].slots.clone();
+        self.l.effects[instance].handled = Some(numbers.len());
+
+        let computation = self.value(handle.body)?;
+        let last = match handle.ret {
+            Some(ret) => Some(self.value(ret)?),
+            None => None,
+        };
+        let mut slots = Vec::with_capacity(numbers.len());
+        for (operation, type_args) in numbers {
+            let Type::Tuple(type_args) = self.l.types.get(type_args).clone() else { unreachable!("a tuple of types") };
+            let all: Vec<TypeId> = effect_args.iter().chain(&type_args).copied().collect();
+            let (params, ret) = self.l.operation_types(handle.effect, &all, operation);
+            let clause = &handle.clauses[operation as usize];
+            slots.push(self.clause(clause, &type_args, params, ret)?);
+        }
+        let style = if slots.iter().any(|slot| slot.kind == ClauseKind::General) {
+            Style::Fiber
+        } else if slots.iter().any(|slot| slot.kind == ClauseKind::Never) {
+            Style::Abortable
+        } else {
+            Style::InPlace
+        };
+
+        let names = self.l.names;
+        let name = format!("{}.{{handler {}}}", self.name, names.text(self.l.src.effects[handle.effect].name));
+        let mut parts = vec![self.int(instance as i64)];
+        for (number, slot) in slots.iter().enumerate() {
+            let name = format!("{name}.op#{number}");
+            let ty = self.l.operation_type(&slot.params, slot.ret);
+            let op = if slot.kind == ClauseKind::Tail {
+                Op::Closure(self.l.tail_operation(&name, slot, span), vec![slot.clause])
+            } else {
+                Op::Closure(self.l.leaving_operation(&name, number, slot, style, span), Vec::new())
+            };
+            parts.push(self.emit(ty, op, span));
+        }
+        let handler_ty = self.l.handler_type();
+        let handler = self.emit(handler_ty, Op::Prim(PrimOp::HandlerNew, parts), span);
+
+        let ret = self.expr_core(expr);
+        let computation_ty = self.expr_core(handle.body);
+        let Type::Fn { ret: value, .. } = *self.l.types.get(computation_ty) else { unreachable!("a computation") };
+        let unit = self.unit();
+        if style == Style::InPlace {
+            self.emit(unit, Op::Prim(PrimOp::HandlerPush, vec![handler]), span);
+            let result = self.emit(value, Op::Call(Callee::Closure(computation), Vec::new()), span);
+            if self.l.types.is_never(value) {
+                self.end(End::Unreachable);
+                return None;
+            }
+            self.emit(unit, Op::Prim(PrimOp::HandlerPop, vec![handler]), span);
+            let Some(last) = last else { return Some(result) };
+            let op = Op::Call(Callee::Closure(last), vec![result]);
+            if self.l.types.is_never(ret) {
+                self.cx.code.emit(ret, op, span);
+                self.end(End::Unreachable);
+                return None;
+            }
+            return Some(self.emit(ret, op, span));
+        }
+
+        let mut types = vec![handler_ty, computation_ty];
+        let mut captures = vec![handler, computation];
+        if let (Some(last), Some(expr)) = (last, handle.ret) {
+            types.push(self.expr_core(expr));
+            captures.push(last);
+        }
+        let func = self.l.computation(&format!("{name}.computation"), span, &types, value, ret);
+        let whole_ty = self.l.types.intern(Type::Fn { params: Box::default(), ret });
+        let whole = self.emit(whole_ty, Op::Closure(func, captures), span);
+        let start = if style == Style::Fiber { PrimOp::FiberStart } else { PrimOp::HandlerRun };
+        let i64 = self.i64();
+        let status = self.emit(i64, Op::Prim(start, vec![handler, whole]), span);
+        let step = self.l.step(&format!("{name}.step"), span, &slots, style, ret);
+        let leaving = slots.iter().filter(|slot| slot.kind != ClauseKind::Tail).map(|slot| slot.clause);
+        let op = Op::Call(Callee::Func(step), std::iter::once(status).chain(leaving).collect());
+        if self.l.types.is_never(ret) {
+            self.cx.code.emit(ret, op, span);
+            self.end(End::Unreachable);
+            return None;
+        }
+        Some(self.emit(ret, op, span))
+    }
+
+    /// A clause at one instance of its operation.
+    fn clause(&mut self, clause: &Clause, type_args: &[TypeId], params: Vec<TypeId>, ret: TypeId) -> Option<Slot> {
+        let outer = (!type_args.is_empty()).then(|| self.with_generics(clause.first_generic, type_args));
+        let function = self.value(clause.function);
+        let clause_ty = self.expr_core(clause.function);
+        if let Some(outer) = outer {
+            self.restore_generics(outer);
+        }
+        Some(Slot { params, ret, kind: clause.kind, reentrant: clause.reentrant, clause: function?, clause_ty })
+    }
+}
