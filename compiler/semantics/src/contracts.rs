@@ -8,13 +8,22 @@ use reml_syntax::ast;
 use rustc_hash::FxHashSet;
 
 use crate::cx::*;
-use crate::effects::{Callee, TagSet, tags};
+use crate::effects::{Callee, TagSet, What, tags};
 use crate::suggest;
 use crate::typed::*;
 
+/// What a promise says about tags.
+#[derive(Clone)]
+enum Rule {
+    /// Nothing but these.
+    Only(TagSet),
+    /// None of these.
+    No(TagSet),
+}
+
 /// One promise of a definition.
 struct Contract {
-    forbidden: TagSet,
+    rule: Rule,
     code: Code,
     /// `is `@pure``, `declares `! {io}``
     text: String,
@@ -66,52 +75,53 @@ impl<'a> Checker<'a> {
             }
             let Some(actual) = self.body_effects(Def::Fn(id)) else { continue };
             for contract in contracts {
-                let broken = actual & contract.forbidden;
-                if broken != 0 {
-                    self.report_violation(id, contract, broken);
+                let broken = self.broken(&contract, &actual);
+                if !broken.is_empty() {
+                    self.report_violation(id, contract, &broken, &actual);
                 }
             }
         }
         self.check_bounds();
+        self.check_unhandled();
         self.check_attributes();
     }
 
     fn contracts_of(&self, id: FnId) -> Vec<Contract> {
         let info = &self.fns[id];
         let mut contracts = Vec::new();
-        if let Some((declared, span)) = info.declared {
-            contracts.push(Contract {
-                forbidden: !declared & !tags::ALLOC,
+        let bound = |declared: &Declared, words: &str| {
+            let tags = &declared.closed.tags;
+            Contract {
+                rule: Rule::Only(self.tags.expand(tags).union(&tags::ALLOC)),
                 code: codes::EFFECT_EXCEEDED,
-                text: format!("declares `! {}`", self.tags.show(declared)),
-                span,
-            });
+                text: format!("{words} `! {}`", self.tags.show(tags)),
+                span: declared.span,
+            }
+        };
+        if let Some(declared) = &info.declared {
+            contracts.push(bound(declared, "declares"));
         }
         if let Container::Impl(impl_id) = info.container
             && let Some(trait_) = self.impls[impl_id].trait_
             && let Some(method) = self.traits[trait_].methods.iter().find(|m| m.name == info.name)
-            && let Some((declared, span)) = self.fns[method.def].declared
+            && let Some(declared) = &self.fns[method.def].declared
         {
-            contracts.push(Contract {
-                forbidden: !declared & !tags::ALLOC,
-                code: codes::EFFECT_EXCEEDED,
-                text: format!("is declared by its trait as `! {}`", self.tags.show(declared)),
-                span,
-            });
+            contracts.push(bound(declared, "is declared by its trait as"));
         }
+        let pure = Rule::Only(tags::ALLOC);
         for attr in info.attrs {
             let name = self.names.text(attr.name.name);
-            let (forbidden, code) = match name {
-                "pure" if matches!(info.source, FnSource::Active(_)) => (!tags::ALLOC, codes::PATTERN_ACTIVE_EFFECT),
-                "pure" => (!tags::ALLOC, codes::EFFECT_PURITY),
-                "no_panic" => (tags::PANIC, codes::EFFECT_PANIC),
-                "no_alloc" => (tags::ALLOC, codes::EFFECT_ALLOC),
-                "async_free" => (tags::IO_ASYNC, codes::EFFECT_EXCEEDED),
-                "no_blocking" => (tags::IO_BLOCKING, codes::EFFECT_EXCEEDED),
-                "no_timer" => (tags::IO_TIMER, codes::EFFECT_EXCEEDED),
+            let (rule, code) = match name {
+                "pure" if matches!(info.source, FnSource::Active(_)) => (pure.clone(), codes::PATTERN_ACTIVE_EFFECT),
+                "pure" => (pure.clone(), codes::EFFECT_PURITY),
+                "no_panic" => (Rule::No(tags::PANIC), codes::EFFECT_PANIC),
+                "no_alloc" => (Rule::No(tags::ALLOC), codes::EFFECT_ALLOC),
+                "async_free" => (Rule::No(tags::IO_ASYNC), codes::EFFECT_ASYNC),
+                "no_blocking" => (Rule::No(tags::IO_BLOCKING), codes::EFFECT_BLOCKING),
+                "no_timer" => (Rule::No(tags::IO_TIMER), codes::EFFECT_TIMER),
                 _ => continue,
             };
-            contracts.push(Contract { forbidden, code, text: format!("is `@{name}`"), span: attr.span });
+            contracts.push(Contract { rule, code, text: format!("is `@{name}`"), span: attr.span });
         }
         contracts
     }
@@ -121,59 +131,114 @@ impl<'a> Checker<'a> {
         let group = &self.effects.groups[*self.effects.home.get(&def)?];
         let row = *group.defs.iter().find(|(d, _)| *d == def)?.1.first()?;
         let values = self.row_values(group, &self.effects.methods);
-        Some(values[row as usize].tags)
+        Some(values[row as usize].tags.clone())
     }
 
-    fn show_broken(&self, broken: TagSet) -> String {
-        if broken & !tags::ALLOC == 0 {
-            "allocation".to_owned()
-        } else {
-            format!("`{}`", self.tags.show(broken & !tags::ALLOC))
+    /// The tags that a contract does not allow, for their own sake or for what they imply.
+    fn broken(&self, contract: &Contract, actual: &TagSet) -> TagSet {
+        let mut broken = TagSet::default();
+        for index in actual.indices() {
+            let one = TagSet::one(index);
+            let all = self.tags.expand(&one);
+            let breaks = match &contract.rule {
+                Rule::Only(allowed) => !allowed.contains(&all),
+                Rule::No(forbidden) => forbidden.meets(&all),
+            };
+            if breaks {
+                broken.add(&one);
+            }
         }
+        broken
     }
 
-    fn report_violation(&mut self, id: FnId, contract: Contract, broken: TagSet) {
+    fn report_violation(&mut self, id: FnId, contract: Contract, broken: &TagSet, actual: &TagSet) {
         let name = self.names.text(self.fns[id].name).to_owned();
-        let effects = self.show_broken(broken);
-        let first = 1 << broken.trailing_zeros();
-        let cause = self.cause(Def::Fn(id), first);
+        let Some(first) = broken.indices().next().map(TagSet::one) else { return };
+        let cause = self.cause(Def::Fn(id), &first);
         let (span, what) = match &cause {
             Some(cause) if !cause.span.is_none() => (cause.span, cause.what.clone()),
             _ => (self.fns[id].span, "its body".to_owned()),
         };
-        let message = if broken & !tags::ALLOC == 0 {
+        let shown = broken.minus(&tags::ALLOC);
+        let message = if shown.is_empty() {
             format!("`{name}` {}, but {what} allocates", contract.text)
         } else {
-            format!("`{name}` {}, but {what} has the effect {effects}", contract.text)
+            format!("`{name}` {}, but {what} has the effect `{}`", contract.text, self.tags.show(&shown))
         };
         let mut diagnostic = Diagnostic::error(contract.code, span, message).with_label(contract.span, "promised here");
-        // From the call down to where the effect arises.
-        let mut next = cause.and_then(|cause| cause.next);
+        if let Rule::Only(allowed) = &contract.rule
+            && !shown.is_empty()
+        {
+            let unused = allowed.minus(&self.tags.expand(actual)).minus(&tags::ALLOC);
+            diagnostic = diagnostic.with_note(self.row_difference(&shown, &unused));
+        }
+        diagnostic = self.with_chain(diagnostic, Def::Fn(id), cause, &first);
+        self.report(diagnostic);
+    }
+
+    /// Which effects the body has that are not promised, and which are promised in vain.
+    fn row_difference(&self, more: &TagSet, less: &TagSet) -> String {
+        let mut parts: Vec<String> = self.tags.names(more).into_iter().map(|name| format!("+{name}")).collect();
+        parts.extend(self.tags.names(less).into_iter().map(|name| format!("-{name}")));
+        format!("the body compared with the promise: {}", parts.join(" "))
+    }
+
+    /// From a use down to where the effect arises, one label for each step in the program's own code.
+    fn with_chain(&self, mut diagnostic: Diagnostic, from: Def, cause: Option<Cause>, tag: &TagSet) -> Diagnostic {
+        let Some(start) = cause else { return diagnostic };
+        let mut names = vec![match from {
+            Def::Fn(id) => self.names.text(self.fns[id].name).to_owned(),
+            Def::Global(id) => self.names.text(self.globals[id].name).to_owned(),
+        }];
+        let mut last = start.what;
+        let mut next = start.next;
         let mut seen = FxHashSet::default();
-        let mut chain = Vec::new();
         while let Some(at) = next {
-            if !seen.insert(at) || chain.len() > 8 {
+            if !seen.insert(at) || names.len() > 8 {
                 break;
             }
-            chain.push(self.names.text(self.fns[at].name).to_owned());
-            match self.cause(Def::Fn(at), first) {
+            names.push(self.callable_name(at));
+            if self.is_core(self.fns[at].module) {
+                break;
+            }
+            match self.cause(Def::Fn(at), tag) {
                 Some(cause) => {
-                    if !self.is_core(self.fns[at].module) && !cause.span.is_none() {
+                    if !cause.span.is_none() {
                         diagnostic = diagnostic.with_label(cause.span, format!("through {} here", cause.what));
                     }
+                    last = cause.what;
                     next = cause.next;
                 }
                 None => next = None,
             }
         }
-        if chain.len() > 1 {
-            diagnostic = diagnostic.with_note(format!("the effect comes through `{}`", chain.join("` -> `")));
+        let operation = last.starts_with('`');
+        if operation && names.last().is_none_or(|name| format!("`{name}`") != last) {
+            names.push(last.trim_matches('`').to_owned());
         }
-        self.report(diagnostic);
+        if names.len() > 2 {
+            let tag = self.tags.show(tag);
+            let why = if tag == "{}" { "this allocates".to_owned() } else { format!("the effect `{tag}` comes in") };
+            diagnostic = diagnostic.with_note(format!("{why} by `{}`", names.join("` -> `")));
+        }
+        diagnostic
     }
 
-    /// The first expression of a body that brings an effect in.
-    fn cause(&self, def: Def, tag: TagSet) -> Option<Cause> {
+    /// A function in the words of the program: what `println` becomes is called `println`.
+    fn callable_name(&self, id: FnId) -> String {
+        match self.names.text(self.fns[id].name) {
+            "panic_str" => "panic",
+            "assert_failed" => "assert",
+            "println_str" => "println",
+            "print_str" => "print",
+            "eprintln_str" | "eprint_str" => "eprintln",
+            name => name,
+        }
+        .to_owned()
+    }
+
+    /// The first expression of a body that brings a tag in.
+    fn cause(&self, def: Def, tag: &TagSet) -> Option<Cause> {
         let group = &self.effects.groups[*self.effects.home.get(&def)?];
         let own = *group.defs.iter().find(|(d, _)| *d == def)?.1.first()?;
         // Rows that flow into the definition's own.
@@ -181,12 +246,18 @@ impl<'a> Checker<'a> {
         for &(from, to) in &group.edges {
             into[to as usize].push(from);
         }
+        for edge in &group.handled {
+            if !tag.has(edge.tag) {
+                into[edge.to as usize].push(edge.from);
+            }
+        }
         for u in &group.uses {
             let Callee::Fn(id) = u.callee else { continue };
             let Some(summary) = self.effects.summaries.get(&Def::Fn(id)) else { continue };
             for (row, part) in u.rows.iter().zip(summary) {
                 for (other, &other_row) in u.rows.iter().enumerate().take(64) {
-                    if part.from & (1 << other) != 0 {
+                    let through = part.without.iter().any(|(from, less)| *from as usize == other && !less.meets(tag));
+                    if through || part.from & (1 << other) != 0 {
                         into[*row as usize].push(other_row);
                     }
                 }
@@ -210,8 +281,12 @@ impl<'a> Checker<'a> {
             }
         };
         for event in &group.events {
-            if event.tags & tag != 0 && reach[event.row as usize] {
-                offer(Cause { span: event.span, what: event.what.to_owned(), next: None });
+            if event.tags.meets(tag) && reach[event.row as usize] {
+                let what = match event.what {
+                    What::Text(text) => text.to_owned(),
+                    What::Operation(effect, operation) => self.operation_text(effect, operation),
+                };
+                offer(Cause { span: event.span, what, next: None });
             }
         }
         for u in &group.uses {
@@ -223,23 +298,73 @@ impl<'a> Checker<'a> {
             };
             for id in callees {
                 let Some(summary) = self.effects.summaries.get(&Def::Fn(id)) else { continue };
-                let brings = u.rows.iter().zip(summary).any(|(row, part)| part.tags & tag != 0 && reach[*row as usize]);
+                let brings = u.rows.iter().zip(summary).any(|(row, part)| part.tags.meets(tag) && reach[*row as usize]);
                 if brings {
-                    let name = self.names.text(self.fns[id].name);
-                    let what = match name {
-                        "panic_str" => "`panic`".to_owned(),
-                        "assert_failed" => "`assert`".to_owned(),
-                        "println_str" => "`println`".to_owned(),
-                        "print_str" => "`print`".to_owned(),
-                        "eprintln_str" | "eprint_str" => "`eprintln`".to_owned(),
-                        name => format!("the call of `{name}`"),
-                    };
+                    let name = self.callable_name(id);
+                    let printed = matches!(&*name, "panic" | "assert" | "println" | "print" | "eprintln");
+                    let what = if printed { format!("`{name}`") } else { format!("the call of `{name}`") };
                     offer(Cause { span: u.span, what, next: Some(id) });
                     break;
                 }
             }
         }
         best
+    }
+
+    /// Declared effects that nobody handles: they may not leave `main`, a test, or the value of a global.
+    fn check_unhandled(&mut self) {
+        let root = self.options.root.as_deref().and_then(|root| self.module_names.get(root).copied());
+        let main = root.and_then(|root| self.modules[root].values.get(&self.sym.main)).map(|entry| entry.item);
+        let mut ends: Vec<Def> = Vec::new();
+        for (id, info) in self.fns.iter() {
+            let test = info.attrs.iter().any(|attr| self.names.text(attr.name.name) == "test");
+            if main == Some(Value::Fn(id)) || test && !self.is_core(info.module) {
+                ends.push(Def::Fn(id));
+            }
+        }
+        ends.extend(self.globals.keys().filter(|&id| !self.is_core(self.globals[id].module)).map(Def::Global));
+        for end in ends {
+            let Some(tags) = self.body_effects(end) else { continue };
+            let is_main = matches!(end, Def::Fn(id) if main == Some(Value::Fn(id)));
+            let left: Vec<EffectId> = self
+                .effect_decls
+                .iter()
+                .filter(|(id, info)| tags.has(info.tag) && !(is_main && self.default_handler(*id).is_some()))
+                .map(|(id, _)| id)
+                .collect();
+            for effect in left {
+                self.report_unhandled(end, effect);
+            }
+        }
+    }
+
+    fn report_unhandled(&mut self, end: Def, effect: EffectId) {
+        let name = self.names.text(self.effect_decls[effect].name).to_owned();
+        let tag = TagSet::one(self.effect_decls[effect].tag);
+        let (owner, at) = match end {
+            Def::Fn(id) => (self.names.text(self.fns[id].name).to_owned(), self.fns[id].span),
+            Def::Global(id) => (self.names.text(self.globals[id].name).to_owned(), self.globals[id].span),
+        };
+        let cause = self.cause(end, &tag);
+        let (span, what) = match &cause {
+            Some(cause) if !cause.span.is_none() => (cause.span, cause.what.clone()),
+            _ => (at, "it".to_owned()),
+        };
+        let mut diagnostic = Diagnostic::error(
+            codes::EFFECT_UNHANDLED,
+            span,
+            format!("nothing handles the effect `{name}` of {what}: it leaves `{owner}`"),
+        );
+        if self.names.text(self.effect_decls[effect].name) == "Console" {
+            diagnostic = diagnostic.with_note(
+                "the default handler of `Console` is for `log`, `print`, `println`, `error`, `eprint` and `eprintln` on `Str`",
+            );
+        }
+        diagnostic = diagnostic
+            .with_label(self.effect_decls[effect].span, "the effect is declared here")
+            .with_help(format!("put a handler around it: `handle .. with handler {name} {{ .. }}`"));
+        diagnostic = self.with_chain(diagnostic, end, cause, &tag);
+        self.error_once(diagnostic);
     }
 
     /// Functions passed where a closed row is written.
@@ -258,9 +383,15 @@ impl<'a> Checker<'a> {
             }
             let values = self.row_values(group, &self.effects.methods);
             for bound in &group.bounds {
-                let extra = values[bound.row as usize].tags & !bound.allowed & !tags::ALLOC;
-                if extra != 0 {
-                    reports.push((bound.span, self.tags.show(bound.allowed), self.tags.show(extra)));
+                let contract = Contract {
+                    rule: Rule::Only(self.tags.expand(&bound.allowed).union(&tags::ALLOC)),
+                    code: codes::EFFECT_EXCEEDED,
+                    text: String::new(),
+                    span: bound.span,
+                };
+                let extra = self.broken(&contract, &values[bound.row as usize].tags);
+                if !extra.is_empty() {
+                    reports.push((bound.span, self.tags.show(&bound.allowed), self.tags.show(&extra)));
                 }
             }
         }

@@ -65,7 +65,9 @@ pub fn check(modules: Vec<SourceModule>, names: &mut Names, options: &CheckOptio
     let mut checker = cx::Checker::new(&modules, names, options);
     checker.collect_modules(&modules);
     checker.resolve_uses();
+    checker.declare_effect_families();
     checker.declare_types();
+    checker.declare_effects();
     checker.declare_traits();
     checker.declare_fns();
     checker.find_lang_items();

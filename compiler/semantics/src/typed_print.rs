@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use reml_syntax::names::Names;
 
 use crate::typed::{
-    Body, ExprId, ExprKind, FnDef, FnId, FnKind, Handle, LocalId, ModuleId, PatternId, PatternKind, Place, PlaceStep, Program,
-    Stmt, TypeDefKind,
+    Body, ExprId, ExprKind, FnDef, FnId, FnKind, Handle, LocalId, ModuleId, PatternId, PatternKind, Place, PlaceStep,
+    Program, Stmt, TypeDefKind,
 };
 use crate::types::{Type, TypeId};
 

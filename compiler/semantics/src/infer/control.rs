@@ -184,7 +184,7 @@ impl<'a> Checker<'a> {
             self.error(codes::CONTROL_OUTSIDE_FUNCTION, span, "`return` stands outside of a function");
             return self.b.error(span);
         }
-        let frame = self.b.frame();
+        let frame = self.b.return_frame();
         let (ret, tail, first) = (frame.ret, frame.tail, frame.returned);
         let why = match first {
             Some(first) if tail => Why::Branch { first, tail },
@@ -196,7 +196,7 @@ impl<'a> Checker<'a> {
                 let id = self.deref(id);
                 let id = self.coerce(id, ret, why);
                 let at = value.span;
-                self.b.frame().returned.get_or_insert(at);
+                self.b.return_frame().returned.get_or_insert(at);
                 Some(id)
             }
             None => {
@@ -206,7 +206,7 @@ impl<'a> Checker<'a> {
                 None
             }
         };
-        self.b.expr(ExprKind::Return(value), Types::NEVER, span)
+        self.leave(value, span)
     }
 
     pub(super) fn break_expr(&mut self, value: Option<&ast::Expr>, span: Span) -> ExprId {
@@ -292,7 +292,7 @@ impl<'a> Checker<'a> {
             (None, None) => (self.t.fresh(), Why::None, false),
         };
         let row = self.t.rows.fresh();
-        self.b.frames.push(Frame { ret: ret_ty, why, row, loops: Vec::new(), returned: None, tail: !known });
+        self.b.frames.push(Frame { tail: !known, ..Frame::new(ret_ty, why, row) });
         let body = if known && ret.is_none() && self.t.resolve(ret_ty) == Types::UNIT {
             // Where `() -> ()` is expected, a lambda's value is dropped.
             let id = self.discarded(body);

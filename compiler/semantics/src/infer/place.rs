@@ -115,7 +115,12 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> ExprId {
         let row = self.b.row();
-        self.effect_event(row, tags::MUT, span, "this assignment to a variable of the module");
+        self.effect_event(
+            row,
+            tags::MUT,
+            span,
+            crate::effects::What::Text("this assignment to a variable of the module"),
+        );
         let ty = self.globals[global].ty.unwrap_or(Types::ERROR);
         let cell_ty = self.t.node(Node::Cell(ty));
         self.reference(Reference::Global(global));
@@ -159,13 +164,13 @@ impl<'a> Checker<'a> {
             _ if self.b.locals[local].mutable => {
                 if self.b.local_depths[local.index()] < self.b.lambda_depth {
                     self.b.locals[local].boxed = true;
-                    if !self.is_core(self.b.module) {
+                    if !self.is_core(self.b.module) && !self.is_handler_state(local) {
                         let row = self.b.row();
                         self.effect_event(
                             row,
                             tags::MUT,
                             span,
-                            "this assignment to a variable of the function around it",
+                            crate::effects::What::Text("this assignment to a variable of the function around it"),
                         );
                     }
                 }
