@@ -196,7 +196,7 @@ prims! {
     DeferPop "defer_pop" Consume Write;
     // Effects: what handlers and operations become (`lower::effects`; `runtime/rt/src/{handler,fiber}.rs`). Handlers and continuations
     // are closures as far as their ownership goes. A handler that is in force is passed around as a plain `i64`.
-    /// `(id, clause, ..) -> handler`: one closure per operation, `(arguments .., i64 handler) -> result`.
+    /// `(id, clause, ..) -> handler`: one closure per operation, `(arguments .., i64 handler) -> result`, and what else the handler needs.
     HandlerNew "handler_new" Consume Alloc;
     /// Puts a handler in force.
     HandlerPush "handler_push" Borrow Write;
@@ -206,6 +206,10 @@ prims! {
     HandlerFind "handler_find" Borrow Read;
     /// `(i64 handler, number of the operation) -> clause`.
     HandlerClause "handler_clause" Borrow Pure;
+    /// The same, with an owner of its own.
+    HandlerClauseOwned "handler_clause_owned" BorrowFresh Read;
+    /// `(&continuation) -> i64 handler`.
+    ContinuationHandler "continuation_handler" Borrow Read;
     /// `(i64 handler) -> i64`: puts in force what is around a handler; the result is for `HandlerLeave`.
     HandlerEnter "handler_enter" Borrow Write;
     HandlerLeave "handler_leave" Borrow Write;

@@ -84,6 +84,9 @@ pub struct Handler {
     // closures of the operations
 }
 
+/// Where a continuation has its fiber, and a fiber its handler.
+pub const CONTINUATION_FIBER: usize = 24;
+pub const FIBER_HANDLER: usize = 0;
 pub const HANDLER_CLAUSES: usize = 64;
 pub const NO_EFFECT: u64 = u64::MAX;
 

@@ -14,7 +14,7 @@ use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
 use std::ptr;
 
-use crate::abi::{Closure, Handler, Header};
+use crate::abi::{CONTINUATION_FIBER, Closure, FIBER_HANDLER, Handler, Header};
 use crate::context::Cx;
 use crate::defer::{self, DeferStack};
 use crate::handler::{self, Exchange};
@@ -31,7 +31,9 @@ const SMALLEST: usize = 128 << 10;
 /// The frame record at the top of a stack: where the code that waits for the fiber goes on.
 const RECORD: usize = 16;
 
+#[repr(C)]
 pub struct Fiber {
+    pub handler: *mut Handler,
     low: *mut u8,
     bytes: usize,
     /// See `stack`.
@@ -40,7 +42,6 @@ pub struct Fiber {
     pub parent: *mut Fiber,
     /// Stack pointer of that one.
     pub resumer: *mut u8,
-    pub handler: *mut Handler,
     /// The computation.
     closure: *mut Closure,
     pub defers: RefCell<DeferStack>,
@@ -585,4 +586,8 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
     }
 }
 
-const _: () = assert!(offset_of!(Continuation, drop) == offset_of!(Closure, drop));
+const _: () = assert!(
+    offset_of!(Continuation, drop) == offset_of!(Closure, drop)
+        && offset_of!(Continuation, fiber) == CONTINUATION_FIBER
+        && offset_of!(Fiber, handler) == FIBER_HANDLER
+);

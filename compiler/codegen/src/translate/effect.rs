@@ -6,7 +6,7 @@
 use cranelift_codegen::ir::{Inst, InstBuilder, StackSlotData, StackSlotKey, StackSlotKind, UserStackMapEntry, Value, types};
 use reml_middle::core::{Atom, Var};
 use reml_middle::prim::PrimOp;
-use reml_rt::abi::{Context, HANDLER_CLAUSES, Handler};
+use reml_rt::abi::{CONTINUATION_FIBER, Context, FIBER_HANDLER, HANDLER_CLAUSES, Handler};
 
 use super::function::Translator;
 use crate::code::{Region, Values};
@@ -79,14 +79,23 @@ impl Translator<'_, '_> {
                 return Values::new();
             }
             PrimOp::HandlerFind => return smallvec::smallvec![self.handler_find(args[0])],
-            PrimOp::HandlerClause => {
+            PrimOp::HandlerClause | PrimOp::HandlerClauseOwned => {
                 let handler = self.scalar(args[0]);
                 let number = match args[1] {
                     Atom::Int(number, _) => number as i32,
                     _ => unreachable!("the number of an operation is a constant"),
                 };
                 let offset = HANDLER_CLAUSES as i32 + 8 * number;
-                return smallvec::smallvec![self.code.load(types::I64, Region::Closure, handler, offset)];
+                let clause = self.code.load(types::I64, Region::Closure, handler, offset);
+                if prim == PrimOp::HandlerClauseOwned {
+                    self.code.dup(self.ty(var), &[clause]);
+                }
+                return smallvec::smallvec![clause];
+            }
+            PrimOp::ContinuationHandler => {
+                let continuation = self.scalar(args[0]);
+                let fiber = self.code.load(types::I64, Region::Closure, continuation, CONTINUATION_FIBER as i32);
+                return smallvec::smallvec![self.code.load(types::I64, Region::Handlers, fiber, FIBER_HANDLER as i32)];
             }
             PrimOp::HandlerEnter => {
                 let handler = self.scalar(args[0]);

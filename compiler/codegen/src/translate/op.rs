@@ -99,7 +99,8 @@ impl Translator<'_, '_> {
                 self.code.drop_value(ty, &[closure]);
                 Values::new()
             }
-            HandlerNew | HandlerPush | HandlerPop | HandlerFind | HandlerClause | HandlerEnter | HandlerLeave
+            HandlerNew | HandlerPush | HandlerPop | HandlerFind | HandlerClause
+            | HandlerClauseOwned | ContinuationHandler | HandlerEnter | HandlerLeave
             | HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberSuspend | ContinuationTake
             | PayloadTake => self.effect_prim(var, prim, args),
             BlackBox => {

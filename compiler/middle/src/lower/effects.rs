@@ -11,7 +11,7 @@
 //! and comes to the next step. Types are those of the handler all the way: the operation and its clause agree on them.
 
 use reml_diagnostics::Span;
-use reml_semantics::typed::{Clause, ClauseKind, EffectId, ExprId, Handle};
+use reml_semantics::typed::{Clause, ClauseKind, EffectId, ExprId, ExprKind, Handle};
 use reml_semantics::types::{Prim, Type, TypeId};
 
 use super::build::FunctionBuilder;
@@ -37,9 +37,26 @@ struct Slot {
     ret: TypeId,
     kind: ClauseKind,
     reentrant: bool,
-    /// The clause, a closure.
-    clause: Atom,
-    clause_ty: TypeId,
+    clause: Callable,
+}
+
+/// A function value, taken apart where it is a lambda: glue code that puts it together again calls known code.
+struct Callable {
+    func: Option<FuncId>,
+    /// What the lambda captures, or the closure itself.
+    atoms: Vec<Atom>,
+    types: Vec<TypeId>,
+    ty: TypeId,
+}
+
+impl Callable {
+    /// The closure over these captures.
+    fn closure(&self, atoms: &[Atom], code: &mut FunctionBuilder, span: Span) -> Atom {
+        match self.func {
+            Some(func) => Atom::Var(code.emit(self.ty, Op::Closure(func, atoms.to_vec()), span)),
+            None => atoms[0],
+        }
+    }
 }
 
 /// How a computation runs with its handler.
@@ -159,15 +176,17 @@ impl Lower<'_> {
     /// Calls a clause with what is around its handler in force.
     fn tail_operation(&mut self, name: &str, slot: &Slot, span: Span) -> FuncId {
         let i64 = self.types.prim(Prim::I64);
-        let mut params = vec![slot.clause_ty];
+        let mut params = slot.clause.types.clone();
         params.extend(&slot.params);
         params.push(i64);
-        let ret = slot.ret;
-        self.glue(name, span, 1, &params, ret, |l, code, atoms| {
-            let [clause, args @ .., handler] = atoms else { unreachable!("a clause, and the handler") };
+        let (captures, ret) = (slot.clause.types.len(), slot.ret);
+        self.glue(name, span, captures, &params, ret, |l, code, atoms| {
+            let (captured, rest) = atoms.split_at(captures);
+            let [args @ .., handler] = rest else { unreachable!("the handler comes last") };
             let unit = l.types.unit();
             let outside = code.emit(i64, Op::Prim(PrimOp::HandlerEnter, vec![*handler]), span);
-            let result = l.result(code, ret, Op::Call(Callee::Closure(*clause), args.to_vec()), span);
+            let clause = slot.clause.closure(captured, code, span);
+            let result = l.result(code, ret, Op::Call(Callee::Closure(clause), args.to_vec()), span);
             if l.types.is_never(ret) {
                 return code.end(End::Unreachable);
             }
@@ -203,102 +222,123 @@ impl Lower<'_> {
     }
 
     /// Runs the computation, then the `return` clause outside of the handler.
-    fn computation(&mut self, name: &str, span: Span, types: &[TypeId], value: TypeId, ret: TypeId) -> FuncId {
-        self.glue(name, span, types.len(), types, ret, |l, code, atoms| {
+    fn computation(
+        &mut self,
+        name: &str,
+        span: Span,
+        body: &Callable,
+        last: Option<&Callable>,
+        value: TypeId,
+        ret: TypeId,
+    ) -> FuncId {
+        let mut types = vec![self.handler_type()];
+        types.extend(&body.types);
+        types.extend(last.iter().flat_map(|last| &last.types));
+        self.glue(name, span, types.len(), &types, ret, |l, code, atoms| {
             let unit = l.types.unit();
-            let result = l.result(code, value, Op::Call(Callee::Closure(atoms[1]), Vec::new()), span);
+            let (captured, rest) = atoms[1..].split_at(body.types.len());
+            let body = body.closure(captured, code, span);
+            let result = l.result(code, value, Op::Call(Callee::Closure(body), Vec::new()), span);
             if l.types.is_never(value) {
                 return code.end(End::Unreachable);
             }
             code.emit(unit, Op::Prim(PrimOp::HandlerPop, vec![atoms[0]]), span);
-            match atoms.get(2) {
-                Some(&last) => code.end(End::TailCall { callee: Callee::Closure(last), args: vec![result], span }),
+            match last {
+                Some(last) => {
+                    let callee = Callee::Closure(last.closure(rest, code, span));
+                    code.end(End::TailCall { callee, args: vec![result], span });
+                }
                 None => code.end(End::Return(result)),
             }
         })
     }
 
-    /// Takes what a computation ended with: its result, or a request for a clause. Its parameters are the status and the clauses that
-    /// do not resume last.
+    /// Takes what a computation ended with: its result, or a request for a clause. Its parameters are the status, and what the
+    /// clauses of a computation that is aborted capture. A fiber's are in the handler: a continuation owns them only as long as it can be
+    /// resumed.
     fn step(&mut self, name: &str, span: Span, slots: &[Slot], style: Style, ret: TypeId) -> FuncId {
         let i64 = self.types.prim(Prim::I64);
-        let leaving: Vec<usize> = (0..slots.len()).filter(|&at| slots[at].kind != ClauseKind::Tail).collect();
+        let leaving: Vec<(usize, &Slot)> =
+            slots.iter().enumerate().filter(|(_, slot)| slot.kind != ClauseKind::Tail).collect();
         let mut params = vec![i64];
-        params.extend(leaving.iter().map(|&at| slots[at].clause_ty));
+        if style == Style::Abortable {
+            params.extend(leaving.iter().flat_map(|(_, slot)| &slot.clause.types));
+        }
         let signature = Signature { params: params.iter().map(|&ty| (ty, Mode::Owned)).collect(), ret };
         let step = self.reserve(name, span, signature, Inline::Auto);
         let mut code = FunctionBuilder::default();
         let vars: Vec<Var> = params.iter().map(|&ty| code.var(ty, span)).collect();
-        let clauses: Vec<Atom> = vars[1..].iter().map(|&var| Atom::Var(var)).collect();
+        let mut captured = vars[1..].iter().map(|&var| Atom::Var(var));
         let mut cases = Vec::new();
         let returned = code.in_block(|code| {
             let op = Op::Prim(PrimOp::PayloadTake, Vec::new());
             self.return_result(code, ret, op, span);
         });
         cases.push((Some(Case::Int(0)), returned));
-        for (position, &at) in leaving.iter().enumerate() {
-            let slot = &slots[at];
+        for (position, &(at, slot)) in leaving.iter().enumerate() {
             let resume = (slot.kind == ClauseKind::General)
-                .then(|| self.resume(&format!("{name}.resume#{at}"), span, step, &params[1..], slot.ret, ret));
+                .then(|| self.resume(&format!("{name}.resume#{at}"), span, step, slot.ret, ret));
             let case = code.in_block(|code| {
                 let continuation = (style == Style::Fiber).then(|| {
                     let ty = self.continuation_type();
-                    code.emit(ty, Op::Prim(PrimOp::ContinuationTake, Vec::new()), span)
+                    Atom::Var(code.emit(ty, Op::Prim(PrimOp::ContinuationTake, Vec::new()), span))
                 });
-                let packed = self.packed_type(&slot.params);
-                let taken = self.result(code, packed, Op::Prim(PrimOp::PayloadTake, Vec::new()), span);
-                let mut args = match slot.params.as_slice() {
-                    [] => Vec::new(),
-                    [_] => vec![taken],
-                    params => (params.iter().enumerate())
-                        .map(|(index, &ty)| {
-                            let op = Op::Field { base: taken, variant: 0, index: index as u32 };
-                            self.result(code, ty, op, span)
-                        })
-                        .collect(),
+                let mut args = self.unpack(code, &slot.params, span);
+                let clause = match continuation {
+                    None => {
+                        let captured: Vec<Atom> = captured.by_ref().take(slot.clause.types.len()).collect();
+                        slot.clause.closure(&captured, code, span)
+                    }
+                    Some(continuation) => {
+                        let handler =
+                            code.emit(i64, Op::Prim(PrimOp::ContinuationHandler, vec![continuation]), span);
+                        let number = Atom::Int((slots.len() + position) as i128, i64);
+                        let op = Op::Prim(PrimOp::HandlerClauseOwned, vec![Atom::Var(handler), number]);
+                        Atom::Var(code.emit(slot.clause.ty, op, span))
+                    }
                 };
                 if let (Some((func, ty)), Some(continuation)) = (resume, continuation) {
-                    let captures = std::iter::once(Atom::Var(continuation)).chain(clauses.iter().copied()).collect();
-                    args.push(Atom::Var(code.emit(ty, Op::Closure(func, captures), span)));
+                    args.push(Atom::Var(code.emit(ty, Op::Closure(func, vec![continuation]), span)));
                 }
                 if self.types.is_never(ret) {
-                    code.emit(ret, Op::Call(Callee::Closure(clauses[position]), args), span);
+                    code.emit(ret, Op::Call(Callee::Closure(clause), args), span);
                     return code.end(End::Unreachable);
                 }
-                code.end(End::TailCall { callee: Callee::Closure(clauses[position]), args, span });
+                code.end(End::TailCall { callee: Callee::Closure(clause), args, span });
             });
             cases.push((Some(Case::Int(at as i128 + 1)), case));
         }
-        cases.push((None, {
-            let mut none = super::build::Builder::default();
-            none.end(End::Unreachable);
-            none
-        }));
+        let mut none = super::build::Builder::default();
+        none.end(End::Unreachable);
+        cases.push((None, none));
         code.cursor.switch(Atom::Var(vars[0]), cases);
         self.fill(step, vars, 0, vec![Mode::Owned; params.len()], code);
         step
     }
 
+    /// The arguments of an operation that have been handed over.
+    fn unpack(&mut self, code: &mut FunctionBuilder, params: &[TypeId], span: Span) -> Vec<Atom> {
+        let packed = self.packed_type(params);
+        let taken = self.result(code, packed, Op::Prim(PrimOp::PayloadTake, Vec::new()), span);
+        match params {
+            [] => Vec::new(),
+            [_] => vec![taken],
+            _ => {
+                let field = |(index, &ty): (usize, &TypeId)| {
+                    self.result(code, ty, Op::Field { base: taken, variant: 0, index: index as u32 }, span)
+                };
+                params.iter().enumerate().map(field).collect()
+            }
+        }
+    }
+
     /// The code of a `resume`, and its type.
-    fn resume(
-        &mut self,
-        name: &str,
-        span: Span,
-        step: FuncId,
-        clauses: &[TypeId],
-        answer: TypeId,
-        ret: TypeId,
-    ) -> (FuncId, TypeId) {
+    fn resume(&mut self, name: &str, span: Span, step: FuncId, answer: TypeId, ret: TypeId) -> (FuncId, TypeId) {
         let i64 = self.types.prim(Prim::I64);
-        let mut params = vec![self.continuation_type()];
-        params.extend(clauses);
-        params.push(answer);
-        let func = self.glue(name, span, params.len() - 1, &params, ret, |_, code, atoms| {
-            let [continuation, clauses @ .., answer] = atoms else { unreachable!("a continuation and an answer") };
-            let op = Op::Prim(PrimOp::FiberResume, vec![*continuation, *answer]);
-            let status = code.emit(i64, op, span);
-            let args = std::iter::once(Atom::Var(status)).chain(clauses.iter().copied()).collect();
-            code.end(End::TailCall { callee: Callee::Func(step), args, span });
+        let params = [self.continuation_type(), answer];
+        let func = self.glue(name, span, 1, &params, ret, |_, code, atoms| {
+            let status = code.emit(i64, Op::Prim(PrimOp::FiberResume, atoms.to_vec()), span);
+            code.end(End::TailCall { callee: Callee::Func(step), args: vec![Atom::Var(status)], span });
         });
         (func, self.types.intern(Type::Fn { params: [answer].into(), ret }))
     }
@@ -327,13 +367,7 @@ impl FnLower<'_, '_> {
         let number = self.int(slot as i64);
         let clause = self.emit(closure, Op::Prim(PrimOp::HandlerClause, vec![handler, number]), span);
         atoms.push(handler);
-        let op = Op::Call(Callee::Closure(clause), atoms);
-        if self.l.types.is_never(ret) {
-            self.cx.code.emit(ret, op, span);
-            self.end(End::Unreachable);
-            return None;
-        }
-        Some(self.emit(ret, op, span))
+        self.emitted(ret, Op::Call(Callee::Closure(clause), atoms), span)
     }
 
     pub fn handle(&mut self, expr: ExprId, handle: &Handle) -> Option<Atom> {
@@ -343,9 +377,9 @@ impl FnLower<'_, '_> {
         let numbers = self.l.effects[instance].slots.clone();
         self.l.effects[instance].handled = Some(numbers.len());
 
-        let computation = self.value(handle.body)?;
+        let body = self.callable(handle.body)?;
         let last = match handle.ret {
-            Some(ret) => Some(self.value(ret)?),
+            Some(ret) => Some(self.callable(ret)?),
             None => None,
         };
         let mut slots = Vec::with_capacity(numbers.len());
@@ -371,68 +405,80 @@ impl FnLower<'_, '_> {
             let name = format!("{name}.op#{number}");
             let ty = self.l.operation_type(&slot.params, slot.ret);
             let op = if slot.kind == ClauseKind::Tail {
-                Op::Closure(self.l.tail_operation(&name, slot, span), vec![slot.clause])
+                Op::Closure(self.l.tail_operation(&name, slot, span), slot.clause.atoms.clone())
             } else {
                 Op::Closure(self.l.leaving_operation(&name, number, slot, style, span), Vec::new())
             };
             parts.push(self.emit(ty, op, span));
         }
+        let leaving: Vec<&Slot> = slots.iter().filter(|slot| slot.kind != ClauseKind::Tail).collect();
+        if style == Style::Fiber {
+            for slot in &leaving {
+                parts.push(slot.clause.closure(&slot.clause.atoms, &mut self.cx.code, span));
+            }
+        }
         let handler_ty = self.l.handler_type();
         let handler = self.emit(handler_ty, Op::Prim(PrimOp::HandlerNew, parts), span);
 
         let ret = self.expr_core(expr);
-        let computation_ty = self.expr_core(handle.body);
-        let Type::Fn { ret: value, .. } = *self.l.types.get(computation_ty) else { unreachable!("a computation") };
+        let Type::Fn { ret: value, .. } = *self.l.types.get(body.ty) else { unreachable!("a computation") };
         let unit = self.unit();
         if style == Style::InPlace {
             self.emit(unit, Op::Prim(PrimOp::HandlerPush, vec![handler]), span);
-            let result = self.emit(value, Op::Call(Callee::Closure(computation), Vec::new()), span);
-            if self.l.types.is_never(value) {
-                self.end(End::Unreachable);
-                return None;
-            }
+            let computation = body.closure(&body.atoms, &mut self.cx.code, span);
+            let result = self.emitted(value, Op::Call(Callee::Closure(computation), Vec::new()), span)?;
             self.emit(unit, Op::Prim(PrimOp::HandlerPop, vec![handler]), span);
             let Some(last) = last else { return Some(result) };
-            let op = Op::Call(Callee::Closure(last), vec![result]);
-            if self.l.types.is_never(ret) {
-                self.cx.code.emit(ret, op, span);
-                self.end(End::Unreachable);
-                return None;
-            }
-            return Some(self.emit(ret, op, span));
+            let last = last.closure(&last.atoms, &mut self.cx.code, span);
+            return self.emitted(ret, Op::Call(Callee::Closure(last), vec![result]), span);
         }
 
-        let mut types = vec![handler_ty, computation_ty];
-        let mut captures = vec![handler, computation];
-        if let (Some(last), Some(expr)) = (last, handle.ret) {
-            types.push(self.expr_core(expr));
-            captures.push(last);
-        }
-        let func = self.l.computation(&format!("{name}.computation"), span, &types, value, ret);
+        let func = self.l.computation(&format!("{name}.computation"), span, &body, last.as_ref(), value, ret);
+        let mut captures = vec![handler];
+        captures.extend(body.atoms);
+        captures.extend(last.into_iter().flat_map(|last| last.atoms));
         let whole_ty = self.l.types.intern(Type::Fn { params: Box::default(), ret });
         let whole = self.emit(whole_ty, Op::Closure(func, captures), span);
         let start = if style == Style::Fiber { PrimOp::FiberStart } else { PrimOp::HandlerRun };
         let i64 = self.i64();
-        let status = self.emit(i64, Op::Prim(start, vec![handler, whole]), span);
+        let mut args = vec![self.emit(i64, Op::Prim(start, vec![handler, whole]), span)];
+        if style == Style::Abortable {
+            args.extend(leaving.iter().flat_map(|slot| &slot.clause.atoms));
+        }
         let step = self.l.step(&format!("{name}.step"), span, &slots, style, ret);
-        let leaving = slots.iter().filter(|slot| slot.kind != ClauseKind::Tail).map(|slot| slot.clause);
-        let op = Op::Call(Callee::Func(step), std::iter::once(status).chain(leaving).collect());
-        if self.l.types.is_never(ret) {
-            self.cx.code.emit(ret, op, span);
+        self.emitted(ret, Op::Call(Callee::Func(step), args), span)
+    }
+
+    /// The result of an operation, unless it has none.
+    fn emitted(&mut self, ty: TypeId, op: Op, span: Span) -> Option<Atom> {
+        if self.l.types.is_never(ty) {
+            self.cx.code.emit(ty, op, span);
             self.end(End::Unreachable);
             return None;
         }
-        Some(self.emit(ret, op, span))
+        Some(self.emit(ty, op, span))
+    }
+
+    /// A function value, taken apart if it is a lambda.
+    fn callable(&mut self, expr: ExprId) -> Option<Callable> {
+        let body = self.body;
+        let ty = self.expr_core(expr);
+        if let ExprKind::Lambda { params, body } = &body.exprs[expr].kind {
+            let (func, atoms) = self.lambda_parts(expr, params, *body);
+            let types = atoms.iter().map(|&atom| self.atom_type(atom)).collect();
+            return Some(Callable { func: Some(func), atoms, types, ty });
+        }
+        let value = self.value(expr)?;
+        Some(Callable { func: None, atoms: vec![value], types: vec![ty], ty })
     }
 
     /// A clause at one instance of its operation.
     fn clause(&mut self, clause: &Clause, type_args: &[TypeId], params: Vec<TypeId>, ret: TypeId) -> Option<Slot> {
         let outer = (!type_args.is_empty()).then(|| self.with_generics(clause.first_generic, type_args));
-        let function = self.value(clause.function);
-        let clause_ty = self.expr_core(clause.function);
+        let function = self.callable(clause.function);
         if let Some(outer) = outer {
             self.restore_generics(outer);
         }
-        Some(Slot { params, ret, kind: clause.kind, reentrant: clause.reentrant, clause: function?, clause_ty })
+        Some(Slot { params, ret, kind: clause.kind, reentrant: clause.reentrant, clause: function? })
     }
 }

@@ -19,6 +19,8 @@ use reml_semantics::types::{Type, TypeId, TypeStore};
 use crate::core::{Block, End, FuncId, Function, Program};
 use inline::{CallGraph, Inliner};
 
+use crate::rc::Unwinds;
+
 /// How hard to try.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OptLevel {
@@ -37,18 +39,26 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
         loops::loop_self_calls(id, function);
     }
     let graph = CallGraph::of(program);
+    let unwinds = Unwinds::of(&program.funcs);
     let variants = Variants::of(program);
     let mut inliner = Inliner::new(&graph, level);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {
-        optimise_function(program, id, level, &variants, &mut inliner);
+        optimise_function(program, id, level, &variants, &unwinds, &mut inliner);
         order.append(&mut inliner.unfinished);
     }
     unreachable::remove_unreachable(program);
 }
 
-fn optimise_function(program: &mut Program, id: FuncId, level: OptLevel, variants: &Variants, inliner: &mut Inliner) {
+fn optimise_function(
+    program: &mut Program,
+    id: FuncId,
+    level: OptLevel,
+    variants: &Variants,
+    unwinds: &Unwinds,
+    inliner: &mut Inliner,
+) {
     let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
     inliner.start(&function);
     rewrite(program, &mut function, level, variants, inliner);
@@ -57,7 +67,10 @@ fn optimise_function(program: &mut Program, id: FuncId, level: OptLevel, variant
         rewrite(program, &mut function, level, variants, inliner);
     }
     program.funcs[id] = function;
-    if let Some(worker) = tail_mod_cons::split(program, id) {
+    // A cell with a hole can be neither dropped nor copied.
+    if !unwinds.may_leave_function(id)
+        && let Some(worker) = tail_mod_cons::split(program, id)
+    {
         let mut function = std::mem::replace(&mut program.funcs[worker], placeholder());
         loops::loop_self_calls(worker, &mut function);
         rewrite(program, &mut function, level, variants, inliner);

@@ -13,6 +13,8 @@ mod source;
 pub(crate) mod types;
 mod unwind;
 
+pub use unwind::Unwinds;
+
 use cranelift_entity::EntityRef;
 
 use crate::core::Program;

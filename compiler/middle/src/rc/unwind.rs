@@ -68,6 +68,11 @@ impl Unwinds {
         unwinds
     }
 
+    /// May a call of the function be left? Functions made since the analysis may.
+    pub fn may_leave_function(&self, func: FuncId) -> bool {
+        self.any && self.functions.get(func.index()).copied().unwrap_or(true)
+    }
+
     /// May this operation of a function with these variables be left?
     pub fn may_leave(&self, op: &Op, vars: &PrimaryMap<Var, VarInfo>) -> bool {
         self.any
