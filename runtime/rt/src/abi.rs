@@ -57,8 +57,10 @@ pub struct Context {
     pub handlers: *mut Handler,
     /// What passes between a computation and its handler: the slots of one value, a word each.
     pub payload: [u64; PAYLOAD_SLOTS],
-    /// The continuation that came with the last request.
-    pub continuation: *mut Closure,
+    /// The fiber that runs; null on the program's own stack.
+    pub fiber: *mut Fiber,
+    /// The fiber that came with the last request: the one whose computation waits for an answer.
+    pub stopped: *mut Fiber,
 }
 
 /// Words of [`Context::payload`]: the most slots a value has.
@@ -78,17 +80,52 @@ pub struct Handler {
     /// Frame pointer of the `reml_handle` that waits for the computation; null on a fiber.
     pub frame: *mut u8,
     /// The fiber that runs the computation; for a handler without one, the fiber it is itself on.
-    pub fiber: *mut u8,
+    pub fiber: *mut Fiber,
     /// How many closures were deferred outside.
     pub defers: u64,
     // closures of the operations
 }
 
-/// Where a continuation has its fiber, and a fiber its handler.
-pub const CONTINUATION_FIBER: usize = 24;
-pub const FIBER_HANDLER: usize = 0;
 pub const HANDLER_CLAUSES: usize = 64;
 pub const NO_EFFECT: u64 = u64::MAX;
+
+/// A stack for a computation that may be stopped, and where it has stopped. All but the first three fields are the runtime's.
+#[repr(C)]
+pub struct Fiber {
+    pub handler: *mut Handler,
+    /// Changes whenever the computation is stopped or goes on, so that a continuation knows whether it is still about this stop. A
+    /// multiple of 4 while it runs; else plus 2, and plus 1 when the operation it has stopped at is reentrant.
+    pub stamp: u64,
+    /// How many computations that were stopped here had to make room for others.
+    pub evicted: u64,
+    /// Stack pointer of the computation when it is stopped: that of `top`.
+    pub stack: *mut u8,
+    /// The fiber that was running then: this one, or one that waits for its own computation.
+    pub top: *mut Fiber,
+    /// The innermost handler then.
+    pub handlers: *mut Handler,
+    /// Frame pointer and return address of the compiled code then.
+    pub frame: usize,
+    pub code: usize,
+    /// Stack pointer of the code that waits for the computation, and the fiber it is on.
+    pub resumer: *mut u8,
+    pub parent: *mut Fiber,
+    /// The frame record at the top of the stack: frame pointer and return address of the code that waits.
+    pub record: *mut [usize; 2],
+}
+
+/// What can resume a stopped computation: dropped like a closure, never called. Compiled code makes it, from `Context::stopped`.
+#[repr(C)]
+pub struct Continuation {
+    pub header: Header,
+    pub code: *const u8,
+    pub drop: *const u8,
+    pub fiber: *mut Fiber,
+    /// That of the fiber when it was stopped.
+    pub stamp: u64,
+    /// Null, or the runtime's copy of the stacks.
+    pub image: *mut u8,
+}
 
 /// Offset of the free-list link in a free object.
 pub const FREE_LINK: usize = 8;
@@ -331,13 +368,13 @@ pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
     function("reml_handle", &[I64, I64, I64, I64], Some(I64)),
     // (context, *mut Handler, operation). Leaves the computation of a `reml_handle`: what its frames own is dropped.
     panics("reml_unwind", &[I64, I64, I64]),
-    // Like `reml_handle`, on a fiber; owns the closure. A status `n + 1` comes with a continuation.
+    // Like `reml_handle`, on a fiber; owns the closure. With status `n + 1`, `Context::stopped` waits for an answer.
     function("reml_fiber_start", &[I64, I64, I64, I64], Some(I64)),
-    // (context, *mut Closure, answer in the payload) -> status, as `reml_fiber_start`.
+    // (context, *mut Continuation, answer in the payload) -> status, as `reml_fiber_start`.
     function("reml_fiber_resume", &[I64, I64], Some(I64)),
-    // (context, *mut Handler, operation, reentrant). Stops the fiber with a request; returns when it is resumed, the answer in the payload.
+    // (context, *mut Handler, operation, 1 if it is reentrant). Stops the fiber with a request; returns when it is resumed, the answer in the payload.
     function("reml_fiber_suspend", &[I64, I64, I64, I64], None),
-    // (context, *mut Closure). The last owner of a continuation is gone: what it has not run yet is dropped.
+    // (context, *mut Continuation). The last owner of a continuation is gone: what it has not run yet is dropped.
     function("reml_continuation_free", &[I64, I64], None),
     // (context). An operation finds no handler.
     panics("reml_panic_unhandled", &[I64]),

@@ -82,7 +82,8 @@ impl Program {
             host_stack: ptr::null_mut(),
             handlers: handler::outermost(),
             payload: [0; PAYLOAD_SLOTS],
-            continuation: ptr::null_mut(),
+            fiber: ptr::null_mut(),
+            stopped: ptr::null_mut(),
         });
         Program { context }
     }

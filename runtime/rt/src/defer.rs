@@ -9,7 +9,7 @@ use std::ptr;
 
 use crate::abi::Closure;
 use crate::context::Cx;
-use crate::{handler, heap, switch};
+use crate::{fiber, handler, heap, switch};
 
 #[derive(Default)]
 pub struct DeferStack(Vec<*mut Closure>);
@@ -41,10 +41,10 @@ impl DeferStack {
 
 /// The closures deferred on the stack that runs.
 fn current<'a>(cx: Cx) -> &'a RefCell<DeferStack> {
-    let runtime = cx.runtime();
-    match runtime.fibers.current() {
+    // SAFETY: the context is alive.
+    match unsafe { fiber::whole((*cx.as_ptr()).fiber) } {
         Some(fiber) => &fiber.defers,
-        None => &runtime.defers,
+        None => &cx.runtime().defers,
     }
 }
 
@@ -88,7 +88,7 @@ pub fn run_all(cx: Cx) {
         let closure = reml_defer_pop(cx);
         if closure.is_null() {
             // The stack that waits for this one may have more.
-            if cx.runtime().fibers.leave_current() {
+            if fiber::leave_current(cx) {
                 continue;
             }
             return;

@@ -1,12 +1,14 @@
 //! How can a computation stop in the middle and go on later?
 //!
 //! It runs on a stack of its own, a *fiber*. [`reml_fiber_start`] switches there; an operation stops it with
-//! [`reml_fiber_suspend`], which switches back with a *continuation*; [`reml_fiber_resume`] goes on. What is stopped is the chain of
-//! stacks from the one that runs out to the fiber of the handler: computations with handlers of their own may lie in between.
-//! Dropping a continuation that was not resumed drops what its frames own ([`roots`]) and frees the stacks.
+//! [`reml_fiber_suspend`], which switches back; [`reml_fiber_resume`] goes on. What is stopped is the chain of stacks from the one that
+//! runs out to the fiber of the handler: computations with handlers of their own may lie in between. A *continuation* is a fiber and
+//! its stamp at the stop; dropping one whose computation has not gone on drops what its frames own ([`roots`]) and frees the stacks.
 //!
 //! Stacks are reserved large, the first ones larger than the many, committed by the kernel page by page, and pooled. A continuation
 //! that may be resumed again has an [`image`] of the stacks.
+//!
+//! Switches jump instead of returning: the processor predicts returns by the calls it has seen, which are those of the other stack.
 //!
 //! [`image`]: crate::image
 
@@ -14,45 +16,50 @@ use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
 use std::ptr;
 
-use crate::abi::{CONTINUATION_FIBER, Closure, FIBER_HANDLER, Handler, Header};
+use crate::abi::{Closure, Context, Continuation, Fiber, Handler};
 use crate::context::Cx;
 use crate::defer::{self, DeferStack};
 use crate::handler::{self, Exchange};
+use crate::heap;
 use crate::image::Image;
-use crate::panic::{self, traced};
+use crate::panic;
 use crate::roots::{self, Act, Call};
 use crate::stack::{self, StackBounds};
-use crate::heap;
 
 /// How many fibers get how large a stack.
 const SIZES: [(usize, usize); 4] = [(8, 256 << 20), (64, 16 << 20), (4096, 1 << 20), (usize::MAX, 256 << 10)];
 /// Below it there is no point in trying.
 const SMALLEST: usize = 128 << 10;
-/// The frame record at the top of a stack: where the code that waits for the fiber goes on.
-const RECORD: usize = 16;
 
+/// Bits of a stamp; both are clear while the computation runs.
+const REENTRANT: u64 = 1;
+const STOPPED: u64 = 2;
+
+/// A stamp that no continuation has.
+fn next_stamp(stamp: u64) -> u64 {
+    (stamp | 3) + 1
+}
+
+/// A fiber with what only Rust code needs.
 #[repr(C)]
-pub struct Fiber {
-    pub handler: *mut Handler,
+pub struct FiberStack {
+    pub fiber: Fiber,
     low: *mut u8,
     bytes: usize,
     /// See `stack`.
     pub yellow_open: Cell<bool>,
-    /// The fiber that waits for this one; null for the program's own stack.
-    pub parent: *mut Fiber,
-    /// Stack pointer of that one.
-    pub resumer: *mut u8,
     /// The computation.
     closure: *mut Closure,
     pub defers: RefCell<DeferStack>,
     /// The computation that runs or is stopped here, and images of it.
     pub claims: usize,
-    pub running: bool,
-    /// The continuation that is stopped here.
-    pub stopped: *mut Continuation,
+    /// A computation runs or is stopped here.
+    pub occupied: bool,
+    /// Images of computations that were stopped here until the stack was needed for another one, by their stamps.
+    evicted: Vec<(u64, Box<Image>)>,
 }
 
-impl Fiber {
+impl FiberStack {
     pub fn bounds(&self) -> StackBounds {
         StackBounds { low: self.low.addr() + stack::FIBER_RED_ZONE, high: self.low.addr() + self.bytes }
     }
@@ -61,63 +68,29 @@ impl Fiber {
     pub fn low(&self) -> usize {
         self.low.addr()
     }
+}
 
-    pub fn record(&self) -> *mut [usize; 2] {
-        self.low.wrapping_add(self.bytes - RECORD).cast()
-    }
+/// The whole of a fiber.
+///
+/// # Safety
+/// `fiber` must be one of a program that has not ended.
+pub unsafe fn whole<'a>(fiber: *mut Fiber) -> Option<&'a FiberStack> {
+    // SAFETY: a fiber is the first field of its whole; what changes while it is shared are cells.
+    unsafe { fiber.cast::<FiberStack>().as_ref() }
 }
 
 /// The fibers of a program.
+#[derive(Default)]
 pub struct Fibers {
-    current: Cell<*mut Fiber>,
-    /// What the last switch to the code that waits was for: 0, or an operation's number plus one.
-    status: Cell<u64>,
-    pool: RefCell<Vec<*mut Fiber>>,
+    pool: RefCell<Vec<*mut FiberStack>>,
     made: Cell<usize>,
     /// A continuation is being freed; others wait here.
     freeing: Cell<bool>,
     waiting: RefCell<Vec<*mut Continuation>>,
 }
 
-impl Default for Fibers {
-    fn default() -> Fibers {
-        Fibers {
-            current: Cell::new(ptr::null_mut()),
-            status: Cell::new(0),
-            pool: RefCell::default(),
-            made: Cell::new(0),
-            freeing: Cell::new(false),
-            waiting: RefCell::default(),
-        }
-    }
-}
-
 impl Fibers {
-    pub fn current_ptr(&self) -> *mut Fiber {
-        self.current.get()
-    }
-
-    /// The fiber that runs; `None` on the program's own stack.
-    pub fn current(&self) -> Option<&Fiber> {
-        // SAFETY: fibers live until the program ends, and the parts that change while shared are cells.
-        unsafe { self.current.get().as_ref() }
-    }
-
-    /// Makes the stack that waits for the current fiber the current one; `false` if there is none.
-    pub fn leave_current(&self) -> bool {
-        let fiber = self.current.get();
-        if fiber.is_null() {
-            return false;
-        }
-        // SAFETY: fibers live until the program ends.
-        unsafe {
-            (*fiber).running = false;
-            self.current.set((*fiber).parent);
-        }
-        true
-    }
-
-    fn take(&self, cx: Cx) -> *mut Fiber {
+    fn take(&self, cx: Cx) -> *mut FiberStack {
         if let Some(fiber) = self.pool.borrow_mut().pop() {
             return fiber;
         }
@@ -128,31 +101,44 @@ impl Fibers {
             match stack::map(size + zones) {
                 Some(low) => break low,
                 None if size > SMALLEST => size = (size / 4).max(SMALLEST),
-                None => panic::fatal(cx, format_args!("out of memory: cannot reserve a stack for a suspended computation")),
+                None => {
+                    panic::fatal(cx, format_args!("out of memory: cannot reserve a stack for a suspended computation"))
+                }
             }
         };
         // SAFETY: a part of a fresh mapping.
         unsafe { stack::protect(low, zones) };
         self.made.set(made + 1);
-        Box::into_raw(Box::new(Fiber {
+        let bytes = size + zones;
+        Box::into_raw(Box::new(FiberStack {
+            fiber: Fiber {
+                handler: ptr::null_mut(),
+                stamp: 0,
+                stack: ptr::null_mut(),
+                top: ptr::null_mut(),
+                handlers: ptr::null_mut(),
+                frame: 0,
+                code: 0,
+                resumer: ptr::null_mut(),
+                parent: ptr::null_mut(),
+                evicted: 0,
+                record: low.wrapping_add(bytes - size_of::<[usize; 2]>()).cast(),
+            },
             low,
-            bytes: size + zones,
+            bytes,
             yellow_open: Cell::new(false),
-            parent: ptr::null_mut(),
-            resumer: ptr::null_mut(),
-            handler: ptr::null_mut(),
             closure: ptr::null_mut(),
             defers: RefCell::default(),
             claims: 0,
-            running: false,
-            stopped: ptr::null_mut(),
+            occupied: false,
+            evicted: Vec::new(),
         }))
     }
 }
 
 impl Drop for Fibers {
     fn drop(&mut self) {
-        // Those not in the pool belong to a program that was cut short; the process is about to end, or its memory is small change.
+        // Those not in the pool belong to a program that was cut short.
         for fiber in self.pool.take() {
             // SAFETY: made by `take`, in nobody's use.
             unsafe {
@@ -163,373 +149,395 @@ impl Drop for Fibers {
     }
 }
 
-/// One claim to the fiber less; the last one gives it back.
+/// Makes the stack that waits for the current fiber the current one; `false` if there is none.
+pub fn leave_current(cx: Cx) -> bool {
+    // SAFETY: the context is alive, and fibers live until the program ends.
+    unsafe {
+        let fiber = (*cx.as_ptr()).fiber;
+        if fiber.is_null() {
+            return false;
+        }
+        (*cx.as_ptr()).fiber = (*fiber).parent;
+    }
+    true
+}
+
+/// The computation on a fiber is over.
 ///
 /// # Safety
-/// The claim must be the caller's.
-pub fn release(cx: Cx, fiber: *mut Fiber) {
+/// It must have been running or stopped there; nothing goes on on that stack but the caller.
+pub unsafe fn vacate(cx: Cx, fiber: *mut Fiber) {
+    // SAFETY: fibers live until the program ends.
+    unsafe { (*fiber.cast::<FiberStack>()).occupied = false };
+    release(cx, fiber);
+}
+
+/// One claim to the fiber less; the last one gives it back.
+fn release(cx: Cx, fiber: *mut Fiber) {
+    let stack: *mut FiberStack = fiber.cast();
     // SAFETY: fibers live until the program ends; no reference to this one is held across calls.
     unsafe {
-        (*fiber).claims -= 1;
-        if (*fiber).claims == 0 {
-            let closure = (*fiber).closure;
-            cx.runtime().fibers.pool.borrow_mut().push(fiber);
-            handler::drop_closure(cx, closure);
+        (*stack).claims -= 1;
+        if (*stack).claims == 0 {
+            handler::drop_closure(cx, (*stack).closure);
+            cx.runtime().fibers.pool.borrow_mut().push(stack);
         }
     }
 }
 
-/// A stopped computation, as compiled code holds it: dropped like a closure, never called.
-#[repr(C)]
-pub struct Continuation {
-    header: Header,
-    code: *const u8,
-    /// Compiled code fills it when it takes the continuation out of the context.
-    drop: *const u8,
-    /// The fiber of the handler; null once resumed, if there is no image.
-    pub fiber: *mut Fiber,
-    /// The fiber that was running.
-    pub top: *mut Fiber,
-    /// Its stack pointer.
-    stack: *mut u8,
-    /// The innermost handler.
-    handlers: *mut Handler,
-    /// The code that was running.
-    pub call: Call,
-    /// Its stacks are in place.
-    pub live: bool,
-    reentrant: bool,
-    pub image: Option<Box<Image>>,
-}
-
-impl Continuation {
-    /// Its fibers, the one that was running first.
-    pub fn fibers(&self) -> impl Iterator<Item = *mut Fiber> + use<> {
-        let last = self.fiber;
-        let mut next = self.top;
-        std::iter::from_fn(move || {
-            let fiber = next;
-            if fiber.is_null() {
-                return None;
-            }
-            // SAFETY: fibers live until the program ends; from the top one the chain leads to the handler's.
-            next = if fiber == last { ptr::null_mut() } else { unsafe { (*fiber).parent } };
-            Some(fiber)
-        })
-    }
-
-    /// The stack pointer from which on the memory of one of its fibers is in use.
-    pub fn low(&self, fiber: *mut Fiber, above: *mut Fiber) -> usize {
-        // SAFETY: `above` waits for nothing else than `fiber`.
-        if fiber == self.top { self.stack.addr() } else { unsafe { (*above).resumer.addr() } }
-    }
-}
-
-/// Saves the registers that calls preserve on this stack, and goes on where another one was left.
+/// The fibers of a stopped computation, the one that was running first.
 ///
 /// # Safety
-/// `to` must be a stack pointer that was saved here, or made by [`prepare`].
+/// It must be stopped at `last`.
+pub unsafe fn chain(last: *mut Fiber) -> impl Iterator<Item = *mut Fiber> {
+    // SAFETY: fibers live until the program ends; from the top one the chain leads to the handler's.
+    let mut next = unsafe { (*last).top };
+    std::iter::from_fn(move || {
+        let fiber = next;
+        if fiber.is_null() {
+            return None;
+        }
+        // SAFETY: as above.
+        next = if fiber == last { ptr::null_mut() } else { unsafe { (*fiber).parent } };
+        Some(fiber)
+    })
+}
+
+/// Is the fiber part of what runs now?
+fn is_running(cx: Cx, fiber: *mut Fiber) -> bool {
+    // SAFETY: the context is alive, and fibers live until the program ends.
+    unsafe {
+        let mut at = (*cx.as_ptr()).fiber;
+        while !at.is_null() && at != fiber {
+            at = (*at).parent;
+        }
+        !at.is_null()
+    }
+}
+
+/// `(context, handler, closure, entry) -> status`
+///
+/// # Safety
+/// To be called from compiled code, as `abi` says; the signature here is only a name for the address.
 #[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
 #[unsafe(naked)]
-unsafe extern "C" fn switch_stack(save: *mut *mut u8, to: *mut u8) {
+pub unsafe extern "C" fn reml_fiber_start() {
     core::arch::naked_asm!(
+        "mov r8, rbp",
+        "mov r9, [rsp]",
         "push rbp",
         "push rbx",
         "push r12",
         "push r13",
         "push r14",
-        "push r15",
-        "mov [rdi], rsp",
-        "mov rsp, rsi",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "ret",
-    )
-}
-
-/// Where a new fiber begins: calls `entry(context, closure)`, then ends.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(naked)]
-unsafe extern "C" fn begin() {
-    core::arch::naked_asm!(
+        "mov r12, rdx",
+        "mov r13, rcx",
+        "mov rcx, rsp",
+        "call {start}",
+        "mov rsp, rax",
+        "mov rbp, rax",
         "mov rdi, r15",
         "mov rsi, r12",
         "call r13",
         "mov rdi, r15",
         "call {finish}",
         "ud2",
+        start = sym start,
         finish = sym finish,
     )
 }
 
-/// Makes the top of a stack look as if `begin` had been left there.
+/// Goes on in compiled code at the stack pointer `to`, with `status`.
 #[cfg(target_arch = "x86_64")]
-unsafe fn prepare(cx: Cx, record: *mut [usize; 2], closure: *mut Closure, entry: *const u8) -> *mut u8 {
-    let words: [usize; 7] =
-        [cx.as_ptr().addr(), 0, entry.addr(), closure.addr(), 0, record.addr(), begin as *const () as usize];
-    let start = record.cast::<usize>().wrapping_sub(words.len());
-    // SAFETY: the stack is larger than that, and nothing else uses it.
-    unsafe { start.cast::<[usize; 7]>().write(words) };
-    start.cast()
+#[unsafe(naked)]
+unsafe extern "C" fn go_on(to: *mut u8, status: u64, cx: Cx) -> ! {
+    core::arch::naked_asm!(
+        "mov rax, rsi",
+        "mov r15, rdx",
+        "mov rsp, rdi",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "pop rcx",
+        "jmp rcx",
+    )
 }
 
-/// As on x86-64.
+/// `(context, handler, operation, reentrant)`
 ///
 /// # Safety
-/// As on x86-64.
-#[cfg(target_arch = "aarch64")]
+/// As for [`reml_fiber_start`].
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
 #[unsafe(naked)]
-unsafe extern "C" fn switch_stack(save: *mut *mut u8, to: *mut u8) {
+pub unsafe extern "C" fn reml_fiber_suspend() {
     core::arch::naked_asm!(
-        "sub sp, sp, #160",
-        "stp x19, x20, [sp]",
-        "stp x21, x22, [sp, #16]",
-        "stp x23, x24, [sp, #32]",
-        "stp x25, x26, [sp, #48]",
-        "stp x27, x28, [sp, #64]",
-        "stp x29, x30, [sp, #80]",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
-        "mov x9, sp",
-        "str x9, [x0]",
-        "mov sp, x1",
-        "ldp x19, x20, [sp]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
-        "ret",
+        "mov r8, [rsi + {handler_fiber}]",
+        "mov r9, [rsp]",
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "mov [r8 + {frame}], rbp",
+        "mov [r8 + {code}], r9",
+        "mov [r8 + {stack}], rsp",
+        "mov r9, [rdi + {current}]",
+        "mov [r8 + {top}], r9",
+        "mov r9, [rdi + {in_force}]",
+        "mov [r8 + {handlers}], r9",
+        "mov r9, [rsi + {around}]",
+        "mov [rdi + {in_force}], r9",
+        "mov r9, [r8 + {parent}]",
+        "mov [rdi + {current}], r9",
+        "mov [rdi + {stopped}], r8",
+        "add rcx, 2",
+        "add rcx, [r8 + {stamp}]",
+        "mov [r8 + {stamp}], rcx",
+        "lea rax, [rdx + 1]",
+        "mov rsp, [r8 + {resumer}]",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "pop rcx",
+        "jmp rcx",
+        handler_fiber = const offset_of!(Handler, fiber),
+        around = const offset_of!(Handler, parent),
+        frame = const offset_of!(Fiber, frame),
+        code = const offset_of!(Fiber, code),
+        stack = const offset_of!(Fiber, stack),
+        top = const offset_of!(Fiber, top),
+        handlers = const offset_of!(Fiber, handlers),
+        parent = const offset_of!(Fiber, parent),
+        resumer = const offset_of!(Fiber, resumer),
+        stamp = const offset_of!(Fiber, stamp),
+        current = const offset_of!(Context, fiber),
+        in_force = const offset_of!(Context, handlers),
+        stopped = const offset_of!(Context, stopped),
     )
 }
 
-/// As on x86-64.
-#[cfg(target_arch = "aarch64")]
+/// `(context, continuation) -> status`
+///
+/// # Safety
+/// As for [`reml_fiber_start`].
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
 #[unsafe(naked)]
-unsafe extern "C" fn begin() {
+pub unsafe extern "C" fn reml_fiber_resume() {
     core::arch::naked_asm!(
-        "mov x0, x21",
-        "mov x1, x19",
-        "blr x20",
-        "mov x0, x21",
-        "bl {finish}",
-        "brk #1",
-        finish = sym finish,
+        "mov r8, [rsi + {its_fiber}]",
+        "mov r9, [rsi + {its_stamp}]",
+        "cmp r9, [r8 + {stamp}]",
+        "jne 2f",
+        "test r9, 1",
+        "jne 2f",
+        "3:",
+        "mov r9, [r8 + {stamp}]",
+        "or r9, 3",
+        "inc r9",
+        "mov [r8 + {stamp}], r9",
+        "mov r9, [rsp]",
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "mov r10, [r8 + {record}]",
+        "mov [r10], rbp",
+        "mov [r10 + 8], r9",
+        "mov r10, [r8 + {handler}]",
+        "mov r9, [rdi + {in_force}]",
+        "mov [r10 + {around}], r9",
+        "mov r9, [r8 + {handlers}]",
+        "mov [rdi + {in_force}], r9",
+        "mov r9, [rdi + {current}]",
+        "mov [r8 + {parent}], r9",
+        "mov r9, [r8 + {top}]",
+        "mov [rdi + {current}], r9",
+        "mov [r8 + {resumer}], rsp",
+        "mov rsp, [r8 + {stack}]",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "pop rcx",
+        "jmp rcx",
+        "2:",
+        "mov [rdi + {caller_frame}], rbp",
+        "mov rax, [rsp]",
+        "mov [rdi + {caller_code}], rax",
+        "push r8",
+        "call {again}",
+        "pop r8",
+        "mov rdi, r15",
+        "jmp 3b",
+        its_fiber = const offset_of!(Continuation, fiber),
+        its_stamp = const offset_of!(Continuation, stamp),
+        stamp = const offset_of!(Fiber, stamp),
+        record = const offset_of!(Fiber, record),
+        handler = const offset_of!(Fiber, handler),
+        around = const offset_of!(Handler, parent),
+        stack = const offset_of!(Fiber, stack),
+        top = const offset_of!(Fiber, top),
+        handlers = const offset_of!(Fiber, handlers),
+        parent = const offset_of!(Fiber, parent),
+        resumer = const offset_of!(Fiber, resumer),
+        current = const offset_of!(Context, fiber),
+        in_force = const offset_of!(Context, handlers),
+        caller_frame = const offset_of!(Context, caller_frame),
+        caller_code = const offset_of!(Context, caller_code),
+        again = sym again,
     )
 }
 
-/// As on x86-64.
-#[cfg(target_arch = "aarch64")]
-unsafe fn prepare(cx: Cx, record: *mut [usize; 2], closure: *mut Closure, entry: *const u8) -> *mut u8 {
-    let mut words = [0usize; 20];
-    words[0] = closure.addr();
-    words[1] = entry.addr();
-    words[2] = cx.as_ptr().addr();
-    words[10] = record.addr();
-    words[11] = begin as *const () as usize;
-    let start = record.cast::<usize>().wrapping_sub(words.len());
-    // SAFETY: the stack is larger than that, and nothing else uses it.
-    unsafe { start.cast::<[usize; 20]>().write(words) };
-    start.cast()
-}
-
-traced! {
-    /// `(context, handler, closure, entry) -> status`
-    reml_fiber_start = start;
-    /// `(context, continuation) -> status`
-    reml_fiber_resume = resume;
-    /// `(context, handler, operation, reentrant)`
-    reml_fiber_suspend = suspend;
-}
-
-extern "C" fn start(cx: Cx, handler: *mut Handler, closure: *mut Closure, entry: *const u8) -> u64 {
-    let fibers = &cx.runtime().fibers;
-    let fiber = fibers.take(cx);
-    let call = Call::caller(cx);
+/// Readies a fiber for a computation; the stack pointer it starts with. `waiting`: stack pointer, frame pointer and return address of
+/// the code that waits.
+unsafe extern "C" fn start(
+    cx: Cx,
+    handler: *mut Handler,
+    closure: *mut Closure,
+    resumer: *mut u8,
+    frame: usize,
+    code: usize,
+) -> *mut u8 {
+    let stack = cx.runtime().fibers.take(cx);
     // SAFETY: the fiber is unused, the handler alive as long as the closure, which the fiber now owns; the context is alive.
     unsafe {
         let context = cx.as_ptr();
+        (*stack).closure = closure;
+        (*stack).claims = 1;
+        (*stack).occupied = true;
+        let fiber = &raw mut (*stack).fiber;
         (*handler).fiber = fiber.cast();
         (*handler).parent = (*context).handlers;
         (*context).handlers = handler;
         (*fiber).handler = handler;
-        (*fiber).closure = closure;
-        (*fiber).parent = fibers.current.replace(fiber);
-        (*fiber).claims = 1;
-        (*fiber).running = true;
-        let record = (*fiber).record();
-        record.write([call.frame, call.code]);
-        let stack = prepare(cx, record, closure, entry);
-        switch_stack(&raw mut (*fiber).resumer, stack);
+        (*fiber).resumer = resumer;
+        (*fiber).parent = (*context).fiber;
+        (*fiber).stamp = next_stamp((*fiber).stamp);
+        (*context).fiber = fiber;
+        (*fiber).record.write([frame, code]);
+        (*fiber).record.cast()
     }
-    switched_back(cx, fiber)
-}
-
-/// The fiber has ended, or has been stopped at its handler.
-fn switched_back(cx: Cx, fiber: *mut Fiber) -> u64 {
-    let status = cx.runtime().fibers.status.get();
-    if status == 0 {
-        let saved = Exchange::of(cx);
-        release(cx, fiber);
-        saved.restore(cx);
-    }
-    status
 }
 
 /// The computation of the current fiber has returned, its result being in the payload.
-extern "C" fn finish(cx: Cx) -> ! {
-    let fibers = &cx.runtime().fibers;
-    let fiber = fibers.current.get();
-    fibers.leave_current();
-    fibers.status.set(0);
-    let mut ended = ptr::null_mut();
-    // SAFETY: the resumer waits in `switch_stack`. Nothing comes back here.
+unsafe extern "C" fn finish(cx: Cx) -> ! {
+    // SAFETY: the context is alive. The fiber may be given away, but nobody takes it before its stack has been left.
     unsafe {
-        switch_stack(&raw mut ended, (*fiber).resumer);
-        std::hint::unreachable_unchecked()
+        let fiber = (*cx.as_ptr()).fiber;
+        let resumer = (*fiber).resumer;
+        leave_current(cx);
+        let saved = Exchange::of(cx);
+        vacate(cx, fiber);
+        saved.restore(cx);
+        go_on(resumer, 0, cx)
     }
 }
 
-extern "C" fn suspend(cx: Cx, handler: *mut Handler, operation: u64, reentrant: u64) {
-    let fibers = &cx.runtime().fibers;
-    let object: *mut Continuation = heap::alloc(cx, size_of::<Continuation>()).cast();
-    // SAFETY: the handler is in force, so that its fiber runs, or waits for the one that does; the continuation is fresh.
-    unsafe {
-        let context = cx.as_ptr();
-        let fiber: *mut Fiber = (*handler).fiber.cast();
-        let top = fibers.current.replace((*fiber).parent);
-        let header = (&raw const (*object).header).read();
-        object.write(Continuation {
-            header,
-            code: ptr::null(),
-            drop: ptr::null(),
-            fiber,
-            top,
-            stack: ptr::null_mut(),
-            handlers: (*context).handlers,
-            call: Call::caller(cx),
-            live: true,
-            reentrant: reentrant != 0,
-            image: None,
-        });
-        (*context).handlers = (*handler).parent;
-        (*context).continuation = object.cast();
-        fibers.status.set(operation + 1);
-        let mut stopped = top;
-        loop {
-            (*stopped).running = false;
-            (*stopped).stopped = object;
-            if stopped == fiber {
-                break;
-            }
-            stopped = (*stopped).parent;
-        }
-        switch_stack(&raw mut (*object).stack, (*fiber).resumer);
-    }
-}
-
-extern "C" fn resume(cx: Cx, object: *mut Closure) -> u64 {
-    let fibers = &cx.runtime().fibers;
-    let continuation: *mut Continuation = object.cast();
+/// Makes a continuation that is reentrant, or whose computation is not stopped at it, ready to be resumed.
+extern "C" fn again(cx: Cx, continuation: *mut Continuation) {
     // SAFETY: compiled code keeps the continuation alive; fibers live until the program ends.
     unsafe {
-        if (*continuation).live {
-            if (*continuation).reentrant {
-                let image = Image::of(&*continuation);
-                image.claim();
-                (*continuation).image = Some(Box::new(image));
-                own_again(cx, continuation);
-            }
-        } else if (*continuation).image.is_some() {
-            put_in_place(cx, continuation);
-        } else {
+        let (fiber, stamp) = ((*continuation).fiber, (*continuation).stamp);
+        if stamp == (*fiber).stamp {
+            let image = Image::of(fiber);
+            image.claim();
+            own_again(cx, fiber);
+            (*continuation).image = Box::into_raw(Box::new(image)).cast();
+            return;
+        }
+        let Some(mut image) = take_image(continuation) else {
             panic::raise(
                 cx,
                 "effects.resume.reused",
                 format_args!("this computation has been resumed already; only `@reentrant` operations can be resumed again"),
             );
+        };
+        if let Err(Active) = make_room(cx, &image) {
+            std::mem::forget(image);
+            panic::raise(
+                cx,
+                "effects.resume.active",
+                format_args!("a computation cannot be resumed again from within itself"),
+            );
         }
-        (*continuation).live = false;
-        let (fiber, top) = ((*continuation).fiber, (*continuation).top);
-        let context = cx.as_ptr();
-        let call = Call::caller(cx);
-        (*fiber).record().write([call.frame, call.code]);
-        (*(*fiber).handler).parent = (*context).handlers;
-        (*context).handlers = (*continuation).handlers;
-        for member in (*continuation).fibers() {
-            (*member).running = true;
-            (*member).stopped = ptr::null_mut();
-        }
-        (*fiber).parent = fibers.current.replace(top);
-        let stack = (*continuation).stack;
-        switch_stack(&raw mut (*fiber).resumer, stack);
-        switched_back(cx, fiber)
-    }
-}
-
-/// Every value that the frames own, and every deferred closure, gets an owner more: one for the image.
-///
-/// # Safety
-/// The continuation's stacks must be in place.
-unsafe fn own_again(cx: Cx, continuation: *mut Continuation) {
-    // SAFETY: per the contract, its frames are whole up to the record of its last fiber.
-    unsafe {
-        let call = (*continuation).call;
-        let end = (*(*continuation).fiber).record().addr();
-        let saved = Exchange::of(cx);
-        roots::visit(cx, call, end, Act::Dup, &|address| address as *mut u8);
-        saved.restore(cx);
-    }
-}
-
-/// Puts the image of a continuation back on its stacks.
-///
-/// # Safety
-/// The continuation must have an image.
-unsafe fn put_in_place(cx: Cx, continuation: *mut Continuation) {
-    // SAFETY: the continuation is alive; so are those stopped on fibers.
-    unsafe {
-        let Some(mut image) = (*continuation).image.take() else { return };
-        for fiber in image.fibers() {
-            if (*fiber).running {
-                (*continuation).image = Some(image);
-                panic::raise(
-                    cx,
-                    "effects.resume.active",
-                    format_args!("a computation cannot be resumed again from within itself"),
-                );
-            }
-            let stopped = (*fiber).stopped;
-            if !stopped.is_null() {
-                // Another one is stopped there: it gives way.
-                let mut evicted = Image::of(&*stopped);
-                evicted.move_defers();
-                for member in (*stopped).fibers() {
-                    (*member).stopped = ptr::null_mut();
-                }
-                (*stopped).live = false;
-                (*stopped).image = Some(Box::new(evicted));
-            }
-        }
-        let keep = (*continuation).reentrant;
+        let keep = stamp & REENTRANT != 0;
         image.restore(keep);
         if keep {
             image.claim();
-            (*continuation).image = Some(image);
-            own_again(cx, continuation);
+            own_again(cx, fiber);
+            (*continuation).image = Box::into_raw(image).cast();
         }
     }
+}
+
+/// The image of a continuation: its own, or the one made when the stacks were needed for another one.
+///
+/// # Safety
+/// The continuation must be alive.
+unsafe fn take_image(continuation: *mut Continuation) -> Option<Box<Image>> {
+    // SAFETY: per the contract; `image` is null or came from a box.
+    unsafe {
+        let own = std::mem::replace(&mut (*continuation).image, ptr::null_mut());
+        if !own.is_null() {
+            return Some(Box::from_raw(own.cast()));
+        }
+        let fiber = (*continuation).fiber;
+        let images = &mut (*fiber.cast::<FiberStack>()).evicted;
+        let at = images.iter().position(|(stamp, _)| *stamp == (*continuation).stamp)?;
+        (*fiber).evicted -= 1;
+        Some(images.swap_remove(at).1)
+    }
+}
+
+/// Every value that the frames own gets an owner more.
+///
+/// # Safety
+/// The computation must be in place, stopped at this fiber.
+unsafe fn own_again(cx: Cx, fiber: *mut Fiber) {
+    // SAFETY: per the contract, its frames are whole up to the record of its last fiber.
+    unsafe {
+        let call = Call { frame: (*fiber).frame, code: (*fiber).code };
+        roots::visit(cx, call, (*fiber).record.addr(), Act::Dup, &|address| address as *mut u8);
+    }
+}
+
+/// The stacks of an image are in use.
+struct Active;
+
+/// Empties the stacks that an image is about to be put back on.
+fn make_room(cx: Cx, image: &Image) -> Result<(), Active> {
+    for member in image.fibers() {
+        if is_running(cx, member) {
+            return Err(Active);
+        }
+        let mut fiber = member;
+        // SAFETY: fibers live until the program ends. One that is occupied and does not run is part of a chain that is stopped at its
+        // last fiber.
+        unsafe {
+            if !(*member.cast::<FiberStack>()).occupied {
+                continue;
+            }
+            while (*fiber).stamp & STOPPED == 0 {
+                fiber = (*fiber).parent;
+            }
+            let mut evicted = Image::of(fiber);
+            evicted.move_defers();
+            evicted.fibers().for_each(|member| (*member.cast::<FiberStack>()).occupied = false);
+            (*fiber.cast::<FiberStack>()).evicted.push(((*fiber).stamp, Box::new(evicted)));
+            (*fiber).evicted += 1;
+            (*fiber).stamp = next_stamp((*fiber).stamp);
+        }
+    }
+    Ok(())
 }
 
 /// The last owner of a continuation is gone.
@@ -537,15 +545,14 @@ unsafe fn put_in_place(cx: Cx, continuation: *mut Continuation) {
 /// # Safety
 /// To be called from the program's code for dropping continuations, on one without owners.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn reml_continuation_free(cx: Cx, object: *mut Closure) {
+pub unsafe extern "C" fn reml_continuation_free(cx: Cx, continuation: *mut Continuation) {
     let fibers = &cx.runtime().fibers;
-    fibers.waiting.borrow_mut().push(object.cast());
+    fibers.waiting.borrow_mut().push(continuation);
     // What a computation owns may include the last owner of another: one after the other, not one within the other.
     if fibers.freeing.replace(true) {
         return;
     }
     let saved = Exchange::of(cx);
-    let current = fibers.current.get();
     loop {
         let next = fibers.waiting.borrow_mut().pop();
         let Some(continuation) = next else { break };
@@ -555,7 +562,6 @@ pub unsafe extern "C" fn reml_continuation_free(cx: Cx, object: *mut Closure) {
             free(cx, continuation);
         }
     }
-    fibers.current.set(current);
     fibers.freeing.set(false);
     saved.restore(cx);
 }
@@ -565,29 +571,24 @@ pub unsafe extern "C" fn reml_continuation_free(cx: Cx, object: *mut Closure) {
 unsafe fn free(cx: Cx, continuation: *mut Continuation) {
     // SAFETY: per the contract; its fibers live until the program ends.
     unsafe {
-        let end = (*(*continuation).fiber).record().addr();
-        let call = (*continuation).call;
-        if (*continuation).live {
-            let members: Vec<*mut Fiber> = (*continuation).fibers().collect();
-            for &fiber in &members {
-                (*fiber).stopped = ptr::null_mut();
-                let closures = (*fiber).defers.borrow_mut().detach(0);
+        let fiber = (*continuation).fiber;
+        if (*continuation).stamp == (*fiber).stamp {
+            let members: Vec<*mut Fiber> = chain(fiber).collect();
+            let call = Call { frame: (*fiber).frame, code: (*fiber).code };
+            (*fiber).stamp = next_stamp((*fiber).stamp);
+            for &member in &members {
+                let closures = (*member.cast::<FiberStack>()).defers.borrow_mut().detach(0);
                 defer::run(cx, closures);
             }
-            roots::visit(cx, call, end, Act::Drop, &|address| address as *mut u8);
-            members.into_iter().for_each(|fiber| release(cx, fiber));
-        }
-        if let Some(mut image) = (*continuation).image.take() {
+            roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, &|address| address as *mut u8);
+            members.into_iter().for_each(|member| vacate(cx, member));
+        } else if let Some(mut image) = take_image(continuation) {
             defer::run(cx, image.take_defers());
-            roots::visit(cx, call, end, Act::Drop, &|address| image.at(address));
-            image.fibers().for_each(|fiber| release(cx, fiber));
+            roots::visit(cx, image.call(), (*fiber).record.addr(), Act::Drop, &|address| image.at(address));
+            image.fibers().for_each(|member| release(cx, member));
         }
         heap::reml_free(cx, continuation.cast());
     }
 }
 
-const _: () = assert!(
-    offset_of!(Continuation, drop) == offset_of!(Closure, drop)
-        && offset_of!(Continuation, fiber) == CONTINUATION_FIBER
-        && offset_of!(Fiber, handler) == FIBER_HANDLER
-);
+const _: () = assert!(offset_of!(Continuation, drop) == offset_of!(Closure, drop) && offset_of!(FiberStack, fiber) == 0);

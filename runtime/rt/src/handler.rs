@@ -5,7 +5,7 @@
 
 use std::ptr;
 
-use crate::abi::{Closure, Context, Handler, Header, IMMORTAL, NO_EFFECT};
+use crate::abi::{Closure, Context, Fiber, Handler, Header, IMMORTAL, NO_EFFECT};
 use crate::context::Cx;
 use crate::panic::traced;
 use crate::roots::{self, Act, Call};
@@ -165,11 +165,10 @@ unsafe extern "C" fn return_to(frame: *mut u8, status: u64) -> ! {
 }
 
 extern "C" fn put_in_force(cx: Cx, handler: *mut Handler) {
-    let runtime = cx.runtime();
     // SAFETY: the caller of `reml_handle` keeps the handler alive; the context is.
     unsafe {
         (*handler).parent = (*cx.as_ptr()).handlers;
-        (*handler).fiber = runtime.fibers.current_ptr().cast();
+        (*handler).fiber = (*cx.as_ptr()).fiber;
         (*handler).defers = defer::count(cx) as u64;
         (*cx.as_ptr()).handlers = handler;
     }
@@ -183,7 +182,6 @@ traced! {
 }
 
 extern "C" fn unwind(cx: Cx, handler: *mut Handler, operation: u64) -> ! {
-    let fibers = &cx.runtime().fibers;
     // SAFETY: the handler is in force, so its `reml_handle` waits further out on this chain of stacks.
     let (frame, fiber, mark, parent) = unsafe {
         let handler = &*handler;
@@ -195,16 +193,20 @@ extern "C" fn unwind(cx: Cx, handler: *mut Handler, operation: u64) -> ! {
     unsafe { (*cx.as_ptr()).handlers = outermost() };
     // The stacks in between end here. They may be handed out again only after this one has been left.
     let mut left = Vec::new();
-    while !ptr::eq(fibers.current_ptr().cast(), fiber) {
+    // SAFETY: the context is alive.
+    while unsafe { (*cx.as_ptr()).fiber } != fiber {
         defer::run(cx, defer::detach(cx, 0));
-        left.push(fibers.current_ptr());
-        fibers.leave_current();
+        // SAFETY: as above.
+        left.push(unsafe { (*cx.as_ptr()).fiber });
+        fiber::leave_current(cx);
     }
     defer::run(cx, defer::detach(cx, mark));
     // SAFETY: the frames in between never run again: `return_to` leaves them.
     unsafe { roots::visit(cx, call, frame.addr(), Act::Drop, &|address| address as *mut u8) };
     for fiber in left {
-        fiber::release(cx, fiber);
+        // SAFETY: its frames have just been dropped. This stack itself may be among those given away, but nobody takes it before
+        // `return_to` has left it.
+        unsafe { fiber::vacate(cx, fiber) };
     }
     saved.restore(cx);
     // SAFETY: the context is alive; the frame is that of a `reml_handle` below us, and nothing in between owns anything any more.
@@ -218,14 +220,14 @@ extern "C" fn unwind(cx: Cx, handler: *mut Handler, operation: u64) -> ! {
 pub struct Exchange {
     handlers: *mut Handler,
     payload: [u64; crate::abi::PAYLOAD_SLOTS],
-    continuation: *mut Closure,
+    stopped: *mut Fiber,
 }
 
 impl Exchange {
     pub fn of(cx: Cx) -> Exchange {
         // SAFETY: the context is alive.
         let context: &Context = unsafe { &*cx.as_ptr() };
-        Exchange { handlers: context.handlers, payload: context.payload, continuation: context.continuation }
+        Exchange { handlers: context.handlers, payload: context.payload, stopped: context.stopped }
     }
 
     pub fn restore(self, cx: Cx) {
@@ -233,7 +235,7 @@ impl Exchange {
         let context: &mut Context = unsafe { &mut *cx.as_ptr() };
         context.handlers = self.handlers;
         context.payload = self.payload;
-        context.continuation = self.continuation;
+        context.stopped = self.stopped;
     }
 }
 

@@ -4,11 +4,20 @@
 //! aside, and they are put back before the computation goes on. What the frames own has an owner for each copy. Its fibers are not given
 //! to others while an image claims them.
 
-use crate::abi::{Closure, Handler};
+use crate::abi::{Closure, Fiber, Handler};
 use crate::defer::DeferStack;
-use crate::fiber::{Continuation, Fiber};
+use crate::fiber::{self, FiberStack};
+use crate::roots::Call;
 
-pub struct Image(Vec<Part>);
+pub struct Image {
+    /// Of the fiber that the computation is stopped at.
+    stack: *mut u8,
+    top: *mut Fiber,
+    handlers: *mut Handler,
+    call: Call,
+    /// From the fiber that was running to the one it is stopped at.
+    parts: Vec<Part>,
+}
 
 /// The used part of one stack, and what the fiber remembers.
 struct Part {
@@ -23,19 +32,17 @@ struct Part {
 }
 
 impl Image {
-    /// Copies the stacks of a continuation that is in place; its deferred closures get an owner more.
+    /// Copies the stacks of a computation; its deferred closures get an owner more.
     ///
     /// # Safety
-    /// The continuation must be in place.
-    pub unsafe fn of(continuation: &Continuation) -> Image {
+    /// It must be in place, stopped at this fiber.
+    pub unsafe fn of(last: *mut Fiber) -> Image {
         let mut parts = Vec::new();
-        let mut above = std::ptr::null_mut();
-        for fiber in continuation.fibers() {
-            let low = continuation.low(fiber, above);
-            above = fiber;
-            // SAFETY: fibers live until the program ends; the memory from the stack pointer up is that stack's.
-            unsafe {
-                let top = (*fiber).record().addr() + size_of::<[usize; 2]>();
+        // SAFETY: fibers live until the program ends; the memory from the stack pointer up is the stack's.
+        unsafe {
+            let mut low = (*last).stack.addr();
+            for fiber in fiber::chain(last) {
+                let top = (*fiber).record.addr() + size_of::<[usize; 2]>();
                 let words = std::slice::from_raw_parts(low as *const usize, (top - low) / size_of::<usize>()).to_vec();
                 parts.push(Part {
                     fiber,
@@ -44,33 +51,45 @@ impl Image {
                     parent: (*fiber).parent,
                     resumer: (*fiber).resumer,
                     around: (*(*fiber).handler).parent,
-                    defers: (*fiber).defers.borrow().duplicate(),
+                    defers: (*fiber.cast::<FiberStack>()).defers.borrow().duplicate(),
                 });
+                low = (*fiber).resumer.addr();
+            }
+            Image {
+                stack: (*last).stack,
+                top: (*last).top,
+                handlers: (*last).handlers,
+                call: Call { frame: (*last).frame, code: (*last).code },
+                parts,
             }
         }
-        Image(parts)
     }
 
-    pub fn fibers(&self) -> impl Iterator<Item = *mut Fiber> + use<> {
-        self.0.iter().map(|part| part.fiber).collect::<Vec<_>>().into_iter()
+    pub fn fibers(&self) -> impl Iterator<Item = *mut Fiber> {
+        self.parts.iter().map(|part| part.fiber)
+    }
+
+    /// The innermost call.
+    pub fn call(&self) -> Call {
+        self.call
     }
 
     /// One claim more to each fiber.
     pub fn claim(&self) {
-        for part in &self.0 {
+        for fiber in self.fibers() {
             // SAFETY: fibers live until the program ends.
-            unsafe { (*part.fiber).claims += 1 };
+            unsafe { (*fiber.cast::<FiberStack>()).claims += 1 };
         }
     }
 
     /// The stacks are about to be overwritten: what was deferred there is the image's alone.
     ///
     /// # Safety
-    /// The continuation that the image is of must be in place.
+    /// The computation that the image is of must be in place.
     pub unsafe fn move_defers(&mut self) {
-        for part in &mut self.0 {
+        for part in &mut self.parts {
             // SAFETY: fibers live until the program ends.
-            let original = unsafe { (*part.fiber).defers.take() };
+            let original = unsafe { (*part.fiber.cast::<FiberStack>()).defers.take() };
             part.defers.forget_duplicates();
             part.defers = original;
         }
@@ -81,7 +100,7 @@ impl Image {
     /// # Safety
     /// Nothing may be running or stopped on the fibers.
     pub unsafe fn restore(&mut self, keep: bool) {
-        for part in &mut self.0 {
+        for part in &mut self.parts {
             // SAFETY: the fibers are not in use, and the bytes come from there.
             unsafe {
                 std::ptr::copy_nonoverlapping(part.words.as_ptr(), part.low as *mut usize, part.words.len());
@@ -89,15 +108,28 @@ impl Image {
                 (*fiber).parent = part.parent;
                 (*fiber).resumer = part.resumer;
                 (*(*fiber).handler).parent = part.around;
+                let whole: *mut FiberStack = fiber.cast();
                 let defers = if keep { part.defers.duplicate() } else { std::mem::take(&mut part.defers) };
-                *(*fiber).defers.borrow_mut() = defers;
+                (*whole).defers.replace(defers);
+                (*whole).occupied = true;
+            }
+        }
+        if let Some(part) = self.parts.last() {
+            // SAFETY: as above.
+            unsafe {
+                let last = part.fiber;
+                (*last).stack = self.stack;
+                (*last).top = self.top;
+                (*last).handlers = self.handlers;
+                (*last).frame = self.call.frame;
+                (*last).code = self.call.code;
             }
         }
     }
 
     /// Where the memory of a stack address is in the image.
     pub fn at(&self, address: usize) -> *mut u8 {
-        for part in &self.0 {
+        for part in &self.parts {
             let offset = address.wrapping_sub(part.low);
             if offset < part.words.len() * size_of::<usize>() {
                 return part.words.as_ptr().cast::<u8>().wrapping_add(offset).cast_mut();
@@ -108,6 +140,6 @@ impl Image {
 
     /// All deferred closures, those of the innermost stack last.
     pub fn take_defers(&mut self) -> Vec<*mut Closure> {
-        self.0.iter_mut().rev().flat_map(|part| part.defers.detach(0)).collect()
+        self.parts.iter_mut().rev().flat_map(|part| part.defers.detach(0)).collect()
     }
 }

@@ -17,7 +17,8 @@ use std::sync::Once;
 
 use crate::abi::{Context, PANIC_EXIT};
 use crate::context::Cx;
-use crate::fiber::Fiber;
+use crate::abi::Fiber;
+use crate::fiber::{self, FiberStack};
 use crate::frames::Walk;
 use crate::panic;
 
@@ -56,7 +57,7 @@ impl StackBounds {
 /// The stack that a chain of frames is on, and those that wait for it.
 #[derive(Clone, Copy)]
 pub struct Bounds {
-    fiber: *const Fiber,
+    fiber: *mut Fiber,
     main: StackBounds,
 }
 
@@ -64,17 +65,18 @@ impl Bounds {
     /// From the stack that runs on.
     pub fn of(cx: Cx) -> Bounds {
         let runtime = cx.runtime();
-        Bounds { fiber: runtime.fibers.current_ptr(), main: runtime.stack.get() }
+        // SAFETY: the context is alive.
+        Bounds { fiber: unsafe { (*cx.as_ptr()).fiber }, main: runtime.stack.get() }
     }
 
     #[cfg(test)]
     pub fn only(main: StackBounds) -> Bounds {
-        Bounds { fiber: ptr::null(), main }
+        Bounds { fiber: ptr::null_mut(), main }
     }
 
     pub fn bounds(self) -> StackBounds {
         // SAFETY: fibers live until the program ends.
-        unsafe { self.fiber.as_ref() }.map_or(self.main, Fiber::bounds)
+        unsafe { fiber::whole(self.fiber) }.map_or(self.main, FiberStack::bounds)
     }
 
     /// From where on the memory of the stack can be read; `limit` is that of the program's own.
@@ -294,7 +296,8 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, machine: *mut li
     }
     // SAFETY: the context lives as long as its stack.
     let cx = unsafe { Cx::new(watched.context) };
-    let (low, red_zone, yellow_zone, yellow_open) = match cx.runtime().fibers.current() {
+    // SAFETY: as above.
+    let (low, red_zone, yellow_zone, yellow_open) = match unsafe { fiber::whole((*watched.context).fiber) } {
         Some(fiber) => (fiber.low(), FIBER_RED_ZONE, FIBER_YELLOW_ZONE, &fiber.yellow_open),
         None => (watched.low, RED_ZONE, YELLOW_ZONE, &watched.yellow_open),
     };

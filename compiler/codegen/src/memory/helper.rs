@@ -6,7 +6,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use reml_middle::core::FuncId;
 use reml_middle::layout::{CELL_HEADER, Pointer, Shape};
-use reml_rt::abi::{ARRAY_DATA, CELL_DATA, Context, HANDLER_CLAUSES, Handler};
+use reml_rt::abi::{ARRAY_DATA, CELL_DATA, Context, Continuation, Fiber, HANDLER_CLAUSES, Handler};
 use reml_semantics::types::TypeId;
 
 use super::alloc::{AUX_OFFSET, TAG_OFFSET};
@@ -82,10 +82,7 @@ impl Code<'_, '_> {
                 self.builder.ins().return_(&[]);
             }
             Symbol::HandlerDrop(count) => self.handler_drop_helper(count, params[0]),
-            Symbol::ContinuationDrop => {
-                self.runtime("reml_continuation_free", &[params[0]]);
-                self.builder.ins().return_(&[]);
-            }
+            Symbol::ContinuationDrop => self.continuation_drop_helper(params[0]),
             Symbol::HandlerSearch => self.handler_search_helper(params[0], params[1]),
             Symbol::RunEntry(ty) => self.run_entry_helper(ty, params[1]),
             Symbol::RootDrop(ty) => {
@@ -131,6 +128,27 @@ impl Code<'_, '_> {
             .collect();
         self.free_sized(handler, (HANDLER_CLAUSES + 8 * count as usize) as u32);
         self.drop_all_and_return(clauses, None);
+    }
+
+    /// One whose computation has gone on is only memory.
+    fn continuation_drop_helper(&mut self, continuation: Value) {
+        let mut field = |base, offset| self.load(types::I64, Region::Handlers, base, offset as i32);
+        let fiber = field(continuation, offset_of!(Continuation, fiber));
+        let its = field(continuation, offset_of!(Continuation, stamp));
+        let image = field(continuation, offset_of!(Continuation, image));
+        let now = field(fiber, offset_of!(Fiber, stamp));
+        let evicted = field(fiber, offset_of!(Fiber, evicted));
+        let stopped = self.builder.ins().icmp(IntCC::Equal, its, now);
+        let stopped = self.builder.ins().uextend(types::I64, stopped);
+        let any = self.builder.ins().bor(image, evicted);
+        let any = self.builder.ins().bor(any, stopped);
+        let (cold, plain) = self.branch_cold(any);
+        self.switch_to(cold);
+        self.runtime("reml_continuation_free", &[continuation]);
+        self.builder.ins().return_(&[]);
+        self.switch_to(plain);
+        self.free_sized(continuation, size_of::<Continuation>() as u32);
+        self.builder.ins().return_(&[]);
     }
 
     fn handler_search_helper(&mut self, first: Value, id: Value) {

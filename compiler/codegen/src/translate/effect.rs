@@ -3,21 +3,23 @@
 //! What a function owns during such a call lies in stack slots of its own, written once, where the value is made: variables do not
 //! change. The slots' keys name the types; [`crate::compile`] finds the slots' places in the frame.
 
+use std::mem::offset_of;
+
 use cranelift_codegen::ir::{Inst, InstBuilder, StackSlotData, StackSlotKey, StackSlotKind, UserStackMapEntry, Value, types};
 use reml_middle::core::{Atom, Var};
 use reml_middle::prim::PrimOp;
-use reml_rt::abi::{CONTINUATION_FIBER, Context, FIBER_HANDLER, HANDLER_CLAUSES, Handler};
+use reml_rt::abi::{Context, Continuation, Fiber, HANDLER_CLAUSES, Handler};
 
 use super::function::Translator;
 use crate::code::{Region, Values};
 use crate::memory::count::CLOSURE_DROP_OFFSET;
 use crate::symbol::Symbol;
 
-const HANDLERS: i32 = std::mem::offset_of!(Context, handlers) as i32;
-const PAYLOAD: u32 = std::mem::offset_of!(Context, payload) as u32;
-const CONTINUATION: i32 = std::mem::offset_of!(Context, continuation) as i32;
-const ID: i32 = std::mem::offset_of!(Handler, id) as i32;
-const PARENT: i32 = std::mem::offset_of!(Handler, parent) as i32;
+const HANDLERS: i32 = offset_of!(Context, handlers) as i32;
+const PAYLOAD: u32 = offset_of!(Context, payload) as u32;
+const STOPPED: i32 = offset_of!(Context, stopped) as i32;
+const ID: i32 = offset_of!(Handler, id) as i32;
+const PARENT: i32 = offset_of!(Handler, parent) as i32;
 
 impl Translator<'_, '_> {
     /// Keeps a variable that has just been bound where the runtime finds it.
@@ -94,8 +96,8 @@ impl Translator<'_, '_> {
             }
             PrimOp::ContinuationHandler => {
                 let continuation = self.scalar(args[0]);
-                let fiber = self.code.load(types::I64, Region::Closure, continuation, CONTINUATION_FIBER as i32);
-                return smallvec::smallvec![self.code.load(types::I64, Region::Handlers, fiber, FIBER_HANDLER as i32)];
+                let fiber = self.code.load(types::I64, Region::Closure, continuation, offset_of!(Continuation, fiber) as i32);
+                return smallvec::smallvec![self.code.load(types::I64, Region::Handlers, fiber, offset_of!(Fiber, handler) as i32)];
             }
             PrimOp::HandlerEnter => {
                 let handler = self.scalar(args[0]);
@@ -144,9 +146,21 @@ impl Translator<'_, '_> {
             }
             PrimOp::ContinuationTake => {
                 let context = self.code.context();
-                let continuation = self.code.load(types::I64, Region::Handlers, context, CONTINUATION);
+                let fiber = self.code.load(types::I64, Region::Handlers, context, STOPPED);
+                let stamp = self.code.load(types::I64, Region::Handlers, fiber, offset_of!(Fiber, stamp) as i32);
+                let size = size_of::<Continuation>() as u32;
+                let continuation = self.code.alloc(size);
+                self.code.write_header(continuation, size, 0, false);
                 let drop = self.code.func_addr(Symbol::ContinuationDrop);
-                self.code.store(Region::Closure, drop, continuation, CLOSURE_DROP_OFFSET);
+                let none = self.code.int(0);
+                for (value, offset) in [
+                    (drop, offset_of!(Continuation, drop)),
+                    (fiber, offset_of!(Continuation, fiber)),
+                    (stamp, offset_of!(Continuation, stamp)),
+                    (none, offset_of!(Continuation, image)),
+                ] {
+                    self.code.store(Region::Closure, value, continuation, offset as i32);
+                }
                 return smallvec::smallvec![continuation];
             }
             PrimOp::PayloadTake => return self.receive(var),
@@ -187,7 +201,7 @@ impl Translator<'_, '_> {
         let id = self.scalar(args[0]);
         self.code.store(Region::Closure, id, handler, ID);
         let none = self.code.int(0);
-        let frame = std::mem::offset_of!(Handler, frame) as i32;
+        let frame = offset_of!(Handler, frame) as i32;
         self.code.store(Region::Handlers, none, handler, frame);
         for (index, &clause) in clauses.iter().enumerate() {
             let clause = self.scalar(clause);
