@@ -204,11 +204,7 @@ impl Lower<'_> {
         let (ret, reentrant) = (slot.ret, slot.reentrant);
         self.glue(name, span, 0, &params, ret, |l, code, atoms| {
             let [args @ .., handler] = atoms else { unreachable!("the handler comes last") };
-            let args = match args {
-                [] => Atom::Unit,
-                [only] => *only,
-                _ => Atom::Var(code.emit(packed, Op::Construct { variant: 0, args: args.to_vec(), token: None }, span)),
-            };
+            let args = l.pack(code, packed, args, span);
             let number = Atom::Int(number as i128, i64);
             if style == Style::Fiber {
                 let reentrant = Atom::Int(i128::from(reentrant), i64);
@@ -258,11 +254,10 @@ impl Lower<'_> {
     /// resumed.
     fn step(&mut self, name: &str, span: Span, slots: &[Slot], style: Style, ret: TypeId) -> FuncId {
         let i64 = self.types.prim(Prim::I64);
-        let leaving: Vec<(usize, &Slot)> =
-            slots.iter().enumerate().filter(|(_, slot)| slot.kind != ClauseKind::Tail).collect();
+        let leaving = || slots.iter().enumerate().filter(|(_, slot)| slot.kind != ClauseKind::Tail);
         let mut params = vec![i64];
         if style == Style::Abortable {
-            params.extend(leaving.iter().flat_map(|(_, slot)| &slot.clause.types));
+            params.extend(leaving().flat_map(|(_, slot)| &slot.clause.types));
         }
         let signature = Signature { params: params.iter().map(|&ty| (ty, Mode::Owned)).collect(), ret };
         let step = self.reserve(name, span, signature, Inline::Auto);
@@ -275,7 +270,8 @@ impl Lower<'_> {
             self.return_result(code, ret, op, span);
         });
         cases.push((Some(Case::Int(0)), returned));
-        for (position, &(at, slot)) in leaving.iter().enumerate() {
+        let mut environments = 0;
+        for (at, slot) in leaving() {
             let resume = (slot.kind == ClauseKind::General)
                 .then(|| self.resume(&format!("{name}.resume#{at}"), span, step, slot.ret, ret));
             let case = code.in_block(|code| {
@@ -283,18 +279,18 @@ impl Lower<'_> {
                     let ty = self.continuation_type();
                     Atom::Var(code.emit(ty, Op::Prim(PrimOp::ContinuationTake, Vec::new()), span))
                 });
-                let mut args = self.unpack(code, &slot.params, span);
+                let taken = Op::Prim(PrimOp::PayloadTake, Vec::new());
+                let mut args = self.unpack(code, taken, &slot.params, span);
                 let clause = match continuation {
                     None => {
                         let captured: Vec<Atom> = captured.by_ref().take(slot.clause.types.len()).collect();
                         slot.clause.closure(&captured, code, span)
                     }
+                    Some(_) if slot.clause.atoms.is_empty() => slot.clause.closure(&[], code, span),
                     Some(continuation) => {
-                        let handler =
-                            code.emit(i64, Op::Prim(PrimOp::ContinuationHandler, vec![continuation]), span);
-                        let number = Atom::Int((slots.len() + position) as i128, i64);
-                        let op = Op::Prim(PrimOp::HandlerClauseOwned, vec![Atom::Var(handler), number]);
-                        Atom::Var(code.emit(slot.clause.ty, op, span))
+                        let number = slots.len() + environments;
+                        environments += 1;
+                        self.kept_clause(code, continuation, number, &slot.clause, span)
                     }
                 };
                 if let (Some((func, ty)), Some(continuation)) = (resume, continuation) {
@@ -316,10 +312,43 @@ impl Lower<'_> {
         step
     }
 
-    /// The arguments of an operation that have been handed over.
-    fn unpack(&mut self, code: &mut FunctionBuilder, params: &[TypeId], span: Span) -> Vec<Atom> {
+    /// A clause of a handler whose computation is stopped, put together from what the handler keeps.
+    fn kept_clause(
+        &mut self,
+        code: &mut FunctionBuilder,
+        continuation: Atom,
+        number: usize,
+        clause: &Callable,
+        span: Span,
+    ) -> Atom {
+        let i64 = self.types.prim(Prim::I64);
+        let handler = code.emit(i64, Op::Prim(PrimOp::ContinuationHandler, vec![continuation]), span);
+        let number = Atom::Int(number as i128, i64);
+        let kept = Op::Prim(PrimOp::HandlerClauseOwned, vec![Atom::Var(handler), number]);
+        if clause.func.is_none() {
+            return Atom::Var(code.emit(clause.ty, kept, span));
+        }
+        let packed = self.packed_type(&clause.types);
+        let ty = self.types.intern(Type::Fn { params: Box::default(), ret: packed });
+        let environment = Atom::Var(code.emit(ty, kept, span));
+        let op = Op::Call(Callee::Closure(environment), Vec::new());
+        let captured = self.unpack(code, op, &clause.types, span);
+        clause.closure(&captured, code, span)
+    }
+
+    /// Several values as one.
+    fn pack(&self, code: &mut FunctionBuilder, packed: TypeId, atoms: &[Atom], span: Span) -> Atom {
+        match atoms {
+            [] => Atom::Unit,
+            [only] => *only,
+            _ => Atom::Var(code.emit(packed, Op::Construct { variant: 0, args: atoms.to_vec(), token: None }, span)),
+        }
+    }
+
+    /// The values of these types that `op` gives as one.
+    fn unpack(&mut self, code: &mut FunctionBuilder, op: Op, params: &[TypeId], span: Span) -> Vec<Atom> {
         let packed = self.packed_type(params);
-        let taken = self.result(code, packed, Op::Prim(PrimOp::PayloadTake, Vec::new()), span);
+        let taken = self.result(code, packed, op, span);
         match params {
             [] => Vec::new(),
             [_] => vec![taken],
@@ -413,8 +442,8 @@ impl FnLower<'_, '_> {
         }
         let leaving: Vec<&Slot> = slots.iter().filter(|slot| slot.kind != ClauseKind::Tail).collect();
         if style == Style::Fiber {
-            for slot in &leaving {
-                parts.push(slot.clause.closure(&slot.clause.atoms, &mut self.cx.code, span));
+            for slot in leaving.iter().filter(|slot| !slot.clause.atoms.is_empty()) {
+                parts.push(self.environment(&format!("{name}.environment"), &slot.clause, span));
             }
         }
         let handler_ty = self.l.handler_type();
@@ -457,6 +486,20 @@ impl FnLower<'_, '_> {
             return None;
         }
         Some(self.emit(ty, op, span))
+    }
+
+    /// What a clause captures, as a closure that gives it: handlers hold closures. A clause that is none of ours is its own.
+    fn environment(&mut self, name: &str, clause: &Callable, span: Span) -> Atom {
+        if clause.func.is_none() {
+            return clause.atoms[0];
+        }
+        let packed = self.l.packed_type(&clause.types);
+        let func = self.l.glue(name, span, clause.types.len(), &clause.types, packed, |l, code, atoms| {
+            let value = l.pack(code, packed, atoms, span);
+            code.end(End::Return(value));
+        });
+        let ty = self.l.types.intern(Type::Fn { params: Box::default(), ret: packed });
+        self.emit(ty, Op::Closure(func, clause.atoms.clone()), span)
     }
 
     /// A function value, taken apart if it is a lambda.
