@@ -47,6 +47,20 @@ pub enum Symbol {
     /// `(&[operands])`: reports the error. Operands come through memory, since fixed argument registers in a cold block would
     /// cost moves in the hot code around it.
     Panic(PanicStub),
+    /// Drops the clauses of a handler with this many, and frees it.
+    HandlerDrop(u32),
+    /// Drops a continuation.
+    ContinuationDrop,
+    /// `(handler, id) -> handler`: the nearest one of the effect.
+    HandlerSearch,
+    /// `fn(context, closure)` in the platform's convention: calls a closure of the type and leaves its result in the payload.
+    RunEntry(TypeId),
+    /// `fn(context, slots)` in the platform's convention: one owner less of the value of the type that lies there.
+    RootDrop(TypeId),
+    /// One owner more.
+    RootDup(TypeId),
+    /// `fn(context, closure)` in the platform's convention: one owner less of a closure.
+    DropClosure,
     /// The platform-convention entry point, `fn(context) -> i32`.
     Main,
     /// The platform-convention caller of `() -> ()` closures, `fn(context, closure)`.
@@ -157,6 +171,13 @@ impl Symbol {
             Symbol::ColdCopy(ty) => (27, ty.index() as u32),
             Symbol::ColdGrow(stride) => (28, stride),
             Symbol::Panic(stub) => (29, stub.encode()),
+            Symbol::HandlerDrop(count) => (30, count),
+            Symbol::ContinuationDrop => (31, 0),
+            Symbol::HandlerSearch => (32, 0),
+            Symbol::RunEntry(ty) => (33, ty.index() as u32),
+            Symbol::RootDrop(ty) => (34, ty.index() as u32),
+            Symbol::RootDup(ty) => (35, ty.index() as u32),
+            Symbol::DropClosure => (36, 0),
         };
         UserExternalName { namespace, index }
     }
@@ -194,6 +215,13 @@ impl Symbol {
             27 => Symbol::ColdCopy(TypeId::new(index)),
             28 => Symbol::ColdGrow(name.index),
             29 => Symbol::Panic(PanicStub::decode(name.index)),
+            30 => Symbol::HandlerDrop(name.index),
+            31 => Symbol::ContinuationDrop,
+            32 => Symbol::HandlerSearch,
+            33 => Symbol::RunEntry(TypeId::new(index)),
+            34 => Symbol::RootDrop(TypeId::new(index)),
+            35 => Symbol::RootDup(TypeId::new(index)),
+            36 => Symbol::DropClosure,
             _ => return None,
         })
     }

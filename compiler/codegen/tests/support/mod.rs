@@ -94,6 +94,7 @@ impl Builder {
             joins: PrimaryMap::new(),
             body: Block::new(Vec::new(), End::Unreachable),
             inline: Inline::Auto,
+            roots: Default::default(),
         })
     }
 

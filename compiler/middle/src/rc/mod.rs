@@ -10,6 +10,9 @@ mod prepare;
 mod reuse;
 mod source;
 pub(crate) mod types;
+mod unwind;
+
+pub use unwind::Unwinds;
 
 use cranelift_entity::PrimaryMap;
 
@@ -19,10 +22,14 @@ use types::Types;
 
 pub fn count(program: &mut Program) {
     let Program { types, type_defs, funcs, runtime, .. } = program;
+    let unwinds = Unwinds::of(funcs);
+    for function in funcs.values_mut() {
+        unwinds.fill_holes(function, types);
+    }
     let types = &Types::of(types, type_defs, funcs);
     each_function(funcs, |_, function| prepare::prepare(function, types));
     let modes = borrow::infer(funcs, runtime, types);
-    let signatures = source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes };
+    let signatures = source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes, unwinds: &unwinds };
     each_function(funcs, |index, function| {
         function.modes.clone_from(&modes.functions[index]);
         insert::insert(function, &modes.joins[index], signatures, types);

@@ -2,6 +2,7 @@
 
 use cranelift_entity::{EntityRef, PrimaryMap};
 
+use super::unwind::Unwinds;
 use crate::core::{Atom, Callee, Mode, Op, RuntimeFn, RuntimeId, Var};
 use crate::prim::{ArgModes, PrimEffect, PrimOp};
 
@@ -54,6 +55,8 @@ pub struct Signatures<'a> {
     pub modes: &'a [Vec<Mode>],
     /// Could calling the function write to a mutable cell?
     pub writes: &'a [bool],
+    /// Which calls may never return.
+    pub unwinds: &'a Unwinds,
 }
 
 impl Signatures<'_> {
@@ -125,5 +128,5 @@ pub fn prim_mode(prim: PrimOp, index: usize) -> Mode {
 }
 
 pub fn prim_writes(prim: PrimOp) -> bool {
-    matches!(prim, PrimOp::CellSet | PrimOp::CellTake)
+    matches!(prim, PrimOp::CellSet | PrimOp::CellTake) || prim.may_unwind()
 }

@@ -120,6 +120,7 @@ impl World {
             joins: PrimaryMap::new(),
             body: Block::new(Vec::new(), End::Unreachable),
             inline: Inline::Auto,
+            roots: Default::default(),
         }
     }
 }
