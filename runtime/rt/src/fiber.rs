@@ -458,7 +458,9 @@ extern "C" fn again(cx: Cx, continuation: *mut Continuation) {
             panic::raise(
                 cx,
                 "effects.resume.reused",
-                format_args!("this computation has been resumed already; only `@reentrant` operations can be resumed again"),
+                format_args!(
+                    "this computation has been resumed already; only `@reentrant` operations can be resumed again"
+                ),
             );
         };
         if let Err(Active) = make_room(cx, &image) {
@@ -591,4 +593,5 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
     }
 }
 
-const _: () = assert!(offset_of!(Continuation, drop) == offset_of!(Closure, drop) && offset_of!(FiberStack, fiber) == 0);
+const _: () =
+    assert!(offset_of!(Continuation, drop) == offset_of!(Closure, drop) && offset_of!(FiberStack, fiber) == 0);

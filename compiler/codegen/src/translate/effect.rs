@@ -5,7 +5,9 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::{Inst, InstBuilder, StackSlotData, StackSlotKey, StackSlotKind, UserStackMapEntry, Value, types};
+use cranelift_codegen::ir::{
+    Inst, InstBuilder, StackSlotData, StackSlotKey, StackSlotKind, UserStackMapEntry, Value, types,
+};
 use reml_middle::core::{Atom, Var};
 use reml_middle::prim::PrimOp;
 use reml_rt::abi::{Context, Continuation, Fiber, HANDLER_CLAUSES, Handler};
@@ -96,8 +98,14 @@ impl Translator<'_, '_> {
             }
             PrimOp::ContinuationHandler => {
                 let continuation = self.scalar(args[0]);
-                let fiber = self.code.load(types::I64, Region::Closure, continuation, offset_of!(Continuation, fiber) as i32);
-                return smallvec::smallvec![self.code.load(types::I64, Region::Handlers, fiber, offset_of!(Fiber, handler) as i32)];
+                let fiber =
+                    self.code.load(types::I64, Region::Closure, continuation, offset_of!(Continuation, fiber) as i32);
+                return smallvec::smallvec![self.code.load(
+                    types::I64,
+                    Region::Handlers,
+                    fiber,
+                    offset_of!(Fiber, handler) as i32
+                )];
             }
             PrimOp::HandlerEnter => {
                 let handler = self.scalar(args[0]);

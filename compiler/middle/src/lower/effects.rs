@@ -14,11 +14,11 @@ use reml_diagnostics::Span;
 use reml_semantics::typed::{Clause, ClauseKind, EffectId, ExprId, ExprKind, Handle};
 use reml_semantics::types::{Prim, Type, TypeId};
 
+use super::Lower;
 use super::build::FunctionBuilder;
 use super::closure::closure_modes;
 use super::function::FnLower;
 use super::instances::Signature;
-use super::Lower;
 use crate::core::{Atom, Callee, Case, End, FuncId, Inline, Mode, Op, Var};
 use crate::prim::PrimOp;
 

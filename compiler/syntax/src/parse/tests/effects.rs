@@ -116,6 +116,32 @@ fn g() =
 }
 
 #[test]
+fn handlers_with_state() {
+    check(
+        "handler state<S>(init: S) for State<S> {
+  var s = init
+  let limit = 3
+  operation get(resume) { resume(s) }
+}
+fn f() = handle g() with handler State<Int> {
+  var n = 0
+  operation get(resume) = resume(n)
+}
+",
+        expect![[r#""#]],
+    );
+    check_errors(
+        "handler twice for Ask {
+  operation ask(resume) { resume(1) }
+  return x { x }
+  return y { y }
+}
+",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
 fn a_handle_without_with_is_reported() {
     check_errors(
         "fn f() = handle g()\nfn h() = 1\n",
