@@ -128,7 +128,20 @@ fn f() = handle g() with handler State<Int> {
   operation get(resume) = resume(n)
 }
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            (handler
+              state
+              (generics S)
+              (: init S)
+              (for (State S))
+              (var s init)
+              (let limit 3)
+              (operation get (params resume) (block (call resume s))))
+            (fn
+              f
+              (params)
+              (handle (call g) (handler (State Int) (var n 0) (operation get (params resume) (call resume n)))))
+        "#]],
     );
     check_errors(
         "handler twice for Ask {
@@ -137,7 +150,10 @@ fn f() = handle g() with handler State<Int> {
   return y { y }
 }
 ",
-        expect![[r#""#]],
+        expect![[r#"
+            4:3 effects.handler.duplicate_clause: this handler has a `return` clause already
+                3:3 the first one
+        "#]],
     );
 }
 
