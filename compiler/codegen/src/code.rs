@@ -45,6 +45,10 @@ pub enum Region {
     Elements(TypeId),
     /// Stack slots.
     Stack,
+    /// The chain of handlers, and the continuation in the context.
+    Handlers,
+    /// What passes between computations and handlers.
+    Payload,
 }
 
 pub struct Code<'f, 'p> {
@@ -233,6 +237,8 @@ impl<'f, 'p> Code<'f, 'p> {
                     Region::Closure => 5,
                     Region::Global => 6,
                     Region::Stack => 7,
+                    Region::Handlers => u32::MAX,
+                    Region::Payload => u32::MAX - 1,
                     Region::Fields(ty) => 8 + 2 * ty.as_u32(),
                     Region::Elements(ty) => 9 + 2 * ty.as_u32(),
                 };
@@ -383,11 +389,18 @@ impl<'f, 'p> Code<'f, 'p> {
 
     /// Calls a runtime function; `args` are those after the context.
     pub fn runtime(&mut self, name: &str, args: &[Value]) -> Option<Value> {
+        let call = self.runtime_call(name, args);
+        self.results(call).first().copied()
+    }
+
+    /// The same, giving the call itself.
+    pub fn runtime_call(&mut self, name: &str, args: &[Value]) -> Inst {
         let context = self.context();
         let all: SmallVec<[Value; 8]> = std::iter::once(context).chain(args.iter().copied()).collect();
         let index = runtime_index(name);
         debug_assert_eq!(reml_rt::abi::CODEGEN_FUNCTIONS[index as usize].params.len(), all.len(), "{name}");
-        self.call(Symbol::Runtime(index), &all).first().copied()
+        let func = self.func_ref(Symbol::Runtime(index));
+        self.builder.ins().call(func, &all)
     }
 
     /// Calls a runtime function that does not return, and ends the block.

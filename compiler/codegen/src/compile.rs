@@ -8,9 +8,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{DebugTag, ExternalName, Function, LibCall, UserFuncName};
+use cranelift_codegen::ir::{DebugTag, ExternalName, Function, LibCall, UserFuncName, UserStackMap};
 use cranelift_codegen::{Context, FinalizedRelocTarget, MachDebugTagPos};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use reml_semantics::types::TypeId;
+use rustc_hash::FxHashMap;
 
 use crate::CodegenError;
 use crate::code::Code;
@@ -27,6 +29,7 @@ pub struct Compiled {
     pub alignment: u32,
     pub relocations: Vec<Relocation>,
     pub sites: Vec<Site>,
+    pub roots: Vec<RootSite>,
     /// For `--emit`.
     pub listing: Option<Listing>,
 }
@@ -49,6 +52,12 @@ pub enum RelocationTarget {
 pub struct Site {
     pub offset: u32,
     pub source: u32,
+}
+
+/// A call during which the frame owns values: its return address as an offset; from the frame pointer and of which type they are.
+pub struct RootSite {
+    pub offset: u32,
+    pub roots: Vec<(i32, TypeId)>,
 }
 
 /// How a function looked on its way.
@@ -75,6 +84,13 @@ pub fn compile(plan: &Plan, entries: &[Symbol], listing: bool) -> Result<Vec<Com
         let symbols: Vec<Symbol> = std::mem::take(&mut wave).into_iter().collect();
         let results = compile_all(plan, &symbols, listing)?;
         for function in &results {
+            for &(_, ty) in function.roots.iter().flat_map(|site| &site.roots) {
+                for symbol in [Symbol::RootDrop(ty), Symbol::RootDup(ty)] {
+                    if seen.insert(symbol) {
+                        wave.insert(symbol);
+                    }
+                }
+            }
             for relocation in &function.relocations {
                 let RelocationTarget::Symbol(target) = relocation.target else { continue };
                 for target in std::iter::once(target).chain(target.functions_inside(plan)) {
@@ -156,7 +172,8 @@ impl<'p> Worker<'p> {
             }
         }
         let before = self.listing.then(|| self.context.func.display().to_string());
-        if self.plan.target.release && matches!(symbol, Symbol::Func(_)) {
+        let inlines = matches!(symbol, Symbol::Func(id) if self.plan.program.funcs[id].roots.is_empty());
+        if self.plan.target.release && inlines {
             unroll(&mut self.context, &name);
         }
         let isa = &*self.plan.target.isa;
@@ -190,9 +207,25 @@ impl<'p> Worker<'p> {
             alignment: code.buffer.alignment,
             relocations: relocations.collect(),
             sites: sites(&code),
+            roots: roots(&code),
             listing,
         })
     }
+}
+
+/// The calls during which the frame owns something.
+fn roots(code: &cranelift_codegen::CompiledCode) -> Vec<RootSite> {
+    let (maps, Some(frame)) = (code.buffer.user_stack_maps(), code.buffer.frame_layout()) else { return Vec::new() };
+    let kept: FxHashMap<u32, TypeId> = frame
+        .stackslots
+        .values()
+        .filter_map(|slot| slot.key.map(|key| (slot.offset, TypeId::from_u32(key.bits() as u32))))
+        .collect();
+    let site = |(offset, _, map): &(u32, u32, UserStackMap)| {
+        let roots = map.entries().map(|(_, at)| (at as i32 - frame.frame_to_fp_offset as i32, kept[&at]));
+        RootSite { offset: *offset, roots: roots.collect() }
+    };
+    maps.iter().map(site).collect()
 }
 
 /// The calls that have a place in the source.

@@ -2,7 +2,8 @@
 
 use cranelift_entity::EntityRef;
 use reml_diagnostics::{SourceMap, Span};
-use reml_rt::abi::{FrameSite, FrameText};
+use reml_rt::abi::{FrameSite, FrameText, Root, RootSite};
+use reml_semantics::types::TypeId;
 use rustc_hash::FxHashMap;
 
 use crate::compile::Compiled;
@@ -17,6 +18,10 @@ pub struct Frames {
     pub sites: Vec<FrameSite>,
     pub files: Vec<FrameText>,
     pub text: String,
+    pub root_sites: Vec<RootSite>,
+    pub roots: Vec<Root>,
+    /// The types that roots have.
+    pub root_kinds: Vec<TypeId>,
 }
 
 pub struct FrameEntry {
@@ -57,6 +62,7 @@ impl Frames {
                     });
                 }
             }
+            frames.add_roots(function);
             frames.functions.push(FrameEntry {
                 symbol: function.symbol,
                 size: function.bytes.len() as u32,
@@ -67,6 +73,26 @@ impl Frames {
             });
         }
         frames
+    }
+
+    /// Adds the roots of the function that comes next.
+    fn add_roots(&mut self, function: &Compiled) {
+        for site in &function.roots {
+            self.root_sites.push(RootSite {
+                function: self.functions.len() as u32,
+                offset: site.offset,
+                first: self.roots.len() as u32,
+                count: site.roots.len() as u32,
+            });
+            for &(offset, ty) in &site.roots {
+                let known = self.root_kinds.iter().position(|&kind| kind == ty);
+                let kind = known.unwrap_or_else(|| {
+                    self.root_kinds.push(ty);
+                    self.root_kinds.len() - 1
+                });
+                self.roots.push(Root { offset, kind: kind as u32 });
+            }
+        }
     }
 
     fn text(&mut self, text: &str) -> FrameText {
@@ -95,6 +121,15 @@ pub fn symbol_name(plan: &Plan, symbol: Symbol) -> String {
         Symbol::Start => "reml_start".to_owned(),
         Symbol::Main => "reml.main".to_owned(),
         Symbol::Invoke => "reml.invoke".to_owned(),
+        Symbol::HandlerInfo(count) => format!("reml.handler_info.{count}"),
+        Symbol::ContinuationInfo => "reml.continuation_info".to_owned(),
+        Symbol::HandlerDrop(count) => format!("reml.handler_drop.{count}"),
+        Symbol::ContinuationDrop => "reml.continuation_drop".to_owned(),
+        Symbol::HandlerSearch => "reml.handler_search".to_owned(),
+        Symbol::RunEntry(ty) => format!("reml.run.{}", ty.index()),
+        Symbol::RootDrop(ty) => format!("reml.root_drop.{}", ty.index()),
+        Symbol::RootDup(ty) => format!("reml.root_dup.{}", ty.index()),
+        Symbol::DropClosure => "reml.drop_closure".to_owned(),
         Symbol::Alloc(class) => format!("reml.alloc.{class}"),
         Symbol::Refill(class) => format!("reml.refill.{class}"),
         Symbol::ColdCopy(ty) => format!("reml.cold_copy.{}", ty.index()),

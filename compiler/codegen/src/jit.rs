@@ -4,7 +4,7 @@ use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::default_libcall_names;
 use reml_diagnostics::SourceMap;
 use reml_middle::core::Program;
-use reml_rt::abi::{FLAG_LEAK_CHECK, FrameFunction, FrameTable, ProgramInfo};
+use reml_rt::abi::{FLAG_LEAK_CHECK, FrameFunction, FrameTable, ProgramInfo, RootKind};
 use reml_rt::{RunOptions, RunOutcome};
 
 use crate::compile::{Compiled, compile};
@@ -61,6 +61,7 @@ impl Drop for Loaded {
 struct OwnedFrames {
     table: FrameTable,
     _functions: Vec<FrameFunction>,
+    _root_kinds: Vec<RootKind>,
     _frames: Frames,
 }
 
@@ -69,7 +70,7 @@ pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     let target = Target::host(options).map_err(CodegenError::message)?;
     let isa = target.isa.clone();
     let plan = Plan::new(program, target);
-    let compiled = compile(&plan, &[Symbol::Main, Symbol::Invoke], false)?;
+    let compiled = compile(&plan, &[Symbol::Main, Symbol::Invoke, Symbol::DropClosure], false)?;
 
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
     let memory = ArenaMemoryProvider::new_with_size(ARENA)
@@ -87,6 +88,7 @@ pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     let info = ProgramInfo {
         main: address(Symbol::Main),
         invoke: address(Symbol::Invoke),
+        drop_closure: address(Symbol::DropClosure),
         frames: &frames.table,
         flags: if options.leak_check { FLAG_LEAK_CHECK } else { 0 },
     };
@@ -140,6 +142,11 @@ fn own_frames(frames: Frames, address: impl Fn(Symbol) -> *const u8) -> Box<Owne
             hidden: entry.hidden.into(),
         })
         .collect();
+    let root_kinds: Vec<RootKind> = frames
+        .root_kinds
+        .iter()
+        .map(|&ty| RootKind { drop: address(Symbol::RootDrop(ty)), dup: address(Symbol::RootDup(ty)) })
+        .collect();
     let table = FrameTable {
         functions: functions.as_ptr(),
         function_count: functions.len() as u64,
@@ -149,6 +156,12 @@ fn own_frames(frames: Frames, address: impl Fn(Symbol) -> *const u8) -> Box<Owne
         file_count: frames.files.len() as u64,
         text: frames.text.as_ptr(),
         text_len: frames.text.len() as u64,
+        root_sites: frames.root_sites.as_ptr(),
+        root_site_count: frames.root_sites.len() as u64,
+        roots: frames.roots.as_ptr(),
+        root_count: frames.roots.len() as u64,
+        root_kinds: root_kinds.as_ptr(),
+        root_kind_count: root_kinds.len() as u64,
     };
-    Box::new(OwnedFrames { table, _functions: functions, _frames: frames })
+    Box::new(OwnedFrames { table, _functions: functions, _root_kinds: root_kinds, _frames: frames })
 }

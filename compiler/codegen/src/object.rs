@@ -20,7 +20,7 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     let target = Target::baseline(options).map_err(CodegenError::message)?;
     let isa = target.isa.clone();
     let plan = Plan::new(program, target);
-    let compiled = compile(&plan, &[Symbol::CMain, Symbol::Main, Symbol::Invoke], false)?;
+    let compiled = compile(&plan, &[Symbol::CMain, Symbol::Main, Symbol::Invoke, Symbol::DropClosure], false)?;
 
     let builder = ObjectBuilder::new(isa, "program", default_libcall_names())?;
     let mut placer = Placer::new(ObjectModule::new(builder), &plan, true);
@@ -31,6 +31,7 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     let mut info = Table::default();
     info.address(Symbol::Main, 0);
     info.address(Symbol::Invoke, 0);
+    info.address(Symbol::DropClosure, 0);
     info.address(Symbol::FrameTable, 0);
     info.word(if options.leak_check { FLAG_LEAK_CHECK } else { 0 });
     placer.define_table(Symbol::ProgramInfo, info)?;
@@ -39,20 +40,29 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
 
 /// `abi::FrameTable`, then the arrays it points to.
 fn frame_table(frames: &Frames) -> Table {
-    const HEADER: usize = 64;
+    const HEADER: usize = 112;
     const FUNCTION: usize = 32;
     const SITE: usize = 16;
     const FILE: usize = 8;
+    const ROOT_SITE: usize = 16;
+    const ROOT: usize = 8;
+    const ROOT_KIND: usize = 16;
     let functions_at = HEADER;
     let sites_at = functions_at + FUNCTION * frames.functions.len();
     let files_at = sites_at + SITE * frames.sites.len();
-    let text_at = files_at + FILE * frames.files.len();
+    let root_sites_at = files_at + FILE * frames.files.len();
+    let roots_at = root_sites_at + ROOT_SITE * frames.root_sites.len();
+    let root_kinds_at = roots_at + ROOT * frames.roots.len();
+    let text_at = root_kinds_at + ROOT_KIND * frames.root_kinds.len();
     let mut table = Table::default();
     for (at, count) in [
         (functions_at, frames.functions.len()),
         (sites_at, frames.sites.len()),
         (files_at, frames.files.len()),
         (text_at, frames.text.len()),
+        (root_sites_at, frames.root_sites.len()),
+        (roots_at, frames.roots.len()),
+        (root_kinds_at, frames.root_kinds.len()),
     ] {
         table.address(Symbol::FrameTable, at as i64);
         table.word(count as u64);
@@ -74,6 +84,19 @@ fn frame_table(frames: &Frames) -> Table {
     for file in &frames.files {
         table.half(file.start);
         table.half(file.len);
+    }
+    for site in &frames.root_sites {
+        for field in [site.function, site.offset, site.first, site.count] {
+            table.half(field);
+        }
+    }
+    for root in &frames.roots {
+        table.half(root.offset as u32);
+        table.half(root.kind);
+    }
+    for &kind in &frames.root_kinds {
+        table.address(Symbol::RootDrop(kind), 0);
+        table.address(Symbol::RootDup(kind), 0);
     }
     debug_assert_eq!(table.len(), text_at);
     table.text(&frames.text);

@@ -136,7 +136,14 @@ impl<'p, M: Module> Placer<'p, M> {
 
     pub fn declare_data(&mut self, symbol: Symbol) -> Result<DataId, CodegenError> {
         // Owner counts of immortal objects are written, though they never change.
-        let writable = !matches!(symbol, Symbol::FrameTable | Symbol::ProgramInfo | Symbol::ClosureInfo(_));
+        let writable = !matches!(
+            symbol,
+            Symbol::FrameTable
+                | Symbol::ProgramInfo
+                | Symbol::ClosureInfo(_)
+                | Symbol::HandlerInfo(_)
+                | Symbol::ContinuationInfo
+        );
         let id = if self.named {
             let name = self.unique_name(symbol);
             self.module.declare_data(&name, Linkage::Local, writable, false)?
@@ -184,6 +191,13 @@ impl<'p, M: Module> Placer<'p, M> {
                 }
                 if has_captures {
                     let drop = self.module.declare_func_in_data(self.funcs[&Symbol::ClosureDrop(id)], &mut data);
+                    data.write_function_addr(0, drop);
+                }
+            }
+            Symbol::HandlerInfo(_) | Symbol::ContinuationInfo => {
+                data.define(vec![0; size_of::<ClosureInfo>()].into_boxed_slice());
+                for drop in symbol.functions_inside(self.plan) {
+                    let drop = self.module.declare_func_in_data(self.funcs[&drop], &mut data);
                     data.write_function_addr(0, drop);
                 }
             }

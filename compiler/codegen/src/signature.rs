@@ -84,7 +84,10 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
     match symbol {
         Symbol::Func(id) => of_function(plan, &plan.program.funcs[id]),
         Symbol::ClosureEntry(id) | Symbol::ClosureConsume(id) => of_closure_entry(plan, &plan.program.funcs[id]),
-        Symbol::ClosureDrop(_) | Symbol::Free(_) => tail(&[I64], &[]),
+        Symbol::ClosureDrop(_) | Symbol::Free(_) | Symbol::HandlerDrop(_) | Symbol::ContinuationDrop => {
+            tail(&[I64], &[])
+        }
+        Symbol::HandlerSearch => tail(&[I64, I64], &[I64]),
         Symbol::Drop(ty) | Symbol::Dup(ty) => {
             let mut signature = Signature::new(CallConv::Tail);
             push_type(plan, ty, &mut signature.params);
@@ -113,7 +116,7 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
             signature.returns.push(AbiParam::new(I32));
             signature
         }
-        Symbol::Invoke => {
+        Symbol::Invoke | Symbol::RunEntry(_) | Symbol::RootDrop(_) | Symbol::RootDup(_) | Symbol::DropClosure => {
             let mut signature = Signature::new(plan.target.c_call_conv);
             signature.params.extend([AbiParam::new(I64), AbiParam::new(I64)]);
             signature
@@ -152,6 +155,8 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
         Symbol::Str(_)
         | Symbol::StaticClosure(_)
         | Symbol::ClosureInfo(_)
+        | Symbol::HandlerInfo(_)
+        | Symbol::ContinuationInfo
         | Symbol::Global(_)
         | Symbol::FrameTable
         | Symbol::ProgramInfo => {

@@ -52,6 +52,20 @@ pub enum Symbol {
     /// `(&[operands])`: reports the error. Operands come through memory, since fixed argument registers in a cold block would
     /// cost moves in the hot code around it.
     Panic(PanicStub),
+    /// Drops the clauses of a handler with this many, and frees it.
+    HandlerDrop(u32),
+    /// Drops a continuation.
+    ContinuationDrop,
+    /// `(handler, id) -> handler`: the nearest one of the effect.
+    HandlerSearch,
+    /// `fn(context, closure)` in the platform's convention: calls a closure of the type and leaves its result in the payload.
+    RunEntry(TypeId),
+    /// `fn(context, slots)` in the platform's convention: one owner less of the value of the type that lies there.
+    RootDrop(TypeId),
+    /// One owner more.
+    RootDup(TypeId),
+    /// `fn(context, closure)` in the platform's convention: one owner less of a closure.
+    DropClosure,
     /// The platform-convention entry point, `fn(context) -> i32`.
     Main,
     /// The platform-convention caller of `() -> ()` closures, `fn(context, closure)`.
@@ -74,6 +88,9 @@ pub enum Symbol {
     StaticClosure(FuncId),
     /// What every closure over the function shares: `reml_rt::abi::ClosureInfo`.
     ClosureInfo(FuncId),
+    /// The same for handlers of that many operations, and for continuations: they are dropped like closures.
+    HandlerInfo(u32),
+    ContinuationInfo,
     Global(GlobalId),
     /// Where stack traces and panics look up return addresses.
     FrameTable,
@@ -123,7 +140,17 @@ impl PanicStub {
 impl Symbol {
     pub fn is_data(self) -> bool {
         use Symbol::*;
-        matches!(self, Str(_) | StaticClosure(_) | ClosureInfo(_) | Global(_) | FrameTable | ProgramInfo)
+        matches!(
+            self,
+            Str(_)
+                | StaticClosure(_)
+                | ClosureInfo(_)
+                | HandlerInfo(_)
+                | ContinuationInfo
+                | Global(_)
+                | FrameTable
+                | ProgramInfo
+        )
     }
 
     /// Defined outside the compiled program.
@@ -141,6 +168,8 @@ impl Symbol {
                 smallvec![Symbol::ClosureDrop(id), Symbol::ClosureConsume(id)]
             }
             Symbol::ClosureInfo(id) => smallvec![Symbol::ClosureDrop(id)],
+            Symbol::HandlerInfo(count) => smallvec![Symbol::HandlerDrop(count)],
+            Symbol::ContinuationInfo => smallvec![Symbol::ContinuationDrop],
             _ => SmallVec::new(),
         }
     }
@@ -179,6 +208,15 @@ impl Symbol {
             Symbol::Panic(stub) => (29, stub.encode()),
             Symbol::ClosureConsume(id) => (30, id.index() as u32),
             Symbol::ClosureInfo(id) => (31, id.index() as u32),
+            Symbol::HandlerDrop(count) => (32, count),
+            Symbol::ContinuationDrop => (33, 0),
+            Symbol::HandlerSearch => (34, 0),
+            Symbol::RunEntry(ty) => (35, ty.index() as u32),
+            Symbol::RootDrop(ty) => (36, ty.index() as u32),
+            Symbol::RootDup(ty) => (37, ty.index() as u32),
+            Symbol::DropClosure => (38, 0),
+            Symbol::HandlerInfo(count) => (39, count),
+            Symbol::ContinuationInfo => (40, 0),
         };
         UserExternalName { namespace, index }
     }
@@ -218,6 +256,15 @@ impl Symbol {
             29 => Symbol::Panic(PanicStub::decode(name.index)),
             30 => Symbol::ClosureConsume(FuncId::new(index)),
             31 => Symbol::ClosureInfo(FuncId::new(index)),
+            32 => Symbol::HandlerDrop(name.index),
+            33 => Symbol::ContinuationDrop,
+            34 => Symbol::HandlerSearch,
+            35 => Symbol::RunEntry(TypeId::new(index)),
+            36 => Symbol::RootDrop(TypeId::new(index)),
+            37 => Symbol::RootDup(TypeId::new(index)),
+            38 => Symbol::DropClosure,
+            39 => Symbol::HandlerInfo(name.index),
+            40 => Symbol::ContinuationInfo,
             _ => return None,
         })
     }

@@ -150,9 +150,29 @@ codes! {
     EFFECT_EXCEEDED = "effects.contract.exceeded";
     EFFECT_PANIC = "effects.contract.panic";
     EFFECT_ALLOC = "effects.contract.alloc";
+    EFFECT_ASYNC = "effects.contract.async";
+    EFFECT_BLOCKING = "effects.contract.blocking";
+    EFFECT_TIMER = "effects.contract.timer";
+    EFFECT_MUST_AWAIT = "effects.contract.must_await";
+    EFFECT_STAGE_MISMATCH = "effects.contract.stage_mismatch";
+    EFFECT_HANDLES_UNDEFINED = "effects.handles.undefined";
+    EFFECT_HANDLES_ESCAPED = "effects.handles.escaped";
+    EFFECT_HANDLES_UNUSED = "effects.handles.unused";
     EFFECT_UNSAFE_REQUIRED = "effects.unsafe.required";
     EFFECT_UNKNOWN_TAG = "effects.tag.unknown";
+    EFFECT_UNHANDLED = "effects.unhandled";
+    EFFECT_ARGUMENT_CONFLICT = "effects.argument.conflict";
+    EFFECT_OPERATION_UNKNOWN = "effects.operation.unknown";
+    EFFECT_GENERIC_ESCAPES = "effects.operation.generic_escapes";
+    EFFECT_RESUME_REUSED = "effects.resume.reused";
     EFFECT_HANDLER_MISSING_WITH = "effects.handler.missing_with";
+    EFFECT_HANDLER_MISSING_OPERATION = "effects.handler.missing_operation";
+    EFFECT_HANDLER_UNKNOWN_OPERATION = "effects.handler.unknown_operation";
+    EFFECT_HANDLER_DUPLICATE = "effects.handler.duplicate_clause";
+    EFFECT_HANDLER_ARITY = "effects.handler.arity";
+    EFFECT_HANDLER_AMBIGUOUS = "effects.handler.ambiguous";
+    EFFECT_HANDLER_INVALID = "effects.handler.invalid";
+    EFFECT_UNDECLARED_IN_TRAIT = "effects.contract.undeclared_in_trait";
 
     // Building and running
     LINK_TOOL_MISSING = "build.linker.missing";

@@ -27,6 +27,8 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     pub helps: Vec<String>,
     pub fixes: Vec<Fix>,
+    /// Set for stage mismatches.
+    pub stages: Option<Box<StageMismatch>>,
     /// What would have fitted, for tools.
     pub expected: Option<Expectation>,
     /// Facts for tools, by dotted key: `typeclass.trait`. The part before the first dot is the extension they belong to.
@@ -49,6 +51,15 @@ pub struct Alternative {
     pub label: String,
     /// `token`, `class` or `type`.
     pub kind: &'static str,
+}
+
+/// Stages of capabilities that do not fit what is asked of them; one entry of each list for each capability.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StageMismatch {
+    /// `exact:beta`, `at_least:stable`.
+    pub required: Vec<String>,
+    pub actual: Vec<String>,
+    pub capability: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -88,6 +99,7 @@ impl Diagnostic {
             fixes: Vec::new(),
             expected: None,
             facts: Vec::new(),
+            stages: None,
         }
     }
 
@@ -132,6 +144,11 @@ impl Diagnostic {
 
     pub fn with_fix(mut self, span: Span, replacement: impl Into<String>, title: impl Into<String>) -> Self {
         self.fixes.push(Fix { span, replacement: replacement.into(), title: title.into() });
+        self
+    }
+
+    pub fn with_stages(mut self, stages: StageMismatch) -> Self {
+        self.stages = Some(Box::new(stages));
         self
     }
 

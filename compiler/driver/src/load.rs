@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use reml_diagnostics::{Diagnostic, FileId, SourceMap, Span, codes};
 use reml_semantics::SourceModule;
+use reml_semantics::stages::Stages;
 use reml_syntax::ast;
 use reml_syntax::names::Names;
 use rustc_hash::FxHashSet;
@@ -47,6 +48,8 @@ pub struct Loaded {
     pub root: Option<usize>,
     /// The name of the package the program belongs to.
     pub package_name: Option<String>,
+    /// What the program's own manifest says about capabilities.
+    pub stages: Stages,
     /// What that package says of the target.
     pub target: Vec<Setting>,
 }
@@ -110,7 +113,14 @@ pub fn load(
         seen_files: FxHashSet::default(),
         queue: VecDeque::new(),
         core_queue: VecDeque::new(),
-        loaded: Loaded { modules: Vec::new(), files: Vec::new(), root: None, package_name: None, target: Vec::new() },
+        loaded: Loaded {
+            modules: Vec::new(),
+            files: Vec::new(),
+            root: None,
+            package_name: None,
+            stages: Stages::default(),
+            target: Vec::new(),
+        },
     };
     loader.program(input);
     loader.loaded
@@ -200,10 +210,11 @@ impl Loader<'_> {
         let file = self.add(&path.display().to_string(), text)?;
         let (manifest, problems) = package::parse(self.sources.file(file));
         self.diagnostics.extend(problems);
-        let Manifest { name, src, dependencies, target, .. } = manifest?;
+        let Manifest { name, src, dependencies, stages, target, .. } = manifest?;
         let index = self.packages.len();
         if index == 0 {
             self.loaded.package_name = Some(name);
+            self.loaded.stages = stages;
             self.loaded.target = target;
         }
         self.packages.push(Package { prefix: prefix.map(Into::into), src: root.join(src), dependencies: Vec::new() });

@@ -11,6 +11,7 @@ use reml_middle::core;
 use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
+pub use reml_semantics::stages::{Stage as CapabilityStage, Stages};
 use reml_semantics::typed::FnId;
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
@@ -42,6 +43,8 @@ pub struct Options {
     pub check_library: bool,
     /// Warnings end the compilation as errors do.
     pub fail_on_warning: bool,
+    /// Stages of capabilities, and what the run admits, before what the manifest says.
+    pub stages: Stages,
     pub emit: Vec<Stage>,
     /// What is said of the target on the command line.
     pub target: Vec<Setting>,
@@ -127,7 +130,7 @@ impl<'s> Compilation<'s> {
 
     /// Loads, parses and checks. Answers whether the program is fit for the later stages.
     pub fn check(&mut self, input: &Path) -> bool {
-        let Loaded { modules, files, root, package_name, target } = self.timed("load and parse", |this| {
+        let Loaded { modules, files, root, package_name, stages, target } = self.timed("load and parse", |this| {
             load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
         });
         self.package_name = package_name;
@@ -149,6 +152,7 @@ impl<'s> Compilation<'s> {
                 require_main: self.options.require_main && !self.failed(),
                 allow_top_level_expr: self.options.allow_top_level_expr,
                 check_all_core: self.options.check_library,
+                stages: self.stages(stages),
                 target,
             };
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
@@ -175,6 +179,15 @@ impl<'s> Compilation<'s> {
     /// Lowers this test instead of `main`.
     pub fn select(&mut self, test: &Test) {
         self.entry = Some(test.id);
+    }
+
+    /// The command line comes before the environment, which comes before the manifest.
+    fn stages(&self, manifest: Stages) -> Stages {
+        let mut stages = manifest;
+        stages.of.extend(self.options.stages.of.iter().map(|(id, stage)| (id.clone(), *stage)));
+        let environment = self.system.env("REMLC_EFFECT_STAGE").and_then(|text| CapabilityStage::parse(&text));
+        stages.admitted = self.options.stages.admitted.or(environment).or(stages.admitted);
+        stages
     }
 
     /// Takes the checked program to counted Core.

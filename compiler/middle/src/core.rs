@@ -18,6 +18,7 @@ use cranelift_entity::{PrimaryMap, entity_impl};
 use reml_diagnostics::Span;
 use reml_semantics::typed::{TypeDef, TypeDefId};
 use reml_semantics::types::{TypeId, TypeStore};
+use rustc_hash::FxHashMap;
 
 use crate::prim::PrimOp;
 
@@ -113,6 +114,9 @@ pub struct Function {
     /// Counted form only, for the code of closures: the same function with the captures as owned parameters, for calls
     /// that consume the closure.
     pub consuming: Option<FuncId>,
+    /// Counted form only: what the function owns during a call that effects may unwind, by the variable that the call
+    /// defines. Such a call may never return; then its frame's owned values are dropped by the runtime.
+    pub roots: FxHashMap<Var, Box<[Var]>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

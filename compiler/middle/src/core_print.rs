@@ -133,7 +133,13 @@ impl Printer<'_> {
 
     fn stmt(&mut self, stmt: &Stmt) {
         let line = match stmt {
-            Stmt::Let(var, op) => format!("{}: {} = {}", self.var(*var), self.var_type(*var), self.op(op)),
+            Stmt::Let(var, op) => {
+                let roots = self.function.roots.get(var).map_or_else(String::new, |roots| {
+                    let roots: Vec<String> = roots.iter().map(|&root| self.var(root)).collect();
+                    format!(" owning [{}]", roots.join(", "))
+                });
+                format!("{}: {} = {}{roots}", self.var(*var), self.var_type(*var), self.op(op))
+            }
             Stmt::Join(join) => return self.join(join),
             Stmt::Fill { addr, value } => format!("fill {} with {}", self.var(*addr), self.atom(*value)),
             Stmt::Dup(var) => format!("dup {}", self.var(*var)),

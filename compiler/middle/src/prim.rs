@@ -194,11 +194,52 @@ prims! {
     DeferPush "defer_push" Consume Write;
     /// Forgets the innermost registered closure.
     DeferPop "defer_pop" Consume Write;
+    // Effects: what handlers and operations become (`lower::effects`; `runtime/rt/src/{handler,fiber}.rs`). Handlers and continuations
+    // are closures as far as their ownership goes. A handler that is in force is passed around as a plain `i64`.
+    /// `(id, clause, ..) -> handler`: one closure per operation, `(arguments .., i64 handler) -> result`, and what else the handler needs.
+    HandlerNew "handler_new" Consume Alloc;
+    /// Puts a handler in force.
+    HandlerPush "handler_push" Borrow Write;
+    /// Puts in force what was before.
+    HandlerPop "handler_pop" Borrow Write;
+    /// `(id) -> i64`: the innermost handler of the effect.
+    HandlerFind "handler_find" Borrow Read;
+    /// `(i64 handler, number of the operation) -> clause`.
+    HandlerClause "handler_clause" Borrow Pure;
+    /// The same, with an owner of its own.
+    HandlerClauseOwned "handler_clause_owned" BorrowFresh Read;
+    /// `(&continuation) -> i64 handler`.
+    ContinuationHandler "continuation_handler" Borrow Read;
+    /// `(i64 handler) -> i64`: puts in force what is around a handler; the result is for `HandlerLeave`.
+    HandlerEnter "handler_enter" Borrow Write;
+    HandlerLeave "handler_leave" Borrow Write;
+    /// `(&handler, &computation) -> i64 status`: runs a `() -> T` with the handler in force. Status 0: its result is in the payload;
+    /// `n + 1`: operation `n` has left it, and its arguments are in the payload.
+    HandlerRun "handler_run" Borrow Write;
+    /// `(i64 handler, number of the operation, arguments) -> Never`: leaves the computation.
+    HandlerAbort "handler_abort" Consume Write;
+    /// `(&handler, computation) -> i64 status`: the same on a fiber. Status `n + 1` comes with a continuation.
+    FiberStart "fiber_start" BorrowFirst Write;
+    /// `(&continuation, answer) -> i64 status`.
+    FiberResume "fiber_resume" BorrowFirst Write;
+    /// `(i64 handler, number of the operation, 1 if it is reentrant, arguments) -> answer`: stops the fiber.
+    FiberSuspend "fiber_suspend" Consume Write;
+    /// Takes the continuation that came with a status; before the payload.
+    ContinuationTake "continuation_take" Consume Write;
+    /// Takes the payload that came with a status.
+    PayloadTake "payload_take" Consume Write;
+
     /// Keeps a value from being optimised away (benchmarks).
     BlackBox "black_box" Consume Write;
 }
 
 impl PrimOp {
+    /// May the call that it is be left by unwinding, or its stack be copied?
+    pub fn may_unwind(self) -> bool {
+        use PrimOp::*;
+        matches!(self, HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberSuspend)
+    }
+
     /// The operation called `name` in the standard library.
     pub fn by_name(name: &str) -> Option<PrimOp> {
         PrimOp::ALL.iter().copied().find(|op| op.name() == name)

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args, ValueEnum};
 use reml_diagnostics::Span;
 use reml_diagnostics::render::ColorChoice;
-use reml_driver::pipeline::{Options, Stage};
+use reml_driver::pipeline::{CapabilityStage, Options, Stage, Stages};
 use reml_driver::target::Setting;
 
 /// What to compile.
@@ -41,6 +41,14 @@ pub struct Compile {
     #[arg(long)]
     pub allow_top_level_expr: bool,
 
+    /// Admit only capabilities that are at least this settled: `experimental`, `beta`, `stable`
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
+    pub effect_stage: Option<CapabilityStage>,
+
+    /// How settled a capability is, as `console=beta`; an effect is experimental unless it is said here or in `reml.toml`
+    #[arg(long, value_name = "ID=STAGE", value_parser = staged)]
+    pub capability_stage: Vec<(String, CapabilityStage)>,
+
     /// The target profile that `@cfg` conditions see
     #[arg(long, value_name = "ID")]
     pub target_profile: Option<String>,
@@ -48,6 +56,15 @@ pub struct Compile {
     /// A property of the target for `@cfg` conditions, such as `feature=fast`; may be given more than once
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
     pub cfg: Vec<Setting>,
+}
+
+fn stage(text: &str) -> Result<CapabilityStage, String> {
+    CapabilityStage::parse(text).ok_or_else(|| "a stage is `experimental`, `beta` or `stable`".to_owned())
+}
+
+fn staged(text: &str) -> Result<(String, CapabilityStage), String> {
+    let (id, text) = text.split_once('=').ok_or_else(|| "write it as `console=beta`".to_owned())?;
+    Ok((id.to_owned(), stage(text)?))
 }
 
 fn setting(text: &str) -> Result<Setting, String> {
@@ -70,6 +87,7 @@ impl Compile {
             allow_top_level_expr: self.allow_top_level_expr,
             require_main,
             fail_on_warning: self.fail_on_warning,
+            stages: Stages { of: self.capability_stage.iter().cloned().collect(), admitted: self.effect_stage },
             emit,
             target,
             ..Options::default()

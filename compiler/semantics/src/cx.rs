@@ -7,12 +7,13 @@ use reml_syntax::names::{Names, Symbol};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::CheckOptions;
-use crate::effects::TagSet;
+use crate::effects::Closed;
+use crate::effects::arguments::Signature;
 use crate::effects::tags::Tags;
 use crate::infer::body::{Binding, BodyCx};
 use crate::infer::groups::PendingGroup;
 use crate::infer::ty::{Row, Ty, Types};
-use crate::typed::{self, FnId, GlobalId, ImplId, LangItems, ModuleId, TraitId, TypeDefId};
+use crate::typed::{self, EffectId, FnId, GlobalId, ImplId, LangItems, ModuleId, TraitId, TypeDefId};
 use crate::types::{Prim, TypeStore};
 
 /// What a name means in the namespace of types.
@@ -21,7 +22,7 @@ pub(crate) enum TypeItem {
     Adt(TypeDefId),
     Alias(u32),
     Trait(TraitId),
-    Effect(u32),
+    Effect(EffectId),
     /// An import that failed; reported already.
     Error,
 }
@@ -177,6 +178,8 @@ pub(crate) enum FnSource<'a> {
     Default(&'a ast::Expr),
     /// `let f = |x| ..`, or another polymorphic value, at the top level.
     Let(&'a ast::LetDecl),
+    /// A named handler: a function whose last parameter is the computation.
+    Handler(&'a ast::HandlerDecl),
     /// Made while checking a body; its body has been built already.
     Local,
 }
@@ -237,9 +240,13 @@ pub(crate) struct FnInfo<'a> {
     /// Rows of the signature; row 0 is the function's own.
     pub row_count: u32,
     /// `! {..}` as written.
-    pub declared: Option<(TagSet, Span)>,
+    pub declared: Option<Declared>,
+    /// What generic effects of its rows are applied to; `None` while nothing is known, or needs to be.
+    pub generic_effects: Option<Box<Signature>>,
     /// Of the pending group, while in progress.
     pub own_row: Row,
+    /// Of a function that is checked with others: the rows of its signature.
+    pub checked_rows: Vec<u32>,
 }
 
 pub(crate) struct GlobalInfo<'a> {
@@ -281,9 +288,37 @@ pub(crate) enum Head {
     Any,
 }
 
-pub(crate) struct EffectInfo {
+/// A written row of a signature.
+#[derive(Clone, Debug)]
+pub(crate) struct Declared {
+    /// With the arguments of generic effects.
+    pub closed: Closed,
+    pub span: Span,
+}
+
+pub(crate) struct EffectInfo<'a> {
     pub name: Symbol,
-    pub tags: TagSet,
+    pub module: ModuleId,
+    pub span: Span,
+    pub decl: &'a ast::EffectDecl,
+    pub attrs: &'a [ast::Attr],
+    /// Its tag in rows.
+    pub tag: u32,
+    /// Generic effects: where its arguments are found.
+    pub family: Option<u32>,
+    pub generics: Vec<Symbol>,
+    pub operations: Vec<OperationInfo>,
+}
+
+pub(crate) struct OperationInfo {
+    pub name: Symbol,
+    pub span: Span,
+    /// Names of its own generics, which come after the effect's.
+    pub generics: Vec<Symbol>,
+    pub params: Vec<ParamInfo>,
+    pub ret: Ty,
+    pub row_count: u32,
+    pub reentrant: bool,
 }
 
 pub(crate) struct Checker<'a> {
@@ -303,7 +338,7 @@ pub(crate) struct Checker<'a> {
     pub impls: PrimaryMap<ImplId, ImplInfo<'a>>,
     pub fns: PrimaryMap<FnId, FnInfo<'a>>,
     pub globals: PrimaryMap<GlobalId, GlobalInfo<'a>>,
-    pub effect_decls: Vec<EffectInfo>,
+    pub effect_decls: PrimaryMap<EffectId, EffectInfo<'a>>,
     pub tags: Tags,
     pub builtins: FxHashMap<Symbol, Builtin>,
     /// Inherent functions and methods by type head and name.
@@ -314,6 +349,8 @@ pub(crate) struct Checker<'a> {
     pub trait_methods: FxHashMap<Symbol, Vec<(TraitId, u32)>>,
     pub lang: LangItems,
     pub lang_traits: LangTraits,
+    /// How `return` leaves a handled computation.
+    pub lang_exit: Option<EffectId>,
     pub sym: Symbols,
     /// Finished bodies.
     pub fn_bodies: FxHashMap<FnId, typed::Body>,
@@ -345,6 +382,8 @@ pub(crate) struct Checker<'a> {
     pub lift_failures: FxHashSet<Span>,
     pub zonked_perm: Vec<Option<crate::types::TypeId>>,
     pub zonked_temp: Vec<Option<crate::types::TypeId>>,
+    /// How many generics the definition has whose body is being finished.
+    pub rigid_base: u32,
     pub effects: crate::effects::solve::EffectFacts,
     pub error_spans: FxHashSet<(Span, &'static str)>,
     /// What `@cfg` has taken out.

@@ -59,7 +59,9 @@ impl<'a> Checker<'a> {
             });
         }
         let impls = self.final_impls();
+        let effects = self.final_effects();
         self.check_patterns(&type_defs, &fns, &globals);
+        let main = main.map(|main| self.handled_main(main, &mut fns));
         let files = self.modules.values().filter(|module| module.is_core).filter_map(|module| module.ast);
         let mut library: Vec<Span> = files.map(|ast| ast.span).collect();
         library.sort_unstable();
@@ -73,6 +75,7 @@ impl<'a> Checker<'a> {
             globals,
             traits,
             impls,
+            effects,
             lang: self.lang,
             main,
             init_order,
@@ -153,7 +156,7 @@ impl<'a> Checker<'a> {
         let params = params.into_iter().map(|(name, ty)| ParamDef { name, ty: self.final_type(ty) }).collect();
         let ret = self.final_type(self.fns[id].ret);
         let tags = self.effects_of(id);
-        let mut effects: Vec<Box<str>> = self.tags.names(tags).into_iter().map(Into::into).collect();
+        let mut effects: Vec<Box<str>> = self.tags.names(&tags).into_iter().map(Into::into).collect();
         effects.sort();
         let body = self.fn_bodies.remove(&id);
         let info = &self.fns[id];
@@ -234,6 +237,28 @@ impl<'a> Checker<'a> {
             });
         }
         impls
+    }
+
+    fn final_effects(&mut self) -> PrimaryMap<EffectId, EffectDef> {
+        let mut effects = PrimaryMap::new();
+        let ids: Vec<EffectId> = self.effect_decls.keys().collect();
+        for id in ids {
+            let mut operations = Vec::new();
+            for index in 0..self.effect_decls[id].operations.len() {
+                let info = &self.effect_decls[id].operations[index];
+                let (name, span, arity) = (info.name, info.span, info.generics.len() as u32);
+                let (reentrant, ret) = (info.reentrant, info.ret);
+                let params: Vec<_> = info.params.iter().map(|p| (p.name, p.ty)).collect();
+                let params = params.into_iter().map(|(name, ty)| ParamDef { name, ty: self.final_type(ty) }).collect();
+                let ret = self.final_type(ret);
+                operations.push(OperationDef { name, span, arity, params, ret, reentrant });
+            }
+            let info = &self.effect_decls[id];
+            let path = format!("{}.{}", self.modules[info.module].name, self.names.text(info.name)).into();
+            let (name, module, span, arity) = (info.name, info.module, info.span, info.generics.len() as u32);
+            effects.push(EffectDef { name, path, module, span, arity, operations });
+        }
+        effects
     }
 
     fn tests(&self) -> Vec<FnId> {

@@ -68,6 +68,12 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        let exit = self.names.intern("Exit");
+        self.lang_exit =
+            self.module_names.get("Core.Lang").and_then(|&module| match self.modules[module].types.get(&exit)?.item {
+                TypeItem::Effect(id) => Some(id),
+                _ => None,
+            });
         for &name in LANG_FNS {
             let symbol = self.names.intern(name);
             if let Some(&module) = self.module_names.get("Core.Lang")

@@ -16,6 +16,7 @@ mod modules;
 pub mod patterns;
 mod recursion;
 mod resolve;
+pub mod stages;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -48,6 +49,7 @@ pub struct CheckOptions {
     pub allow_top_level_expr: bool,
     /// Check every body of the standard library, not only what the program reaches.
     pub check_all_core: bool,
+    pub stages: stages::Stages,
     /// What `@cfg` conditions are compared with.
     pub target: cfg::Target,
 }
@@ -82,7 +84,9 @@ pub fn check(mut modules: Vec<SourceModule>, names: &mut Names, options: &CheckO
     checker.removed = removed;
     checker.collect_modules(&modules, &scopes);
     checker.resolve_uses();
+    checker.declare_effect_families();
     checker.declare_types();
+    checker.declare_effects();
     checker.declare_traits();
     checker.declare_fns();
     checker.find_lang_items();

@@ -44,6 +44,7 @@ pub struct Program {
     pub globals: PrimaryMap<GlobalId, GlobalDef>,
     pub traits: PrimaryMap<TraitId, TraitDef>,
     pub impls: PrimaryMap<ImplId, ImplDef>,
+    pub effects: PrimaryMap<EffectId, EffectDef>,
     /// Definitions the compiler itself refers to.
     pub lang: LangItems,
     /// `main` of the root module, when there is one.
@@ -208,6 +209,30 @@ pub struct ImplDef {
     pub span: Span,
 }
 
+/// A declared effect.
+pub struct EffectDef {
+    pub name: Symbol,
+    /// `main.State`.
+    pub path: Box<str>,
+    pub module: ModuleId,
+    pub span: Span,
+    /// How many generics it has.
+    pub arity: u32,
+    /// In the order of their declaration.
+    pub operations: Vec<OperationDef>,
+}
+
+pub struct OperationDef {
+    pub name: Symbol,
+    pub span: Span,
+    /// How many generics it has of its own. Its types count the effect's first.
+    pub arity: u32,
+    pub params: Vec<ParamDef>,
+    pub ret: TypeId,
+    /// `@reentrant`: its continuation may be resumed more than once.
+    pub reentrant: bool,
+}
+
 // ---------------------------------------------------------------------------------------------------
 // Bodies
 
@@ -359,8 +384,53 @@ pub enum ExprKind {
         code: &'static str,
         message: Box<str>,
     },
+    /// Asks the innermost handler of the effect, at these arguments of the effect and of the operation's own generics.
+    Perform {
+        effect: EffectId,
+        effect_args: Vec<TypeId>,
+        operation: u32,
+        type_args: Vec<TypeId>,
+        args: Vec<ExprId>,
+    },
+    /// Runs a computation with a handler in force.
+    Handle(Box<Handle>),
     /// Reported already.
     Error,
+}
+
+/// `handle body with handler { .. }`. A named handler is a function that takes the computation and contains this, so
+/// there is no other form. `A` below is the type of the computation, `B` that of the whole.
+pub struct Handle {
+    pub effect: EffectId,
+    pub effect_args: Vec<TypeId>,
+    /// An expression of type `() -> A`, most often a lambda.
+    pub body: ExprId,
+    /// One per operation of the effect, in the effect's order.
+    pub clauses: Vec<Clause>,
+    /// A lambda `(A) -> B`; without one, `A` and `B` are the same.
+    pub ret: Option<ExprId>,
+}
+
+pub struct Clause {
+    pub kind: ClauseKind,
+    /// A lambda; its type depends on the kind. `P` are the operation's parameters, `R` is its result.
+    pub function: ExprId,
+    /// The continuation may be resumed more than once: the operation, the clause or the handler says `@reentrant`.
+    pub reentrant: bool,
+    /// The operation's own generics are `Param(first_generic..)` in the types of `function`, after those of the
+    /// definition around it; each instance of the operation needs an instance of the function.
+    pub first_generic: u32,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ClauseKind {
+    /// `(P) -> R`: it resumed last, on every path. `resume(v)` has become `v`.
+    Tail,
+    /// `(P) -> B`: it never resumes.
+    Never,
+    /// `(P, resume: (R) -> B) -> B`.
+    General,
 }
 
 pub enum Stmt {

@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use reml_syntax::names::Names;
 
 use crate::typed::{
-    Body, ExprId, ExprKind, FnDef, FnId, FnKind, LocalId, ModuleId, PatternId, PatternKind, Place, PlaceStep, Program,
-    Stmt, TypeDefKind,
+    Body, ExprId, ExprKind, FnDef, FnId, FnKind, Handle, LocalId, ModuleId, PatternId, PatternKind, Place, PlaceStep,
+    Program, Stmt, TypeDefKind,
 };
 use crate::types::{Type, TypeId};
 
@@ -277,9 +277,41 @@ impl Printer<'_> {
                 self.push("*");
                 self.expr(*inner);
             }
+            ExprKind::Perform { effect, effect_args, operation, type_args, args } => {
+                let def = &self.program.effects[*effect];
+                let operation = self.names.text(def.operations[*operation as usize].name);
+                let (effect_args, type_args) = (self.type_args(effect_args), self.type_args(type_args));
+                self.push(&format!("perform {}{effect_args}.{operation}{type_args}", def.path));
+                self.exprs("(", args, ")");
+            }
+            ExprKind::Handle(handle) => self.handle(handle),
             ExprKind::Panic { code, message } => self.push(&format!("panic({code:?}, {message:?})")),
             ExprKind::Error => self.push("<error>"),
         }
+    }
+
+    fn handle(&mut self, handle: &Handle) {
+        let def = &self.program.effects[handle.effect];
+        self.push("handle ");
+        self.expr(handle.body);
+        let args = self.type_args(&handle.effect_args);
+        self.push(&format!(" with {}{args} {{", def.path));
+        self.depth += 1;
+        for (clause, operation) in handle.clauses.iter().zip(&def.operations) {
+            self.newline();
+            let reentrant = if clause.reentrant { "@reentrant " } else { "" };
+            let name = self.names.text(operation.name);
+            self.push(&format!("{reentrant}{:?} {name} = ", clause.kind));
+            self.expr(clause.function);
+        }
+        if let Some(ret) = handle.ret {
+            self.newline();
+            self.push("return = ");
+            self.expr(ret);
+        }
+        self.depth -= 1;
+        self.newline();
+        self.push("}");
     }
 
     fn block(&mut self, stmts: &[Stmt], result: Option<ExprId>) {

@@ -327,6 +327,8 @@ pub struct HandlerDecl {
 
 #[derive(Clone, PartialEq, Debug)]
 pub struct HandlerBody {
+    /// `let` and `var` before the clauses: evaluated when the handler is installed, in scope of all clauses.
+    pub state: Vec<Stmt>,
     pub clauses: Vec<OperationClause>,
     pub ret: Option<Box<ReturnClause>>,
     pub span: Span,
@@ -572,8 +574,8 @@ pub enum ExprKind {
 
 #[derive(Clone, PartialEq, Debug)]
 pub enum HandlerExpr {
-    /// `with handler { .. }` or `with handler Name { .. }`.
-    Inline { name: Option<Ident>, body: HandlerBody },
+    /// `with handler { .. }` or `with handler State<Int> { .. }`.
+    Inline { effect: Option<EffectTag>, body: HandlerBody },
     /// `with expr` or `handle h(args) do e`.
     Value(Expr),
     /// `handle e` without `with`: `effects.handler.missing_with` has been reported.

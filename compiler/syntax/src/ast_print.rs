@@ -390,7 +390,7 @@ impl Printer<'_> {
     }
 
     fn handler_body(&self, body: &HandlerBody) -> Vec<Node> {
-        let mut parts: Vec<Node> = Vec::new();
+        let mut parts: Vec<Node> = body.state.iter().map(|stmt| self.stmt(stmt)).collect();
         for clause in &body.clauses {
             let mut inner: Vec<Node> = clause.attrs.iter().map(|attr| self.attr(attr)).collect();
             inner.push(atom(self.path(&clause.name)));
@@ -546,8 +546,8 @@ impl Printer<'_> {
             ExprKind::Handle { body, handler } => {
                 let mut parts = vec![self.expr(body)];
                 match handler {
-                    HandlerExpr::Inline { name, body } => {
-                        let mut inner: Vec<Node> = name.iter().map(|name| self.ident(name)).collect();
+                    HandlerExpr::Inline { effect, body } => {
+                        let mut inner: Vec<Node> = effect.iter().map(|tag| self.effect_tag(tag)).collect();
                         inner.extend(self.handler_body(body));
                         parts.push(list("handler", inner));
                     }

@@ -80,6 +80,7 @@ fn walk_args<V: VisitMut + ?Sized>(v: &mut V, args: &mut [Arg]) {
 }
 
 fn walk_handler<V: VisitMut + ?Sized>(v: &mut V, body: &mut HandlerBody) {
+    body.state.iter_mut().for_each(|stmt| walk_stmt(v, stmt));
     for clause in &mut body.clauses {
         walk_params(v, &mut clause.params);
         v.expr(&mut clause.body);
@@ -88,20 +89,22 @@ fn walk_handler<V: VisitMut + ?Sized>(v: &mut V, body: &mut HandlerBody) {
 }
 
 pub fn walk_block<V: VisitMut + ?Sized>(v: &mut V, block: &mut Block) {
-    for stmt in &mut block.stmts {
-        match &mut stmt.kind {
-            StmtKind::Let(decl) => v.expr(&mut decl.value),
-            StmtKind::Fn(decl) => walk_fn(v, decl),
-            StmtKind::Item(item) => v.item(item),
-            StmtKind::Assign { place, value, .. } => {
-                v.expr(place);
-                v.expr(value);
-            }
-            StmtKind::Defer(expr) | StmtKind::Expr(expr) => v.expr(expr),
-            StmtKind::Error => {}
-        }
-    }
+    block.stmts.iter_mut().for_each(|stmt| walk_stmt(v, stmt));
     block.result.iter_mut().for_each(|result| v.expr(result));
+}
+
+fn walk_stmt<V: VisitMut + ?Sized>(v: &mut V, stmt: &mut Stmt) {
+    match &mut stmt.kind {
+        StmtKind::Let(decl) => v.expr(&mut decl.value),
+        StmtKind::Fn(decl) => walk_fn(v, decl),
+        StmtKind::Item(item) => v.item(item),
+        StmtKind::Assign { place, value, .. } => {
+            v.expr(place);
+            v.expr(value);
+        }
+        StmtKind::Defer(expr) | StmtKind::Expr(expr) => v.expr(expr),
+        StmtKind::Error => {}
+    }
 }
 
 pub fn walk_expr<V: VisitMut + ?Sized>(v: &mut V, expr: &mut Expr) {

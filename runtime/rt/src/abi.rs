@@ -53,6 +53,78 @@ pub struct Context {
     pub caller_code: *const u8,
     /// Stack pointer of the host while compiled code runs on its own stack.
     pub host_stack: *mut u8,
+    /// The innermost handler in force; never null: the chain ends in a handler of no effect ([`NO_EFFECT`]).
+    pub handlers: *mut Handler,
+    /// What passes between a computation and its handler: the slots of one value, a word each.
+    pub payload: [u64; PAYLOAD_SLOTS],
+    /// The fiber that runs; null on the program's own stack.
+    pub fiber: *mut Fiber,
+    /// The fiber that came with the last request: the one whose computation waits for an answer.
+    pub stopped: *mut Fiber,
+}
+
+/// Words of [`Context::payload`]: the most slots a value has.
+pub const PAYLOAD_SLOTS: usize = 8;
+
+/// A handler in force: what `handler_new` makes. Compiled code writes the id and the clauses, the runtime the rest.
+/// It looks like a closure, so that it is dropped like one.
+#[repr(C)]
+pub struct Handler {
+    pub header: Header,
+    pub code: *const u8,
+    pub info: *const ClosureInfo,
+    /// Which effect, at which arguments.
+    pub id: u64,
+    /// The handler around this one.
+    pub parent: *mut Handler,
+    /// Frame pointer of the `reml_handle` that waits for the computation; null on a fiber.
+    pub frame: *mut u8,
+    /// The fiber that runs the computation; for a handler without one, the fiber it is itself on.
+    pub fiber: *mut Fiber,
+    /// How many closures were deferred outside.
+    pub defers: u64,
+    // closures of the operations
+}
+
+pub const HANDLER_CLAUSES: usize = 64;
+pub const NO_EFFECT: u64 = u64::MAX;
+
+/// A stack for a computation that may be stopped, and where it has stopped. All but the first three fields are the runtime's.
+#[repr(C)]
+pub struct Fiber {
+    pub handler: *mut Handler,
+    /// Changes whenever the computation is stopped or goes on, so that a continuation knows whether it is still about this stop. A
+    /// multiple of 4 while it runs; else plus 2, and plus 1 when the operation it has stopped at is reentrant.
+    pub stamp: u64,
+    /// How many computations that were stopped here had to make room for others.
+    pub evicted: u64,
+    /// Stack pointer of the computation when it is stopped: that of `top`.
+    pub stack: *mut u8,
+    /// The fiber that was running then: this one, or one that waits for its own computation.
+    pub top: *mut Fiber,
+    /// The innermost handler then.
+    pub handlers: *mut Handler,
+    /// Frame pointer and return address of the compiled code then.
+    pub frame: usize,
+    pub code: usize,
+    /// Stack pointer of the code that waits for the computation, and the fiber it is on.
+    pub resumer: *mut u8,
+    pub parent: *mut Fiber,
+    /// The frame record at the top of the stack: frame pointer and return address of the code that waits.
+    pub record: *mut [usize; 2],
+}
+
+/// What can resume a stopped computation: dropped like a closure, never called. Compiled code makes it, from `Context::stopped`.
+#[repr(C)]
+pub struct Continuation {
+    pub header: Header,
+    pub code: *const u8,
+    pub info: *const ClosureInfo,
+    pub fiber: *mut Fiber,
+    /// That of the fiber when it was stopped.
+    pub stamp: u64,
+    /// Null, or the runtime's copy of the stacks.
+    pub image: *mut u8,
 }
 
 /// Offset of the free-list link in a free object.
@@ -119,6 +191,8 @@ pub struct ProgramInfo {
     /// Platform C convention `fn(context, closure: *mut Closure)`, called with the pinned register set: calls a closure of
     /// type `() -> ()` (in its own convention). The closure is borrowed.
     pub invoke: *const u8,
+    /// Platform C convention `fn(context, closure: *mut Closure)`, called with the pinned register set: one owner less.
+    pub drop_closure: *const u8,
     /// Null when there is no table.
     pub frames: *const FrameTable,
     /// [`FLAG_LEAK_CHECK`] or 0.
@@ -149,6 +223,43 @@ pub struct FrameTable {
     /// UTF-8 text that the names below are ranges of.
     pub text: *const u8,
     pub text_len: u64,
+    /// The calls that effects may leave by unwinding while their caller owns something.
+    pub root_sites: *const RootSite,
+    pub root_site_count: u64,
+    pub roots: *const Root,
+    pub root_count: u64,
+    pub root_kinds: *const RootKind,
+    pub root_kind_count: u64,
+}
+
+/// A return address at which the frame owns values.
+#[repr(C)]
+pub struct RootSite {
+    /// Index into `FrameTable::functions`.
+    pub function: u32,
+    /// Offset of the return address from the function's start.
+    pub offset: u32,
+    /// Its part of `FrameTable::roots`.
+    pub first: u32,
+    pub count: u32,
+}
+
+/// A value that a frame owns: its slots, a word each, lie in the frame.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Root {
+    /// From the frame pointer.
+    pub offset: i32,
+    /// Index into `FrameTable::root_kinds`.
+    pub kind: u32,
+}
+
+/// How values of a type are owned. Both are platform C convention `fn(context, slots)`, called with the pinned register set.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct RootKind {
+    pub drop: *const u8,
+    pub dup: *const u8,
 }
 
 /// A compiled function: its code range, its name, its return addresses.
@@ -261,6 +372,22 @@ pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
     function("reml_defer_push", &[I64, I64], None),
     // (context) -> *mut Closure. The innermost deferred closure, owned by the caller again (who drops it).
     function("reml_defer_pop", &[I64], Some(I64)),
+    // (context, *mut Handler, *mut Closure, entry) -> status. Runs the computation with the handler in force, on the same stack. `entry`
+    // (platform C convention, `fn(context, closure)`) calls the closure and leaves its result in the payload. Status 0: it has
+    // ended; `n + 1`: operation `n` gave up the computation, and its arguments are in the payload. Borrows both.
+    function("reml_handle", &[I64, I64, I64, I64], Some(I64)),
+    // (context, *mut Handler, operation). Leaves the computation of a `reml_handle`: what its frames own is dropped.
+    panics("reml_unwind", &[I64, I64, I64]),
+    // Like `reml_handle`, on a fiber; owns the closure. With status `n + 1`, `Context::stopped` waits for an answer.
+    function("reml_fiber_start", &[I64, I64, I64, I64], Some(I64)),
+    // (context, *mut Continuation, answer in the payload) -> status, as `reml_fiber_start`.
+    function("reml_fiber_resume", &[I64, I64], Some(I64)),
+    // (context, *mut Handler, operation, 1 if it is reentrant). Stops the fiber with a request; returns when it is resumed, the answer in the payload.
+    function("reml_fiber_suspend", &[I64, I64, I64, I64], None),
+    // (context, *mut Continuation). The last owner of a continuation is gone: what it has not run yet is dropped.
+    function("reml_continuation_free", &[I64, I64], None),
+    // (context). An operation finds no handler.
+    panics("reml_panic_unhandled", &[I64]),
     // (context, index, length), both i64.
     panics("reml_panic_index", &[I64, I64, I64]),
     // (context, OVERFLOW_*, index into INT_TYPES, left, right). For negation `right` is ignored. For shifts `right` is the

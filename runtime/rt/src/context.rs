@@ -7,11 +7,14 @@ use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
 
-use crate::abi::{CLASSES, Context, ProgramInfo};
+use crate::abi::{CLASSES, Context, PAYLOAD_SLOTS, ProgramInfo};
 use crate::defer::DeferStack;
+use crate::fiber::Fibers;
 use crate::frames::FrameTables;
+use crate::handler;
 use crate::heap::Heap;
 use crate::io::{Input, Output, Taken};
+use crate::roots::RootIndex;
 use crate::stack::StackBounds;
 
 /// The context pointer as runtime functions receive it.
@@ -36,6 +39,10 @@ pub struct Runtime {
     pub stack: Cell<StackBounds>,
     /// The program's `invoke` stub, for deferred closures.
     pub invoke: Cell<Option<NonNull<u8>>>,
+    /// The same for dropping a closure.
+    pub drop_closure: Cell<Option<NonNull<u8>>>,
+    pub fibers: Fibers,
+    pub roots: RootIndex,
     /// The program ended by panic or `exit`: what is alive then is no leak.
     pub cut_short: Cell<bool>,
     /// A test has announced that it will panic with a message that contains this.
@@ -75,6 +82,10 @@ impl Program {
             caller_frame: ptr::null(),
             caller_code: ptr::null(),
             host_stack: ptr::null_mut(),
+            handlers: handler::outermost(),
+            payload: [0; PAYLOAD_SLOTS],
+            fiber: ptr::null_mut(),
+            stopped: ptr::null_mut(),
         });
         Program { context }
     }
@@ -90,6 +101,7 @@ impl Program {
     pub unsafe fn load(&mut self, info: &ProgramInfo) {
         let runtime = self.cx().runtime();
         runtime.invoke.set(NonNull::new(info.invoke.cast_mut()));
+        runtime.drop_closure.set(NonNull::new(info.drop_closure.cast_mut()));
         // SAFETY: passed on to our caller.
         unsafe { runtime.frames.borrow_mut().register(info.frames) };
     }

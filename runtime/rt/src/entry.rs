@@ -142,7 +142,13 @@ mod tests {
     use std::ptr;
 
     fn info(main: extern "C" fn(Cx) -> i32) -> ProgramInfo {
-        ProgramInfo { main: main as *const u8, invoke: ptr::null(), frames: ptr::null(), flags: 0 }
+        ProgramInfo {
+            main: main as *const u8,
+            invoke: ptr::null(),
+            drop_closure: ptr::null(),
+            frames: ptr::null(),
+            flags: 0,
+        }
     }
 
     fn run(main: extern "C" fn(Cx) -> i32) -> RunOutcome {
@@ -263,9 +269,20 @@ mod tests {
             file_count: 0,
             text: text.as_ptr(),
             text_len: text.len() as u64,
+            root_sites: ptr::null(),
+            root_site_count: 0,
+            roots: ptr::null(),
+            root_count: 0,
+            root_kinds: ptr::null(),
+            root_kind_count: 0,
         };
-        let info =
-            ProgramInfo { main: panicking_main as *const u8, invoke: invoke as *const u8, frames: &frames, flags: 0 };
+        let info = ProgramInfo {
+            main: panicking_main as *const u8,
+            invoke: invoke as *const u8,
+            drop_closure: ptr::null(),
+            frames: &frames,
+            flags: 0,
+        };
         // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
         let outcome =
             unsafe { run_program(&info, Vec::new(), &RunOptions { stack_size: Some(1 << 20), count_live: true }) };

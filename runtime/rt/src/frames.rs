@@ -7,7 +7,7 @@
 use std::fmt::{self, Write};
 
 use crate::abi::{FrameFunction, FrameSite, FrameTable, FrameText, NO_FILE};
-use crate::stack::StackBounds;
+use crate::stack::Bounds;
 
 /// Frames printed from the innermost end of a deep stack, and from its outermost end.
 const FIRST_FRAMES: usize = 20;
@@ -55,6 +55,10 @@ impl FrameTables {
         if let Some(table) = unsafe { table.as_ref() } {
             self.0.push(table);
         }
+    }
+
+    pub fn tables(&self) -> &[&'static FrameTable] {
+        &self.0
     }
 
     /// Is this an address of compiled code?
@@ -121,13 +125,13 @@ unsafe fn array<'a, T>(start: *const T, count: u64) -> &'a [T] {
 pub struct Walk {
     code: usize,
     frame: usize,
-    bounds: StackBounds,
+    stack: Bounds,
 }
 
 impl Walk {
     /// Starts at a call made by the function whose frame pointer is `frame`, returning to `code`.
-    pub fn new(code: usize, frame: usize, bounds: StackBounds) -> Walk {
-        Walk { code, frame, bounds }
+    pub fn new(code: usize, frame: usize, stack: Bounds) -> Walk {
+        Walk { code, frame, stack }
     }
 }
 
@@ -140,11 +144,18 @@ impl Iterator for Walk {
             return None;
         }
         self.code = 0;
-        if self.bounds.contains(self.frame, 2 * size_of::<usize>()) && self.frame.is_multiple_of(align_of::<usize>()) {
+        let record = 2 * size_of::<usize>();
+        if self.stack.bounds().contains(self.frame, record) && self.frame.is_multiple_of(align_of::<usize>()) {
             // SAFETY: a frame pointer within the program's stack points to the caller's frame pointer and the return address.
             let [frame, code] = unsafe { *(self.frame as *const [usize; 2]) };
-            // Frames lie above those they called; anything else is the end of the chain.
-            if frame == 0 || frame > self.frame {
+            // Frames lie above those they called, or on the stack that waits for this one; anything else is the end of the chain.
+            if let Some(waiting) = self.stack.waiting()
+                && waiting.bounds().contains(frame, record)
+            {
+                self.stack = waiting;
+                self.frame = frame;
+                self.code = code;
+            } else if frame == 0 || frame > self.frame {
                 self.frame = frame;
                 self.code = code;
             }
@@ -159,7 +170,7 @@ fn is_library(function: &str, file: &str) -> bool {
 
 /// Writes `  at place` and, when there is more than one frame, the `  backtrace:`.
 pub fn write_trace(out: &mut dyn Write, tables: &FrameTables, walk: Walk) -> fmt::Result {
-    let places = || walk.clone().map_while(|code| tables.place(code)).filter(|place| !place.hidden);
+    let places = || walk.clone().filter_map(|code| tables.place(code)).filter(|place| !place.hidden);
     let blamed = places()
         .take(FIRST_FRAMES)
         .find(|place| place.source.is_some_and(|source| !is_library(place.function, source.file)))
@@ -256,6 +267,12 @@ mod tests {
             files: files.leak().as_ptr(),
             text: TEXT.as_ptr(),
             text_len: TEXT.len() as u64,
+            root_sites: std::ptr::null(),
+            root_site_count: 0,
+            roots: std::ptr::null(),
+            root_count: 0,
+            root_kinds: std::ptr::null(),
+            root_kind_count: 0,
         };
         let mut tables = FrameTables::default();
         // SAFETY: everything is leaked.
@@ -288,10 +305,10 @@ mod tests {
             let next = if index + 1 < codes.len() { base + index * record } else { 0 };
             memory[index - 1] = [next, code];
         }
-        let bounds = StackBounds { low: base, high: base + codes.len() * record };
+        let bounds = crate::stack::StackBounds { low: base, high: base + codes.len() * record };
         let frame = if codes.len() > 1 { memory.as_ptr().addr() } else { 0 };
         let mut out = String::new();
-        write_trace(&mut out, &tables(), Walk::new(codes[0], frame, bounds)).unwrap();
+        write_trace(&mut out, &tables(), Walk::new(codes[0], frame, Bounds::only(bounds))).unwrap();
         out
     }
 

@@ -11,6 +11,7 @@ use crate::context::Cx;
 use crate::defer;
 use crate::entry;
 use crate::frames::{self, Walk};
+use crate::stack::Bounds;
 use crate::string::StrRef;
 
 /// Defines C functions that record the caller's frame pointer and return address in the context before they go on to
@@ -120,7 +121,7 @@ pub fn write_report(
 pub fn caller(cx: Cx) -> Walk {
     // SAFETY: a context is alive while its program runs.
     let (code, frame) = unsafe { ((*cx.as_ptr()).caller_code.addr(), (*cx.as_ptr()).caller_frame.addr()) };
-    Walk::new(code, frame, cx.runtime().stack.get())
+    Walk::new(code, frame, Bounds::of(cx))
 }
 
 /// Panics on behalf of the compiled code that called a [`traced`] function. `code` may be empty.

@@ -15,13 +15,18 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::Once;
 
+use crate::abi::Fiber;
 use crate::abi::{Context, PANIC_EXIT};
 use crate::context::Cx;
+use crate::fiber::{self, FiberStack};
 use crate::frames::Walk;
 use crate::panic;
 
 const RED_ZONE: usize = 1 << 20;
 const YELLOW_ZONE: usize = 1 << 20;
+/// The same zones of a fiber's stack.
+pub const FIBER_RED_ZONE: usize = 64 << 10;
+pub const FIBER_YELLOW_ZONE: usize = 256 << 10;
 const SIGNAL_STACK: usize = 64 << 10;
 const EMERGENCY_STACK: usize = 1 << 20;
 const GUARD: usize = 64 << 10;
@@ -46,6 +51,44 @@ pub struct StackBounds {
 impl StackBounds {
     pub fn contains(self, address: usize, bytes: usize) -> bool {
         address >= self.low && address < self.high && self.high - address >= bytes
+    }
+}
+
+/// The stack that a chain of frames is on, and those that wait for it.
+#[derive(Clone, Copy)]
+pub struct Bounds {
+    fiber: *mut Fiber,
+    main: StackBounds,
+}
+
+impl Bounds {
+    /// From the stack that runs on.
+    pub fn of(cx: Cx) -> Bounds {
+        let runtime = cx.runtime();
+        // SAFETY: the context is alive.
+        Bounds { fiber: unsafe { (*cx.as_ptr()).fiber }, main: runtime.stack.get() }
+    }
+
+    #[cfg(test)]
+    pub fn only(main: StackBounds) -> Bounds {
+        Bounds { fiber: ptr::null_mut(), main }
+    }
+
+    pub fn bounds(self) -> StackBounds {
+        // SAFETY: fibers live until the program ends.
+        unsafe { fiber::whole(self.fiber) }.map_or(self.main, FiberStack::bounds)
+    }
+
+    /// From where on the memory of the stack can be read; `limit` is that of the program's own.
+    fn accessible(self, limit: usize) -> usize {
+        if self.fiber.is_null() { limit } else { self.bounds().low + FIBER_YELLOW_ZONE }
+    }
+
+    /// The stack that waits for this one.
+    pub fn waiting(self) -> Option<Bounds> {
+        // SAFETY: fibers live until the program ends.
+        let fiber = unsafe { self.fiber.as_ref() }?;
+        Some(Bounds { fiber: fiber.parent, ..self })
     }
 }
 
@@ -76,7 +119,7 @@ thread_local! {
     static WATCHED: Cell<*const Watched> = const { Cell::new(ptr::null()) };
 }
 
-fn map(bytes: usize) -> Option<*mut u8> {
+pub fn map(bytes: usize) -> Option<*mut u8> {
     let mut flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     if cfg!(target_os = "linux") {
         flags |= libc::MAP_STACK;
@@ -90,7 +133,7 @@ fn map(bytes: usize) -> Option<*mut u8> {
 ///
 /// # Safety
 /// Nothing may be using that part.
-unsafe fn protect(start: *mut u8, bytes: usize) {
+pub unsafe fn protect(start: *mut u8, bytes: usize) {
     // SAFETY: per the contract.
     unsafe { libc::mprotect(start.cast(), bytes, libc::PROT_NONE) };
 }
@@ -251,19 +294,24 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, machine: *mut li
         // SAFETY: `_exit` has no preconditions.
         unsafe { libc::_exit(PANIC_EXIT) };
     }
-    let yellow = watched.low + RED_ZONE;
-    let zones = StackBounds { low: watched.low, high: yellow + YELLOW_ZONE };
+    // SAFETY: the context lives as long as its stack.
+    let cx = unsafe { Cx::new(watched.context) };
+    // SAFETY: as above.
+    let (low, red_zone, yellow_zone, yellow_open) = match unsafe { fiber::whole((*watched.context).fiber) } {
+        Some(fiber) => (fiber.low(), FIBER_RED_ZONE, FIBER_YELLOW_ZONE, &fiber.yellow_open),
+        None => (watched.low, RED_ZONE, YELLOW_ZONE, &watched.yellow_open),
+    };
+    let yellow = low + red_zone;
+    let zones = StackBounds { low, high: yellow + yellow_zone };
     if !zones.contains(address, 1) {
         return pass_on(signal);
     }
-    // SAFETY: the context lives as long as its stack.
-    let cx = unsafe { Cx::new(watched.context) };
     // SAFETY: the kernel passes the interrupted thread's registers.
     let mut registers = unsafe { Registers::of(machine) };
     let compiled = cx.runtime().frames.try_borrow().is_ok_and(|frames| frames.contains(registers.code()));
-    if !compiled && address >= yellow && !watched.yellow_open.replace(true) {
+    if !compiled && address >= yellow && !yellow_open.replace(true) {
         // SAFETY: the yellow zone is a part of our stack that nothing else uses.
-        unsafe { libc::mprotect(yellow as *mut libc::c_void, YELLOW_ZONE, libc::PROT_READ | libc::PROT_WRITE) };
+        unsafe { libc::mprotect(yellow as *mut libc::c_void, yellow_zone, libc::PROT_READ | libc::PROT_WRITE) };
         return;
     }
     watched.emergency_used.set(true);
@@ -274,17 +322,18 @@ extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, machine: *mut li
 extern "C" fn on_overflow(context: *mut Context, code: usize, frame: usize, stack: usize, compiled: bool) -> ! {
     // SAFETY: the handler passes the context of the program that runs on this thread.
     let cx = unsafe { Cx::new(context) };
-    let bounds = cx.runtime().stack.get();
+    let bounds = Bounds::of(cx);
     let walk = if compiled { Some(Walk::new(code, frame, bounds)) } else { find_frame(cx, stack, bounds) };
     panic::report_and_end(cx, CODE, format_args!("stack overflow: the recursion is too deep"), walk, compiled)
 }
 
 /// Looks for the innermost frame record that a call of compiled code has left on the stack above `stack`.
-fn find_frame(cx: Cx, stack: usize, bounds: StackBounds) -> Option<Walk> {
+fn find_frame(cx: Cx, stack: usize, stacks: Bounds) -> Option<Walk> {
     const SEARCHED_WORDS: usize = 1 << 16;
     let frames = cx.runtime().frames.try_borrow().ok()?;
     let word = size_of::<usize>();
-    let start = stack.next_multiple_of(word).max(cx_stack_limit(cx));
+    let bounds = stacks.bounds();
+    let start = stack.next_multiple_of(word).max(stacks.accessible(cx_stack_limit(cx)));
     for address in (start..).step_by(word).take(SEARCHED_WORDS) {
         if !bounds.contains(address, 2 * word) {
             break;
@@ -292,7 +341,7 @@ fn find_frame(cx: Cx, stack: usize, bounds: StackBounds) -> Option<Walk> {
         // SAFETY: both words lie in the accessible part of the stack.
         let [frame, code] = unsafe { *(address as *const [usize; 2]) };
         if frame > address && bounds.contains(frame, 2 * word) && frames.place(code).is_some() {
-            return Some(Walk::new(code, frame, bounds));
+            return Some(Walk::new(code, frame, stacks));
         }
     }
     None

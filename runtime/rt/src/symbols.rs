@@ -2,7 +2,7 @@
 //!
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
-use crate::{array, chars, defer, heap, io, math, number, panic, regex, string, text, time};
+use crate::{array, chars, defer, fiber, handler, heap, io, math, number, panic, regex, string, text, time};
 
 /// Addresses are shared freely: they are code.
 struct Table<const N: usize>([(&'static str, *const u8); N]);
@@ -43,6 +43,17 @@ table! {
     defer:
         reml_defer_push
         reml_defer_pop
+    ;
+    fiber:
+        reml_fiber_start
+        reml_fiber_resume
+        reml_fiber_suspend
+        reml_continuation_free
+    ;
+    handler:
+        reml_handle
+        reml_unwind
+        reml_panic_unhandled
     ;
     heap:
         reml_alloc_slow
@@ -200,6 +211,8 @@ mod tests {
             include_str!("array.rs"),
             include_str!("chars.rs"),
             include_str!("defer.rs"),
+            include_str!("fiber.rs"),
+            include_str!("handler.rs"),
             include_str!("heap.rs"),
             include_str!("io.rs"),
             include_str!("math.rs"),

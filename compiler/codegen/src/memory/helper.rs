@@ -1,14 +1,17 @@
 //! Helper functions that compiled code refers to: releasing a type's objects, and the stubs around closures and entry.
 
+use std::mem::offset_of;
+
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{Block, InstBuilder, Value, types};
 use reml_middle::core::FuncId;
 use reml_middle::layout::{CELL_HEADER, Pointer, Shape};
-use reml_rt::abi::{ARRAY_DATA, CELL_DATA};
+use reml_rt::abi::{ARRAY_DATA, CELL_DATA, Context, Continuation, Fiber, HANDLER_CLAUSES, Handler};
 use reml_semantics::types::TypeId;
 
 use super::alloc::{AUX_OFFSET, TAG_OFFSET};
 use super::count::cell_size;
-use crate::code::{Code, Region, Values};
+use crate::code::{Code, Region, Values, clif_type};
 use crate::plan::{TypeInfo, capture_offsets};
 use crate::symbol::{PanicStub, Symbol};
 
@@ -79,6 +82,25 @@ impl Code<'_, '_> {
                 self.builder.ins().call_indirect(signature, code, &[params[1]]);
                 self.builder.ins().return_(&[]);
             }
+            Symbol::HandlerDrop(count) => self.handler_drop_helper(count, params[0]),
+            Symbol::ContinuationDrop => self.continuation_drop_helper(params[0]),
+            Symbol::HandlerSearch => self.handler_search_helper(params[0], params[1]),
+            Symbol::RunEntry(ty) => self.run_entry_helper(ty, params[1]),
+            Symbol::RootDrop(ty) => {
+                let values = self.root(ty, params[1]);
+                self.drop_value(ty, &values);
+                self.builder.ins().return_(&[]);
+            }
+            Symbol::RootDup(ty) => {
+                let values = self.root(ty, params[1]);
+                self.dup(ty, &values);
+                self.builder.ins().return_(&[]);
+            }
+            Symbol::DropClosure => {
+                let ty = self.plan.unit_closure();
+                self.drop_value(ty, &[params[1]]);
+                self.builder.ins().return_(&[]);
+            }
             Symbol::ArrayCopy(ty) => self.array_copy_helper(ty, params[0], params[1]),
             Symbol::ArrayTruncate(ty) => self.array_truncate_helper(ty, params[0], params[1]),
             Symbol::ArraySlice(ty) => self.array_slice_helper(ty, params[0], params[1], params[2]),
@@ -87,6 +109,77 @@ impl Code<'_, '_> {
             Symbol::FixedCopy(ty) => self.fixed_copy_helper(ty, params[0]),
             _ => unreachable!("{symbol:?} is not a helper"),
         }
+    }
+
+    /// The value that a frame keeps at `slots`.
+    fn root(&mut self, ty: TypeId, slots: Value) -> Values {
+        let layout = self.plan.info(ty).layout.clone();
+        let each = layout.slots.iter().enumerate();
+        each.map(|(index, &slot)| self.load(clif_type(slot), Region::Stack, slots, index as i32 * 8)).collect()
+    }
+
+    fn handler_drop_helper(&mut self, count: u32, handler: Value) {
+        let closure = self.plan.unit_closure();
+        let clauses: Vec<(TypeId, Values)> = (0..count)
+            .map(|number| {
+                let offset = (HANDLER_CLAUSES + 8 * number as usize) as i32;
+                let clause = self.load(types::I64, Region::Closure, handler, offset);
+                (closure, smallvec::smallvec![clause])
+            })
+            .collect();
+        self.free_sized(handler, (HANDLER_CLAUSES + 8 * count as usize) as u32);
+        self.drop_all_and_return(clauses, None);
+    }
+
+    /// One whose computation has gone on is only memory.
+    fn continuation_drop_helper(&mut self, continuation: Value) {
+        let mut field = |base, offset| self.load(types::I64, Region::Handlers, base, offset as i32);
+        let fiber = field(continuation, offset_of!(Continuation, fiber));
+        let its = field(continuation, offset_of!(Continuation, stamp));
+        let image = field(continuation, offset_of!(Continuation, image));
+        let now = field(fiber, offset_of!(Fiber, stamp));
+        let evicted = field(fiber, offset_of!(Fiber, evicted));
+        let stopped = self.builder.ins().icmp(IntCC::Equal, its, now);
+        let stopped = self.builder.ins().uextend(types::I64, stopped);
+        let any = self.builder.ins().bor(image, evicted);
+        let any = self.builder.ins().bor(any, stopped);
+        let (cold, plain) = self.branch_cold(any);
+        self.switch_to(cold);
+        self.runtime("reml_continuation_free", &[continuation]);
+        self.builder.ins().return_(&[]);
+        self.switch_to(plain);
+        self.free_sized(continuation, size_of::<Continuation>() as u32);
+        self.builder.ins().return_(&[]);
+    }
+
+    fn handler_search_helper(&mut self, first: Value, id: Value) {
+        let (head, next, found, end) = (self.block(), self.block(), self.block(), self.cold_block());
+        let handler = self.builder.append_block_param(head, types::I64);
+        self.jump(head, &[first]);
+        self.switch_to(head);
+        let its = self.load(types::I64, Region::Closure, handler, offset_of!(Handler, id) as i32);
+        let same = self.builder.ins().icmp(IntCC::Equal, its, id);
+        self.branch(same, found, next);
+        self.switch_to(found);
+        self.builder.ins().return_(&[handler]);
+        self.switch_to(next);
+        let parent = self.load(types::I64, Region::Handlers, handler, offset_of!(Handler, parent) as i32);
+        self.builder.ins().brif(parent, head, &[parent.into()], end, &[]);
+        self.switch_to(end);
+        self.panic("reml_panic_unhandled", &[]);
+    }
+
+    fn run_entry_helper(&mut self, ty: TypeId, closure: Value) {
+        let code = self.load_constant(types::I64, Region::Closure, closure, CLOSURE_CODE_OFFSET);
+        let signature = self.closure_signature(ty);
+        let call = self.builder.ins().call_indirect(signature, code, &[closure]);
+        let results = self.results(call);
+        let context = self.context();
+        for (index, &result) in results.iter().enumerate() {
+            let offset = offset_of!(Context, payload) + 8 * index;
+            self.store(Region::Payload, result, context, offset as i32);
+        }
+        self.builder.ins().return_(&[]);
     }
 
     fn cold_operands(&mut self, operands: Value) -> (Value, Value) {

@@ -1,7 +1,7 @@
 //! Calls: Reml functions and closures, the runtime, C. And closure objects.
 
 use cranelift_codegen::ir::{AbiParam, ExtFuncData, ExternalName, InstBuilder, types};
-use reml_middle::core::{Atom, Callee, ForeignId, FuncId, RuntimeId};
+use reml_middle::core::{Atom, Callee, ForeignId, FuncId, RuntimeId, Var};
 
 use super::function::Translator;
 use crate::code::{Region, Values};
@@ -12,11 +12,17 @@ use crate::signature;
 use crate::symbol::Symbol;
 
 impl Translator<'_, '_> {
-    pub fn call(&mut self, callee: Callee, args: &[Atom]) -> Values {
+    /// `var` is what the call defines, if anything.
+    pub fn call(&mut self, var: Option<Var>, callee: Callee, args: &[Atom]) -> Values {
         let mut values = self.atoms(args);
         match callee {
             Callee::Func(id) => {
-                let results = self.code.call(Symbol::Func(id), &values);
+                let func = self.code.func_ref(Symbol::Func(id));
+                let call = self.code.builder.ins().call(func, &values);
+                if let Some(var) = var {
+                    self.note_roots(var, call);
+                }
+                let results = self.code.results(call);
                 self.after_call(self.code.plan.program.funcs[id].ret);
                 results
             }
@@ -27,6 +33,9 @@ impl Translator<'_, '_> {
                 let code = self.code.load_constant(types::I64, Region::Closure, closure, CLOSURE_CODE_OFFSET);
                 values.push(closure);
                 let call = self.code.builder.ins().call_indirect(signature, code, &values);
+                if let Some(var) = var {
+                    self.note_roots(var, call);
+                }
                 let results = self.code.results(call);
                 self.after_call(self.code.plan.fn_type(fn_type).1);
                 results
@@ -46,7 +55,7 @@ impl Translator<'_, '_> {
     pub fn tail_call(&mut self, callee: Callee, args: &[Atom]) {
         if !self.same_result(callee) {
             // The callee does not return: what it was given is not dropped.
-            let results = self.call(callee, args);
+            let results = self.call(None, callee, args);
             self.return_values(&results);
             return;
         }

@@ -3,8 +3,8 @@
 //! Core variables are assigned once and their scopes nest, so they map to SSA values directly. Nested blocks wait on a
 //! work list: a block is translated after the statements it can see, in whatever order, and no recursion is needed.
 
-use cranelift_codegen::ir::{Block as ClifBlock, BlockArg, InstBuilder, Value, types};
-use cranelift_entity::SecondaryMap;
+use cranelift_codegen::ir::{Block as ClifBlock, BlockArg, InstBuilder, StackSlot, Value, types};
+use cranelift_entity::{EntitySet, SecondaryMap};
 use cranelift_frontend::FunctionBuilder;
 use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, JoinId, Stmt, Var};
 use reml_middle::layout::{Pointer, Shape};
@@ -25,7 +25,10 @@ pub struct Translator<'f, 'p> {
     pool: Vec<Value>,
     joins: SecondaryMap<JoinId, Option<(ClifBlock, &'p [Var])>>,
     pub unique: Unique,
-    work: Vec<(ClifBlock, &'p Block)>,
+    work: Vec<(ClifBlock, &'p Block, &'p [Var])>,
+    /// Variables that the function may own during a call that effects unwind, and where they are kept.
+    pub rooted: EntitySet<Var>,
+    pub slots: SecondaryMap<Var, Option<StackSlot>>,
 }
 
 /// Translates a Core function under its own name, or as closure code.
@@ -38,15 +41,24 @@ pub fn translate<'p>(builder: FunctionBuilder<'_>, plan: &'p Plan<'p>, id: FuncI
         lens: SecondaryMap::new(),
         pool: Vec::with_capacity(function.vars.len()),
         joins: SecondaryMap::new(),
-        unique: if plan.target.release { Unique::of(plan, function) } else { Unique::default() },
+        // A copied stack shares its arrays.
+        unique: if plan.target.release && function.roots.is_empty() {
+            Unique::of(plan, function)
+        } else {
+            Unique::default()
+        },
         work: Vec::new(),
+        rooted: EntitySet::new(),
+        slots: SecondaryMap::new(),
     };
+    translator.rooted.extend(function.roots.values().flatten().copied());
     translator.code.set_span(function.span);
     let params = translator.code.start();
     translator.bind_params(&params, as_closure);
     translator.block(&function.body);
-    while let Some((block, body)) = translator.work.pop() {
+    while let Some((block, body, params)) = translator.work.pop() {
         translator.code.switch_to(block);
+        params.iter().for_each(|&param| translator.keep_root(param));
         translator.block(body);
     }
     translator.code.finish();
@@ -78,7 +90,14 @@ impl<'p> Translator<'_, 'p> {
         }
     }
 
+    /// Gives a variable its machine values, which are at hand here.
     pub fn bind(&mut self, var: Var, values: &[Value]) {
+        self.bind_param(var, values);
+        self.keep_root(var);
+    }
+
+    /// The same for a parameter of a join point, which is at hand only there.
+    fn bind_param(&mut self, var: Var, values: &[Value]) {
         self.starts[var] = self.pool.len() as u32;
         self.lens[var] = values.len() as u8;
         self.pool.extend_from_slice(values);
@@ -147,8 +166,12 @@ impl<'p> Translator<'_, 'p> {
 
     /// Translates `body` later, in a block of its own.
     pub fn later(&mut self, body: &'p Block) -> ClifBlock {
+        self.later_with(body, &[])
+    }
+
+    fn later_with(&mut self, body: &'p Block, params: &'p [Var]) -> ClifBlock {
         let block = self.code.block();
-        self.work.push((block, body));
+        self.work.push((block, body, params));
         block
     }
 
@@ -167,12 +190,12 @@ impl<'p> Translator<'_, 'p> {
                 self.bind_result(*var, &values);
             }
             Stmt::Join(join) => {
-                let block = self.later(&join.body);
+                let block = self.later_with(&join.body, &join.params);
                 self.joins[join.id] = Some((block, &join.params));
                 for &param in &join.params {
                     let layout = self.code.plan.info(self.ty(param)).layout.clone();
                     let values = self.code.block_params(block, &layout);
-                    self.bind(param, &values);
+                    self.bind_param(param, &values);
                 }
             }
             Stmt::Fill { addr, value } => {

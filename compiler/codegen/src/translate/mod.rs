@@ -5,6 +5,7 @@ mod array;
 mod call;
 mod cast;
 mod cell;
+mod effect;
 mod function;
 mod op;
 mod prim_float;

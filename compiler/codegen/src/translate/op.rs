@@ -13,7 +13,7 @@ impl Translator<'_, '_> {
         match op {
             Op::Copy(atom) => self.atom(*atom),
             Op::Prim(prim, args) => self.prim(var, *prim, args),
-            Op::Call(callee, args) => self.call(*callee, args),
+            Op::Call(callee, args) => self.call(Some(var), *callee, args),
             Op::CallRuntime(id, args) => self.call_library(*id, args),
             Op::CallForeign(id, args) => self.call_foreign(*id, args),
             Op::Closure(id, captured) => self.closure(*id, captured),
@@ -99,6 +99,9 @@ impl Translator<'_, '_> {
                 self.code.drop_value(ty, &[closure]);
                 Values::new()
             }
+            HandlerNew | HandlerPush | HandlerPop | HandlerFind | HandlerClause | HandlerClauseOwned
+            | ContinuationHandler | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort | FiberStart
+            | FiberResume | FiberSuspend | ContinuationTake | PayloadTake => self.effect_prim(var, prim, args),
             BlackBox => {
                 let values = self.atom(args[0]);
                 self.black_box(&values)

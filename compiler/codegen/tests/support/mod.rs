@@ -95,6 +95,7 @@ impl Builder {
             body: Block::new(Vec::new(), End::Unreachable),
             inline: Inline::Auto,
             consuming: None,
+            roots: Default::default(),
         })
     }
 

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use super::{Counts, Renderer, severity_word};
-use crate::diagnostic::Expectation;
+use crate::diagnostic::{Expectation, StageMismatch};
 use crate::{Diagnostic, SourceMap, Span};
 
 /// What the envelope says besides the diagnostics. Clock and randomness belong to the caller.
@@ -123,7 +123,11 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: 
         })
         .collect();
     let expected = diagnostic.expected.as_ref().map(|expected| expectation(expected, diagnostic));
-    let facts = facts(diagnostic, sources);
+    let mut metadata = facts(diagnostic, sources);
+    let mut extensions = nested(&metadata);
+    if let Some(stages) = &diagnostic.stages {
+        add_stages(stages, &mut metadata, &mut extensions);
+    }
     json!({
         "schema_version": SCHEMA_VERSION,
         "id": null,
@@ -144,9 +148,9 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: 
         "fixits": fixits,
         "expected": expected,
         "recoverability": if diagnostic.is_error() { "fatal" } else { "report-only" },
-        "audit": { "metadata": facts },
-        "audit_metadata": facts,
-        "extensions": nested(&facts),
+        "audit": { "metadata": metadata },
+        "audit_metadata": metadata,
+        "extensions": extensions,
         "timestamp": timestamp,
     })
 }
@@ -203,6 +207,23 @@ fn nested(facts: &Map<String, Value>) -> Map<String, Value> {
         inner[rest] = value.clone();
     }
     extensions
+}
+
+/// What a stage mismatch adds: the flat keys of the audit log, and `stage` in the extension `effects`.
+fn add_stages(stages: &StageMismatch, metadata: &mut Map<String, Value>, extensions: &mut Map<String, Value>) {
+    let one = |list: &[String]| match list {
+        [only] => json!(only),
+        _ => json!(list),
+    };
+    let (required, actual, capability) = (one(&stages.required), one(&stages.actual), one(&stages.capability));
+    let effects = extensions.entry("effects").or_insert_with(|| json!({}));
+    effects["stage"] = json!({
+        "required": required, "actual": actual, "capability": capability,
+        "required_capabilities": stages.capability, "actual_capabilities": stages.capability,
+    });
+    metadata.insert("effect.stage.required".to_owned(), required);
+    metadata.insert("effect.stage.actual".to_owned(), actual);
+    metadata.insert("effect.capability".to_owned(), capability);
 }
 
 /// 1-based lines and columns; columns count Unicode scalar values; the end is exclusive.

@@ -196,6 +196,16 @@ impl Walk<'_> {
                 this.expr(*left);
                 this.expr(*right);
             }),
+            ExprKind::Perform { args, .. } => self.exprs(args),
+            ExprKind::Handle(handle) => {
+                self.expr(handle.body);
+                for clause in &handle.clauses {
+                    self.expr(clause.function);
+                }
+                if let Some(ret) = handle.ret {
+                    self.expr(ret);
+                }
+            }
             ExprKind::Unary { operand, .. } => self.expr(*operand),
             ExprKind::Construct { args, .. }
             | ExprKind::Record(args)

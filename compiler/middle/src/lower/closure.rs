@@ -57,7 +57,7 @@ impl FnLower<'_, '_> {
         self.known[index].captures.iter().map(|&local| self.captured_atom(local)).collect()
     }
 
-    fn atom_type(&mut self, atom: Atom) -> TypeId {
+    pub fn atom_type(&mut self, atom: Atom) -> TypeId {
         match atom {
             Atom::Var(var) => self.cx.code.vars[var].ty,
             _ => self.unit(),
@@ -66,6 +66,13 @@ impl FnLower<'_, '_> {
 
     /// A lambda as a value.
     pub fn lambda(&mut self, expr: ExprId, params: &[PatternId], body: ExprId) -> Atom {
+        let (func, captures) = self.lambda_parts(expr, params, body);
+        let ty = self.expr_core(expr);
+        self.emit(ty, Op::Closure(func, captures), self.body.exprs[expr].span)
+    }
+
+    /// The code of a lambda, and what it captures.
+    pub fn lambda_parts(&mut self, expr: ExprId, params: &[PatternId], body: ExprId) -> (FuncId, Vec<Atom>) {
         let span = self.body.exprs[expr].span;
         let info = self.info.clone();
         let captures = self.resolve_captures(info.captures(expr));
@@ -74,8 +81,7 @@ impl FnLower<'_, '_> {
         let name = format!("{}.{{lambda#{}}}", self.name, self.lambdas);
         let func = self.reserve_local(&name, ty, &captures, span);
         self.write_local(func, &captures, captures.len(), params, body, span);
-        let atoms = captures.iter().map(|&local| self.captured_atom(local)).collect();
-        self.emit(ty, Op::Closure(func, atoms), span)
+        (func, captures.iter().map(|&local| self.captured_atom(local)).collect())
     }
 
     /// Deferred code as a closure to be run by a panic.
@@ -258,6 +264,6 @@ impl FnLower<'_, '_> {
 }
 
 /// A closure's captures belong to the closure; everything else is the function's own.
-fn closure_modes(captures: usize, params: usize) -> Vec<Mode> {
+pub fn closure_modes(captures: usize, params: usize) -> Vec<Mode> {
     (0..params).map(|i| if i < captures { Mode::Borrowed } else { Mode::Owned }).collect()
 }

@@ -140,6 +140,19 @@ impl<'l, 'a> FnLower<'l, 'a> {
         vars
     }
 
+    /// Binds generics from number `first` on, for a part of the body; gives what was bound before.
+    pub fn with_generics(&mut self, first: u32, args: &[TypeId]) -> (Vec<TypeId>, FxHashMap<TypeId, (TypeId, TypeId)>) {
+        let mut all = self.args.clone();
+        all.resize(first as usize, self.l.types.unit());
+        all.extend_from_slice(args);
+        (std::mem::replace(&mut self.args, all), std::mem::take(&mut self.types))
+    }
+
+    pub fn restore_generics(&mut self, (args, types): (Vec<TypeId>, FxHashMap<TypeId, (TypeId, TypeId)>)) {
+        self.args = args;
+        self.types = types;
+    }
+
     // Types ---------------------------------------------------------------------------------------
 
     fn both(&mut self, ty: TypeId) -> (TypeId, TypeId) {

@@ -186,6 +186,7 @@ impl<'a> Lower<'a> {
             body: Block::new(Vec::new(), End::Unreachable),
             inline,
             consuming: None,
+            roots: Default::default(),
         });
         self.signatures[func] = Some(Rc::new(signature));
         func

@@ -18,6 +18,7 @@ mod control;
 mod decision;
 mod derive;
 mod derive_text;
+mod effects;
 mod entry;
 mod expr;
 mod function;
@@ -29,18 +30,21 @@ mod tests;
 mod traits;
 mod types;
 
+use std::hash::BuildHasherDefault;
 use std::rc::Rc;
 
 use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
+use indexmap::IndexMap;
 use reml_diagnostics::{Diagnostic, Span, codes};
-use reml_semantics::typed::{self, FnId, ImplId, TraitId, TypeDefId};
+use reml_semantics::typed::{self, EffectId, FnId, ImplId, TraitId, TypeDefId};
 use reml_semantics::types::{TypeId, TypeStore};
 use reml_syntax::names::Names;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHasher};
 
 use crate::core::{self, FuncId, Function, GlobalId, StrId};
 use crate::prim::PrimOp;
 use analysis::BodyInfo;
+use effects::EffectInstance;
 use instances::{Signature, Work, WrapperKey};
 use traits::MethodTarget;
 
@@ -60,7 +64,13 @@ pub fn lower(
         return Err(vec![Diagnostic::error(codes::MAIN_MISSING, Span::NONE, "the program has no function `main`")]);
     };
     let mut lower = Lower::new(program, names);
-    let entry = lower.entry(main);
+    let mut entry = lower.entry(main);
+    // A handler of generic operations needs a clause for every instance of them; some are met after the handler.
+    while lower.diagnostics.is_empty() && !lower.handlers_complete() {
+        let (types, effects) = (std::mem::take(&mut lower.types), lower.known_effects());
+        lower = Lower { types, effects, ..Lower::new(program, names) };
+        entry = lower.entry(main);
+    }
     if !lower.diagnostics.is_empty() {
         return Err(lower.diagnostics);
     }
@@ -119,7 +129,11 @@ struct Lower<'a> {
     runtime_ids: FxHashMap<(Box<str>, TypeId), core::RuntimeId>,
     foreign: PrimaryMap<core::ForeignId, core::ForeignFn>,
     foreign_ids: FxHashMap<FnId, core::ForeignId>,
+    /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
+    effects: Effects,
 }
+
+type Effects = IndexMap<(EffectId, TypeId), EffectInstance, BuildHasherDefault<FxHasher>>;
 
 impl<'a> Lower<'a> {
     fn new(src: &'a typed::Program, names: &'a Names) -> Self {
@@ -154,6 +168,7 @@ impl<'a> Lower<'a> {
             runtime_ids: FxHashMap::default(),
             foreign: PrimaryMap::new(),
             foreign_ids: FxHashMap::default(),
+            effects: Effects::default(),
         }
     }
 

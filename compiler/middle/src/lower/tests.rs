@@ -100,6 +100,7 @@ impl Make {
             globals: PrimaryMap::new(),
             traits: PrimaryMap::new(),
             impls: PrimaryMap::new(),
+            effects: PrimaryMap::new(),
             lang: LangItems { list: Some(list), ..LangItems::default() },
             main: None,
             init_order: Vec::new(),

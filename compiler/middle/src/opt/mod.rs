@@ -22,6 +22,8 @@ use crate::core::{Block, End, FuncId, Function, Program};
 use crate::layout::{Layouts, RecursiveDefs};
 use inline::{CallGraph, Inliner};
 
+use crate::rc::Unwinds;
+
 /// How hard to try.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OptLevel {
@@ -42,13 +44,14 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
         loops::loop_self_calls(id, function);
     }
     let graph = CallGraph::of(program);
+    let unwinds = Unwinds::of(&program.funcs);
     let variants = Variants::of(program);
     let library = std::mem::take(&mut program.library);
     let mut inliner = Inliner::new(&graph, level, &library);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {
-        optimise_function(program, id, level, &variants, &mut layouts, &mut inliner);
+        optimise_function(program, id, level, &variants, &unwinds, &mut layouts, &mut inliner);
         order.append(&mut inliner.unfinished);
     }
     program.library = library;
@@ -60,6 +63,7 @@ fn optimise_function(
     id: FuncId,
     level: OptLevel,
     variants: &Variants,
+    unwinds: &Unwinds,
     layouts: &mut Layouts,
     inliner: &mut Inliner,
 ) {
@@ -71,7 +75,10 @@ fn optimise_function(
         rewrite(program, &mut function, level, variants, inliner);
     }
     program.funcs[id] = function;
-    if let Some(worker) = tail_mod_cons::split(program, id, layouts) {
+    // A cell with a hole can be neither dropped nor copied.
+    if !unwinds.may_leave_function(id)
+        && let Some(worker) = tail_mod_cons::split(program, id, layouts)
+    {
         let mut function = std::mem::replace(&mut program.funcs[worker], placeholder());
         loops::loop_self_calls(worker, &mut function);
         rewrite(program, &mut function, level, variants, inliner);
@@ -120,6 +127,7 @@ fn placeholder() -> Function {
         body: Block::new(Vec::new(), End::Unreachable),
         inline: crate::core::Inline::Never,
         consuming: None,
+        roots: Default::default(),
     }
 }
 

@@ -47,6 +47,7 @@ pub fn insert(id: FuncId, function: &mut Function, join_modes: &JoinModes, signa
         plans: SecondaryMap::new(),
         cold: false,
         at: Point::default(),
+        roots: FxHashMap::default(),
     };
     let mut state = State::default();
     for (&param, &mode) in function.params.iter().zip(&function.modes) {
@@ -57,7 +58,10 @@ pub fn insert(id: FuncId, function: &mut Function, join_modes: &JoinModes, signa
             state.insert(param, Status { owned: mode == Mode::Owned, dead: false });
         }
     }
-    function.body = inserter.block(body, live, state);
+    let body = inserter.block(body, live, state);
+    let roots = inserter.roots;
+    function.body = body;
+    function.roots = roots;
 }
 
 pub fn counted_vars(function: &Function, types: &Types) -> EntitySet<Var> {
@@ -106,12 +110,20 @@ struct Inserter<'a> {
     /// The block ends in a panic: drop nothing.
     cold: bool,
     at: Point,
+    /// See [`Function::roots`].
+    roots: FxHashMap<Var, Box<[Var]>>,
 }
 
 impl Inserter<'_> {
     fn block(&mut self, block: Block, live: Live, state: State) -> Block {
         let outer = std::mem::replace(&mut self.at, Point { out: Vec::with_capacity(block.stmts.len()), state });
-        let outer_cold = std::mem::replace(&mut self.cold, matches!(block.end, End::Unreachable));
+        // A call that is unwound instead of returning is not the end of the program.
+        let cold = matches!(block.end, End::Unreachable)
+            && !block
+                .stmts
+                .iter()
+                .any(|stmt| matches!(stmt, Stmt::Let(_, op) if self.signatures.unwinds.may_leave(op, self.vars)));
+        let outer_cold = std::mem::replace(&mut self.cold, cold);
         self.bury(&live.dead_on_entry);
         let mut inner = live.inner.into_iter();
         for (stmt, deaths) in block.stmts.into_iter().zip(live.deaths) {
@@ -147,6 +159,12 @@ impl Inserter<'_> {
         let mut operands = Vec::new();
         self.signatures.operands(&op, &mut |atom, mode| operands.push((atom, mode)));
         self.take(&operands, deaths);
+        if self.signatures.unwinds.may_leave(&op, self.vars) {
+            let owned = self.at.state.iter().filter(|(_, status)| status.owned).map(|(&var, _)| var);
+            let mut owned: Vec<Var> = owned.collect();
+            owned.sort_unstable();
+            self.roots.insert(var, owned.into_boxed_slice());
+        }
         if self.counted.contains(var) {
             let source = Source::of(&op);
             self.sources[var] = source;

@@ -11,6 +11,9 @@ mod prepare;
 mod reuse;
 mod source;
 pub(crate) mod types;
+mod unwind;
+
+pub use unwind::Unwinds;
 
 use cranelift_entity::{EntityRef, PrimaryMap};
 
@@ -20,12 +23,21 @@ use types::Types;
 
 pub fn count(program: &mut Program) {
     let Program { types, type_defs, funcs, runtime, .. } = program;
+    let unwinds = Unwinds::of(funcs);
+    for function in funcs.values_mut() {
+        unwinds.fill_holes(function, types);
+    }
     let types = &Types::of(types, type_defs, funcs);
     each_function(funcs, |_, function| prepare::prepare(function, types));
     consume::split(funcs);
     let modes = borrow::infer(funcs, runtime, types);
-    let signatures =
-        source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes, circular: &modes.circular };
+    let signatures = source::Signatures {
+        runtime,
+        modes: &modes.functions,
+        writes: &modes.writes,
+        circular: &modes.circular,
+        unwinds: &unwinds,
+    };
     each_function(funcs, |id, function| {
         function.modes.clone_from(&modes.functions[id.index()]);
         insert::insert(id, function, &modes.joins[id.index()], signatures, types);

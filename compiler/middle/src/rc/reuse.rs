@@ -6,6 +6,7 @@
 //! alone and the joined code uses it (`Joined`); whichever serves more paths is taken. Tokens do not enter loops.
 
 use cranelift_entity::{EntitySet, PrimaryMap};
+use rustc_hash::FxHashMap;
 
 use super::types::{Kind, Types};
 use crate::core::{Block, End, Function, JoinId, Op, Stmt, Var, VarInfo};
@@ -15,12 +16,14 @@ use crate::walk;
 const HORIZON: usize = 600;
 
 pub fn reuse(function: &mut Function, types: &Types) {
-    let mut reuse = Reuse { vars: &mut function.vars, types };
+    let mut reuse = Reuse { vars: &mut function.vars, roots: &function.roots, types };
     reuse.block(&mut function.body);
 }
 
 struct Reuse<'a> {
     vars: &'a mut PrimaryMap<Var, VarInfo>,
+    /// Calls that may be unwound: no token is alive during them.
+    roots: &'a FxHashMap<Var, Box<[Var]>>,
     types: &'a Types,
 }
 
@@ -77,7 +80,7 @@ impl Reuse<'_> {
     fn serve(&mut self, block: &mut Block, at: usize, var: Var, class: u32) {
         let none = EntitySet::new();
         let branches = self.paths(block, at + 1, class, Strategy::Branches, &none, &mut HORIZON.clone());
-        let strategy = if branches.served == branches.all {
+        let strategy = if branches.served == branches.all || !self.roots.is_empty() {
             Strategy::Branches
         } else {
             let joined = self.paths(block, at + 1, class, Strategy::Joined, &none, &mut HORIZON.clone());
@@ -105,6 +108,10 @@ impl Reuse<'_> {
         }
     }
 
+    fn may_be_unwound(&self, stmt: &Stmt) -> bool {
+        matches!(stmt, Stmt::Let(var, _) if self.roots.contains_key(var))
+    }
+
     /// Counts the paths from a statement on. `known`: joins whose body has a use.
     fn paths(
         &mut self,
@@ -123,6 +130,9 @@ impl Reuse<'_> {
             *horizon -= 1;
             if self.builds(stmt, class) {
                 return Paths { all: 1, served: 1 };
+            }
+            if self.may_be_unwound(stmt) {
+                return Paths { all: 1, served: 0 };
             }
             if let Stmt::Join(join) = stmt
                 && strategy == Strategy::Joined
@@ -168,6 +178,10 @@ impl Reuse<'_> {
                     if let Stmt::Let(_, Op::Construct { token: slot, .. }) = &mut block.stmts[at] {
                         *slot = Some(token.var);
                     }
+                    return;
+                }
+                if self.may_be_unwound(&block.stmts[at]) {
+                    block.stmts.insert(from, Stmt::FreeToken(token.var));
                     return;
                 }
             }

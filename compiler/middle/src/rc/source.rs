@@ -2,6 +2,7 @@
 
 use cranelift_entity::{EntityRef, PrimaryMap};
 
+use super::unwind::Unwinds;
 use crate::core::{Atom, Callee, Mode, Op, RuntimeFn, RuntimeId, Var};
 use crate::prim::{ArgModes, PrimEffect, PrimOp};
 
@@ -57,6 +58,8 @@ pub struct Signatures<'a> {
     /// Can the function be reached again by tail calls through closures? Then a tail call of a closure it owns must not leave
     /// a drop behind.
     pub circular: &'a [bool],
+    /// Which calls may never return.
+    pub unwinds: &'a Unwinds,
 }
 
 impl Signatures<'_> {
@@ -128,5 +131,5 @@ pub fn prim_mode(prim: PrimOp, index: usize) -> Mode {
 }
 
 pub fn prim_writes(prim: PrimOp) -> bool {
-    matches!(prim, PrimOp::CellSet | PrimOp::CellTake)
+    matches!(prim, PrimOp::CellSet | PrimOp::CellTake) || prim.may_unwind()
 }

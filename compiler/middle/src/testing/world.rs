@@ -154,6 +154,7 @@ impl World {
             body: Block::new(Vec::new(), End::Unreachable),
             inline: Inline::Auto,
             consuming: None,
+            roots: Default::default(),
         }
     }
 }

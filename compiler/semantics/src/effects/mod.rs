@@ -2,27 +2,36 @@
 //!
 //! A row is a set of tags plus whatever flows into it. Rows form a graph: variables (merged where types are
 //! unified), inclusion edges, lower bounds with the place that caused them, and instantiated callee signatures.
-//! Inference only records the graph; [`solve`] computes the sets once all bodies are known, callees first.
+//! Inference only records the graph; [`solve`] computes the sets once all bodies are known, callees first. What
+//! generic effects are applied to is known earlier: see [`arguments`].
 
+pub(crate) mod arguments;
+pub(crate) mod console;
 pub(crate) mod solve;
 pub(crate) mod tags;
 
 use reml_diagnostics::Span;
 
 use crate::cx::Head;
-use crate::infer::ty::{Row, RowKind, Ty};
-use crate::typed::{FnId, TraitId};
+use crate::infer::ty::{List, Row, RowKind, Ty};
+use crate::typed::{EffectId, FnId, TraitId};
+use arguments::Families;
+pub(crate) use tags::TagSet;
 
-/// A set of effect tags, by index into [`tags::Tags`].
-pub(crate) type TagSet = u128;
+/// What brings an effect in, for messages.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum What {
+    Text(&'static str),
+    Operation(EffectId, u32),
+}
 
 /// Where a lower bound of a row comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Event {
     pub row: u32,
     pub tags: TagSet,
     pub span: Span,
-    pub what: &'static str,
+    pub what: What,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -46,23 +55,42 @@ pub(crate) struct Use {
 }
 
 /// An upper bound that a row must stay below.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Bound {
     pub row: u32,
     pub allowed: TagSet,
     pub span: Span,
 }
 
+/// What flows from a handled computation outwards: everything but the handled effect.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Handled {
+    pub from: u32,
+    pub to: u32,
+    /// The tag of the effect.
+    pub tag: u32,
+}
+
+/// A closed row, as written: its tags, and the arguments of generic effects among them.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub(crate) struct Closed {
+    pub tags: TagSet,
+    /// By family, ascending.
+    pub args: Vec<(u32, List)>,
+}
+
 /// The row graph of the group of definitions being checked.
 #[derive(Default)]
 pub(crate) struct Rows {
     parents: Vec<u32>,
-    constants: Vec<TagSet>,
+    constants: Vec<Closed>,
     pub edges: Vec<(u32, u32)>,
+    pub handled: Vec<Handled>,
     pub events: Vec<Event>,
     pub uses: Vec<Use>,
     pub use_rows: Vec<u32>,
     pub bounds: Vec<Bound>,
+    pub families: Families,
 }
 
 impl Rows {
@@ -72,38 +100,38 @@ impl Rows {
     }
 
     pub fn find(&mut self, row: u32) -> u32 {
-        let mut root = row;
-        while self.parents[root as usize] != root {
-            root = self.parents[root as usize];
-        }
-        let mut at = row;
-        while self.parents[at as usize] != root {
-            at = std::mem::replace(&mut self.parents[at as usize], root);
-        }
-        root
+        find(&mut self.parents, row)
     }
 
-    /// A closed set of tags, as written in a signature.
-    pub fn constant(&mut self, tags: TagSet) -> Row {
-        let index = self.constants.iter().position(|&known| known == tags).unwrap_or_else(|| {
-            self.constants.push(tags);
+    /// A closed row, as written in a signature.
+    pub fn constant(&mut self, closed: Closed) -> Row {
+        let index = self.constants.iter().position(|known| *known == closed).unwrap_or_else(|| {
+            self.constants.push(closed);
             self.constants.len() - 1
         });
         Row::constant(index as u32)
     }
 
-    pub fn constant_tags(&self, index: u32) -> TagSet {
-        self.constants[index as usize]
+    pub fn closed(&self, index: u32) -> &Closed {
+        &self.constants[index as usize]
+    }
+
+    pub fn constant_tags(&self, index: u32) -> &TagSet {
+        &self.constants[index as usize].tags
     }
 
     /// A variable that has at least the tags of a closed set.
-    pub fn open(&mut self, constant: u32) -> Row {
+    pub fn open(&mut self, constant: u32) -> u32 {
         let row = self.fresh();
-        let tags = self.constants[constant as usize];
-        if tags != 0 {
-            self.events.push(Event { row, tags, span: Span::NONE, what: "the function's type" });
+        self.at_least(row, constant);
+        row
+    }
+
+    fn at_least(&mut self, row: u32, constant: u32) {
+        let tags = self.constants[constant as usize].tags.clone();
+        if !tags.is_empty() {
+            self.events.push(Event { row, tags, span: Span::NONE, what: What::Text("the function's type") });
         }
-        Row::var(row)
     }
 
     pub fn unify(&mut self, a: Row, b: Row) {
@@ -114,12 +142,7 @@ impl Rows {
                     self.parents[x.max(y) as usize] = x.min(y);
                 }
             }
-            (RowKind::Var(x), RowKind::Const(c)) | (RowKind::Const(c), RowKind::Var(x)) => {
-                let tags = self.constants[c as usize];
-                if tags != 0 {
-                    self.events.push(Event { row: x, tags, span: Span::NONE, what: "the function's type" });
-                }
-            }
+            (RowKind::Var(row), RowKind::Const(c)) | (RowKind::Const(c), RowKind::Var(row)) => self.at_least(row, c),
             _ => {}
         }
     }
@@ -133,9 +156,24 @@ impl Rows {
     pub fn clear(&mut self) {
         self.parents.clear();
         self.edges.clear();
+        self.handled.clear();
         self.events.clear();
         self.uses.clear();
         self.use_rows.clear();
         self.bounds.clear();
+        self.families.clear();
     }
+}
+
+/// The representative of a class of a union-find.
+fn find(parents: &mut [u32], row: u32) -> u32 {
+    let mut root = row;
+    while parents[root as usize] != root {
+        root = parents[root as usize];
+    }
+    let mut at = row;
+    while parents[at as usize] != root {
+        at = std::mem::replace(&mut parents[at as usize], root);
+    }
+    root
 }

@@ -2,11 +2,11 @@
 //!
 //! Each group of definitions leaves its row graph. A definition's summary says, per row of its signature, which tags
 //! the row has of its own and which other rows of the signature flow into it; a use of the definition instantiates the
-//! summary. Groups are solved in dependency order, mutually recursive ones to a fixed point.
+//! summary. What flows through a handler loses the handled effect on the way. Groups are solved in dependency order, mutually recursive ones to a fixed point.
 
 use rustc_hash::FxHashMap;
 
-use super::{Bound, Callee, Event, TagSet};
+use super::{Bound, Callee, Event, Handled, TagSet};
 use crate::cx::*;
 use crate::infer::dependencies::components;
 use crate::typed::*;
@@ -16,6 +16,7 @@ pub(crate) struct Facts {
     pub defs: Vec<(Def, Vec<u32>)>,
     pub rows: u32,
     pub edges: Vec<(u32, u32)>,
+    pub handled: Vec<Handled>,
     pub events: Vec<Event>,
     pub uses: Vec<FactUse>,
     pub bounds: Vec<Bound>,
@@ -28,10 +29,58 @@ pub(crate) struct FactUse {
 }
 
 /// One row of a signature: its own tags, and which rows of the signature flow into it.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) struct RowSummary {
     pub tags: TagSet,
     pub from: u64,
+    /// Rows that flow into it through handlers, without some tags; ascending, and none that is in `from`.
+    pub without: Vec<(u32, TagSet)>,
+}
+
+impl RowSummary {
+    /// What flows on from `other`, less some tags; true when that is news.
+    fn receive(&mut self, other: &RowSummary, less: Option<&TagSet>) -> bool {
+        let Some(less) = less else {
+            let mut grew = self.tags.add(&other.tags);
+            grew |= other.from & !self.from != 0;
+            self.from |= other.from;
+            self.without.retain(|(row, _)| self.from & 1 << row == 0);
+            for (row, less) in &other.without {
+                grew |= self.receive_without(*row, less.clone());
+            }
+            return grew;
+        };
+        let mut grew = self.tags.add(&other.tags.minus(less));
+        let mut from = other.from;
+        while from != 0 {
+            let row = from.trailing_zeros();
+            from &= from - 1;
+            grew |= self.receive_without(row, less.clone());
+        }
+        for (row, already) in &other.without {
+            grew |= self.receive_without(*row, already.clone().union(less));
+        }
+        grew
+    }
+
+    fn receive_without(&mut self, row: u32, less: TagSet) -> bool {
+        if self.from & 1 << row != 0 {
+            return false;
+        }
+        match self.without.binary_search_by_key(&row, |(row, _)| *row) {
+            Err(at) => {
+                self.without.insert(at, (row, less));
+                true
+            }
+            Ok(at) => {
+                // On one way or the other.
+                let both = self.without[at].1.intersection(&less);
+                let grew = both != self.without[at].1;
+                self.without[at].1 = both;
+                grew
+            }
+        }
+    }
 }
 
 #[derive(Default)]
@@ -74,6 +123,10 @@ impl<'a> Checker<'a> {
             .collect();
         edges.sort_unstable();
         edges.dedup();
+        let handled = std::mem::take(&mut rows.handled)
+            .into_iter()
+            .map(|edge| Handled { from: number(rows, edge.from), to: number(rows, edge.to), ..edge })
+            .collect();
         let events = std::mem::take(&mut rows.events)
             .into_iter()
             .map(|event| Event { row: number(rows, event.row), ..event })
@@ -100,7 +153,7 @@ impl<'a> Checker<'a> {
             .map(|bound| Bound { row: number(rows, bound.row), ..bound })
             .collect();
         let count = numbers.len() as u32;
-        self.effects.groups.push(Facts { defs, rows: count, edges, events, uses, bounds });
+        self.effects.groups.push(Facts { defs, rows: count, edges, handled, events, uses, bounds });
     }
 
     /// Does a value of the type live on the heap?
@@ -174,10 +227,10 @@ impl<'a> Checker<'a> {
             if home.contains_key(&Def::Fn(id)) {
                 continue;
             }
-            let declared = info.declared.map_or(0, |(tags, _)| tags);
+            let declared = info.declared.as_ref().map_or_else(TagSet::default, |row| row.closed.tags.clone());
             let own = match info.linkage {
-                Linkage::Foreign => declared | super::tags::FFI,
-                Linkage::Prim | Linkage::Rt if self.is_allocated(info.ret) => declared | super::tags::ALLOC,
+                Linkage::Foreign => declared.union(&super::tags::FFI),
+                Linkage::Prim | Linkage::Rt if self.is_allocated(info.ret) => declared.union(&super::tags::ALLOC),
                 _ => declared,
             };
             let mut summary = vec![RowSummary::default(); info.row_count.max(1) as usize];
@@ -229,24 +282,29 @@ impl<'a> Checker<'a> {
         for (def, rows) in &group.defs {
             let mut summary: Vec<RowSummary> = Vec::with_capacity(rows.len());
             for &row in rows {
-                let value = values[row as usize];
-                let mut from = 0u64;
+                let value = &values[row as usize];
+                let mut part = RowSummary { tags: value.tags.clone(), ..RowSummary::default() };
                 for (own, &other) in rows.iter().enumerate().take(64) {
-                    if let Some(joint) = sig_rows.iter().position(|&s| s == other)
-                        && joint < 64
-                        && value.from & (1 << joint) != 0
-                    {
-                        from |= 1 << own;
+                    let Some(joint) = sig_rows.iter().position(|&s| s == other).filter(|&joint| joint < 64) else {
+                        continue;
+                    };
+                    if value.from & (1 << joint) != 0 {
+                        part.from |= 1 << own;
+                    } else if let Some((_, less)) = value.without.iter().find(|(row, _)| *row as usize == joint) {
+                        part.without.push((own as u32, less.clone()));
                     }
                 }
-                summary.push(RowSummary { tags: value.tags, from });
+                summary.push(part);
             }
             if let Def::Fn(id) = def
-                && let Some((declared, _)) = self.fns[*id].declared
+                && let Some(declared) = &self.fns[*id].declared
                 && let Some(own) = summary.first_mut()
             {
-                // A written bound is what callers see; going beyond it is reported once.
-                own.tags = declared | own.tags & super::tags::ALLOC;
+                // A written bound is what callers see, and what a written effect implies as far as it happens; going
+                // beyond the bound is reported once.
+                let declared = &declared.closed.tags;
+                let allowed = self.tags.expand(declared).union(&super::tags::ALLOC);
+                own.tags = own.tags.intersection(&allowed).union(declared);
             }
             if self.effects.summaries.get(def) != Some(&summary) {
                 self.effects.summaries.insert(*def, summary);
@@ -262,15 +320,24 @@ impl<'a> Checker<'a> {
             values[row as usize].from |= 1 << joint;
         }
         for event in &group.events {
-            values[event.row as usize].tags |= event.tags;
+            values[event.row as usize].tags.add(&event.tags);
         }
         let mut edges: Vec<(u32, u32)> = group.edges.clone();
+        let mut filtered: Vec<(u32, u32, TagSet)> =
+            group.handled.iter().map(|edge| (edge.from, edge.to, TagSet::one(edge.tag))).collect();
         for u in &group.uses {
             match u.callee {
                 Callee::Fn(id) => {
                     let Some(summary) = self.effects.summaries.get(&Def::Fn(id)) else { continue };
                     for (row, part) in u.rows.iter().zip(summary) {
-                        values[*row as usize].tags |= part.tags;
+                        values[*row as usize].tags.add(&part.tags);
+                        for (other, less) in &part.without {
+                            if let Some(&other) = u.rows.get(*other as usize)
+                                && other != *row
+                            {
+                                filtered.push((other, *row, less.clone()));
+                            }
+                        }
                         let mut from = part.from;
                         while from != 0 {
                             let other = from.trailing_zeros() as usize;
@@ -290,38 +357,52 @@ impl<'a> Checker<'a> {
                         .flatten()
                         .filter_map(|id| self.effects.summaries.get(&Def::Fn(*id)))
                         .filter_map(|summary| summary.first())
-                        .fold(0, |all, own| all | own.tags);
+                        .fold(TagSet::default(), |all, own| all.union(&own.tags));
+                    let tags = match self.declared_by_trait(u.callee) {
+                        Some(declared) => tags.intersection(&declared),
+                        None => tags,
+                    };
                     if let Some(&row) = u.rows.first() {
-                        values[row as usize].tags |= tags;
+                        values[row as usize].tags.add(&tags);
                     }
                 }
             }
         }
-        if edges.is_empty() {
+        if edges.is_empty() && filtered.is_empty() {
             return values;
         }
-        let mut out: Vec<Vec<u32>> = vec![Vec::new(); values.len()];
+        let mut out: Vec<Vec<(u32, Option<&TagSet>)>> = vec![Vec::new(); values.len()];
         for (from, to) in edges {
-            out[from as usize].push(to);
+            out[from as usize].push((to, None));
+        }
+        for (from, to, less) in &filtered {
+            out[*from as usize].push((*to, Some(less)));
         }
         let mut work: Vec<u32> = (0..values.len() as u32).collect();
         while let Some(row) = work.pop() {
-            let value = values[row as usize];
-            for &to in &out[row as usize] {
-                let target = &mut values[to as usize];
-                let merged = RowSummary { tags: target.tags | value.tags, from: target.from | value.from };
-                if merged != *target {
-                    *target = merged;
+            let value = std::mem::take(&mut values[row as usize]);
+            for &(to, less) in &out[row as usize] {
+                if to != row && values[to as usize].receive(&value, less) {
                     work.push(to);
                 }
             }
+            values[row as usize] = value;
         }
         values
     }
 
+    /// What a trait's method may have in any impl, if its row is written.
+    fn declared_by_trait(&self, callee: Callee) -> Option<TagSet> {
+        let (Callee::Method(trait_, index) | Callee::MethodOn(trait_, index, _)) = callee else { return None };
+        let method = self.traits[trait_].methods[index as usize].def;
+        let declared = &self.fns[method].declared.as_ref()?.closed.tags;
+        Some(self.tags.expand(declared).union(&super::tags::ALLOC))
+    }
+
     /// The tags a function may perform.
     pub fn effects_of(&self, id: FnId) -> TagSet {
-        self.effects.summaries.get(&Def::Fn(id)).and_then(|s| s.first()).map_or(0, |own| own.tags)
+        let own = self.effects.summaries.get(&Def::Fn(id)).and_then(|s| s.first());
+        own.map_or_else(TagSet::default, |own| self.tags.expand(&own.tags))
     }
 }
 

@@ -15,6 +15,7 @@ use crate::typed::*;
 pub(crate) enum ParamNames {
     Fn(FnId),
     Ctor(TypeDefId, u32),
+    Operation(EffectId, u32),
     None,
 }
 
@@ -84,16 +85,17 @@ impl<'a> Checker<'a> {
         let mut done: Vec<Option<ExprId>> = vec![None; args.len()];
         for lambdas in [false, true] {
             for (index, arg) in args.iter().enumerate() {
-                let is_lambda = matches!(arg.source, Source::Ast(e) if matches!(*e.kind, Ast::Lambda { .. }));
+                let is_lambda = match arg.source {
+                    Source::Ast(e) => matches!(*e.kind, Ast::Lambda { .. }),
+                    Source::Thunk(_) => true,
+                    Source::Done(_) => false,
+                };
                 if is_lambda != lambdas {
                     continue;
                 }
                 let slot = order[index];
                 let Some(&ty) = params.get(slot) else {
-                    let id = match arg.source {
-                        Source::Ast(e) => self.value(e, Want::NOTHING),
-                        Source::Done(id) => self.deref(id),
-                    };
+                    let id = self.argument_value(arg.source);
                     done[index] = Some(id);
                     continue;
                 };
@@ -102,6 +104,7 @@ impl<'a> Checker<'a> {
                     ParamNames::Ctor(def, variant) => {
                         Why::Field(self.variant_fields(def, variant).get(slot).map_or(Span::NONE, |f| f.span))
                     }
+                    ParamNames::Operation(effect, operation) => Why::Operation(effect, operation, slot as u32),
                     ParamNames::None => Why::None,
                 };
                 done[index] = Some(self.argument(arg, ty, why));
@@ -152,7 +155,20 @@ impl<'a> Checker<'a> {
                 let id = self.expr(e, Want::of(hint, why));
                 self.coerce(id, ty, why)
             }
+            Source::Thunk(e) => {
+                let id = self.thunk(e, Some(ty));
+                self.coerce(id, ty, why)
+            }
             Source::Done(id) => self.coerce(id, ty, why),
+        }
+    }
+
+    /// An argument whose parameter tells nothing.
+    pub fn argument_value(&mut self, source: Source<'_>) -> ExprId {
+        match source {
+            Source::Ast(e) => self.value(e, Want::NOTHING),
+            Source::Thunk(e) => self.thunk(e, None),
+            Source::Done(id) => self.deref(id),
         }
     }
 
@@ -160,7 +176,7 @@ impl<'a> Checker<'a> {
         match names {
             ParamNames::Fn(id) => self.fns[id].params.get(slot)?.default,
             ParamNames::Ctor(def, variant) => self.variant_fields(def, variant).get(slot)?.default,
-            ParamNames::None => None,
+            ParamNames::Operation(..) | ParamNames::None => None,
         }
     }
 
@@ -200,6 +216,10 @@ impl<'a> Checker<'a> {
                 AdtKind::Record(fields) => fields.iter().position(|f| f.name == Some(name.name)),
                 _ => None,
             },
+            ParamNames::Operation(effect, operation) => self.effect_decls[effect].operations[operation as usize]
+                .params
+                .iter()
+                .position(|p| p.name == Some(name.name)),
             ParamNames::None => None,
         }
     }
@@ -220,6 +240,12 @@ impl<'a> Checker<'a> {
                 AdtKind::Record(fields) => fields.iter().filter_map(|f| f.name).map(|n| self.names.text(n)).collect(),
                 _ => Vec::new(),
             },
+            ParamNames::Operation(effect, operation) => self.effect_decls[effect].operations[operation as usize]
+                .params
+                .iter()
+                .filter_map(|p| p.name)
+                .map(|n| self.names.text(n))
+                .collect(),
             ParamNames::None => Vec::new(),
         };
         let suggestion = crate::suggest::closest(&text, known.iter().copied()).map(str::to_owned);
@@ -234,9 +260,34 @@ impl<'a> Checker<'a> {
         self.report(diagnostic);
     }
 
+    /// The computation is not counted: it is written beside the handler.
+    fn wrong_handler_arity(&mut self, id: FnId, given: usize, span: Span) {
+        let info = &self.fns[id];
+        let (wanted, given) = (info.params.len() - 1, given.saturating_sub(1));
+        let declared = info.span;
+        let text = self.names.text(info.name).to_owned();
+        let plural = if wanted == 1 { "" } else { "s" };
+        let verb = if given == 1 { "is" } else { "are" };
+        self.report(
+            Diagnostic::error(
+                codes::ARITY_MISMATCH,
+                span,
+                format!("handler `{text}` takes {wanted} argument{plural}, but {given} {verb} given"),
+            )
+            .with_label(declared, "declared here"),
+        );
+    }
+
     fn wrong_arity(&mut self, names: ParamNames, wanted: usize, given: usize, at: Span, span: Span) {
         let plural = |n: usize| if n == 1 { "" } else { "s" };
         let (what, declared) = match names {
+            ParamNames::Fn(id) if matches!(self.fns[id].source, FnSource::Handler(_)) => {
+                return self.wrong_handler_arity(id, given, span);
+            }
+            ParamNames::Operation(effect, operation) => {
+                let declared = self.effect_decls[effect].operations[operation as usize].span;
+                (format!("the operation {}", self.operation_text(effect, operation)), Some(declared))
+            }
             ParamNames::Fn(id) => {
                 (format!("function `{}`", self.names.text(self.fns[id].name)), Some(self.fns[id].span))
             }

@@ -32,6 +32,9 @@ pub(crate) enum Why {
     Element(Span),
     Assigned(Span),
     Break(Span),
+    /// The clauses of a handler give what the handled computation gives.
+    Answer(Span),
+    Operation(EffectId, u32, u32),
 }
 
 /// What the surroundings expect of an expression: a hint, except through `check`.
@@ -58,8 +61,19 @@ pub(crate) struct LoopFrame {
     pub first: Span,
 }
 
-/// A function or lambda around the code being checked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum FrameKind {
+    /// A function or lambda: `return` and `?` leave it.
+    Function,
+    /// A handled computation: `return` and `?` leave the function around the `handle`.
+    Handled,
+    /// A clause of a handler.
+    Clause,
+}
+
+/// A function, lambda or handled computation around the code being checked.
 pub(crate) struct Frame {
+    pub kind: FrameKind,
     pub ret: Ty,
     pub why: Why,
     pub row: u32,
@@ -67,6 +81,27 @@ pub(crate) struct Frame {
     /// Some `return` has been seen, here.
     pub returned: Option<Span>,
     pub tail: bool,
+    /// Some `return` leaves the function around from here.
+    pub left: bool,
+}
+
+impl Frame {
+    pub fn new(ret: Ty, why: Why, row: u32) -> Frame {
+        let (loops, returned) = (Vec::new(), None);
+        Frame { kind: FrameKind::Function, ret, why, row, loops, returned, tail: false, left: false }
+    }
+}
+
+/// Type parameters of the operations that clauses answer are `Param(RIGID + n)` while a body is checked.
+pub(crate) const RIGID: u32 = 1 << 24;
+
+/// The clause that such type parameters belong to, by the expressions and locals made while it was checked.
+pub(crate) struct RigidScope {
+    pub first: u32,
+    pub count: u32,
+    pub exprs: (usize, usize),
+    pub locals: (usize, usize),
+    pub span: Span,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -183,6 +218,15 @@ pub(crate) struct BodyCx {
     pub first_inferred: Option<u32>,
     /// The type of the deferred node that is being decided.
     pub waiting: Option<Ty>,
+    /// `handle` expressions, whose clauses are settled at the end.
+    pub handles: Vec<ExprId>,
+    /// The continuations of clauses.
+    pub resumes: Vec<LocalId>,
+    /// Handled computations that code leaves by `return`, and whose `handle` does not know yet.
+    pub departures: u32,
+    /// Names of rigid type parameters, and where they may occur.
+    pub rigid: Vec<Symbol>,
+    pub rigid_scopes: Vec<RigidScope>,
     /// The row last known to allocate.
     pub allocates: Option<u32>,
     pub params: Vec<PatternId>,
@@ -221,6 +265,11 @@ impl Default for BodyCx {
             locals_before_defer: 0,
             first_inferred: None,
             waiting: None,
+            handles: Vec::new(),
+            resumes: Vec::new(),
+            departures: 0,
+            rigid: Vec::new(),
+            rigid_scopes: Vec::new(),
             allocates: None,
             params: Vec::new(),
             root: None,
@@ -287,6 +336,12 @@ impl BodyCx {
 
     pub fn frame(&mut self) -> &mut Frame {
         self.frames.last_mut().expect("a body has a frame while it is checked")
+    }
+
+    /// The frame that `return` leaves.
+    pub fn return_frame(&mut self) -> &mut Frame {
+        let index = self.frames.iter().rposition(|frame| frame.kind != FrameKind::Handled).unwrap_or(0);
+        &mut self.frames[index]
     }
 
     pub fn row(&self) -> u32 {

@@ -7,7 +7,8 @@ use super::arguments::ParamNames;
 use super::body::{Want, Why};
 use super::ty::{Instance, Node, Row, RowKind, Ty, Types};
 use crate::cx::*;
-use crate::effects::{Callee, Use, tags};
+use crate::effects::arguments::Signature;
+use crate::effects::{Callee, Use, What, tags};
 use crate::resolve::Target;
 use crate::typed::*;
 
@@ -22,6 +23,8 @@ pub(crate) struct Arg<'e> {
 #[derive(Clone, Copy)]
 pub(crate) enum Source<'e> {
     Ast(&'e ast::Expr),
+    /// A handled computation, passed as a function.
+    Thunk(&'e ast::Expr),
     Done(ExprId),
 }
 
@@ -56,7 +59,7 @@ impl<'a> Checker<'a> {
         let info = &self.fns[id];
         if info.state == FnState::InProgress {
             if let RowKind::Var(row) = info.own_row.kind() {
-                self.t.rows.flow(row, own);
+                self.t.flow(row, own);
             }
             return Instantiated { args: Vec::new(), rows: Vec::new(), monomorphic: true };
         }
@@ -79,7 +82,27 @@ impl<'a> Checker<'a> {
         }
         let row_count = row_count.max(1);
         self.t.rows.uses.push(Use { callee: Callee::Fn(id), subject: Types::UNIT, span, first_row, row_count });
+        if self.t.rows.families.exist() {
+            self.relate_rows(id, &rows, &args);
+        }
         Instantiated { args, rows, monomorphic: false }
+    }
+
+    /// What the signature's rows have to do with each other holds for those of a use.
+    fn relate_rows(&mut self, id: FnId, rows: &[Row], types: &[Ty]) {
+        if !self.fns[id].checked_rows.is_empty() {
+            // Checked in the same group: its effects are those here.
+            for (i, row) in self.fns[id].checked_rows.clone().into_iter().enumerate() {
+                if let Some(RowKind::Var(at)) = rows.get(i).map(|row| row.kind()) {
+                    self.t.join(row, at, None);
+                }
+            }
+            return;
+        }
+        match self.fns[id].generic_effects.clone() {
+            Some(signature) => self.t.join_signature(&signature, rows, types),
+            None => self.t.join_signature(&Signature::joined(rows.len() as u32), rows, types),
+        }
     }
 
     pub fn instance_type(&mut self, ty: Ty, with: &Instantiated) -> Ty {
@@ -104,7 +127,7 @@ impl<'a> Checker<'a> {
     fn check_permission(&mut self, id: FnId, span: Span) {
         let info = &self.fns[id];
         let foreign = info.linkage == Linkage::Foreign;
-        let marked = info.declared.is_some_and(|(set, _)| set & tags::UNSAFE != 0) && !foreign;
+        let marked = info.declared.as_ref().is_some_and(|set| set.closed.tags.meets(&tags::UNSAFE)) && !foreign;
         if (foreign || marked) && self.b.unsafe_depth == 0 {
             let text = self.names.text(info.name).to_owned();
             let declared = info.span;
@@ -355,7 +378,7 @@ impl<'a> Checker<'a> {
         }
         // Which impl runs is not known: all rows of the signature are taken as one.
         let shared = self.t.rows.fresh();
-        self.t.rows.flow(shared, own);
+        self.t.flow(shared, own);
         let mut rows = vec![Row::var(shared); self.fns[def].row_count.max(1) as usize];
         rows[0] = Row::var(shared);
         let first_row = self.t.rows.use_rows.len() as u32;
@@ -416,6 +439,9 @@ impl<'a> Checker<'a> {
 
     pub fn call_target(&mut self, target: Target, args: &[Arg<'_>], want: Want, at: Span, span: Span) -> ExprId {
         match target {
+            Target::Fn(id) if matches!(self.fns[id].source, FnSource::Handler(_)) => {
+                self.handler_value(id, args, want, at, span)
+            }
             Target::Fn(id) | Target::Pattern(id) => self.call_fn(id, args, want, at, span),
             Target::Ctors(set) => match self.pick_ctor(set, want.ty, Some(args.len()), at) {
                 Some((def, variant)) => self.construct(def, variant, args, want, at, span),
@@ -436,7 +462,7 @@ impl<'a> Checker<'a> {
     /// Looks at the arguments for their own errors.
     pub fn give_up(&mut self, args: &[Arg<'_>], span: Span) -> ExprId {
         for arg in args {
-            if let Source::Ast(e) = arg.source {
+            if let Source::Ast(e) | Source::Thunk(e) = arg.source {
                 self.expr(e, Want::NOTHING);
             }
         }
@@ -474,12 +500,12 @@ impl<'a> Checker<'a> {
         if let (Node::Fn { row: declared, .. }, Node::Fn { row, .. }) = (self.t.get(declared), self.t.get(param))
             && let (RowKind::Const(index), RowKind::Var(row)) = (declared.kind(), row.kind())
         {
-            let allowed = self.t.rows.constant_tags(index);
+            let allowed = self.t.rows.constant_tags(index).clone();
             self.t.rows.bounds.push(crate::effects::Bound { row, allowed, span });
         }
     }
 
-    fn with_binds(&mut self, binds: Vec<Stmt>, call: ExprId) -> ExprId {
+    pub fn with_binds(&mut self, binds: Vec<Stmt>, call: ExprId) -> ExprId {
         if binds.is_empty() {
             return call;
         }
@@ -488,7 +514,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The expected type tells type arguments before the arguments are looked at.
-    fn hint_result(&mut self, ret: Ty, want: Want) {
+    pub fn hint_result(&mut self, ret: Ty, want: Want) {
         if let Some(want) = want.ty
             && !self.t.is_var(want)
             && !matches!(self.t.head(want), Node::Ref { .. })
@@ -545,7 +571,7 @@ impl<'a> Checker<'a> {
         let mut rows = Vec::new();
         self.t.rows_in(ty, &mut rows);
         for row in rows {
-            self.t.rows.flow(row, to);
+            self.t.flow(row, to);
         }
     }
 
@@ -618,6 +644,10 @@ impl<'a> Checker<'a> {
         match self.t.head(ty) {
             Node::Fn { sig, row } => {
                 self.row_flows(row, own, span);
+                if args.is_empty() && self.resumes_with_unit(callee) {
+                    let unit = self.b.unit(span);
+                    return self.call_value(callee, &[Arg::done(unit, span)], want, span);
+                }
                 let count = sig.len as usize - 1;
                 let params: Vec<Ty> = (0..count).map(|i| self.t.at(sig, i)).collect();
                 let ret = self.t.at(sig, count);
@@ -633,16 +663,13 @@ impl<'a> Checker<'a> {
                 let mut values = Vec::with_capacity(args.len());
                 let mut types = Vec::with_capacity(args.len());
                 for arg in args {
-                    let id = match arg.source {
-                        Source::Ast(e) => self.value(e, Want::NOTHING),
-                        Source::Done(id) => self.deref(id),
-                    };
+                    let id = self.argument_value(arg.source);
                     types.push(self.b.ty(id));
                     values.push(id);
                 }
                 let ret = self.t.fresh();
                 let row = self.t.rows.fresh();
-                self.t.rows.flow(row, own);
+                self.t.flow(row, own);
                 let fn_ty = self.t.func(&types, ret, Row::var(row));
                 if let Err(clash) = self.t.unify(ty, fn_ty) {
                     let at = self.b.span(callee);
@@ -677,11 +704,14 @@ impl<'a> Checker<'a> {
 
     pub fn row_flows(&mut self, row: Row, own: u32, span: Span) {
         match row.kind() {
-            RowKind::Var(var) => self.t.rows.flow(var, own),
+            RowKind::Var(var) => self.t.flow(var, own),
             RowKind::Const(index) => {
-                let tags = self.t.rows.constant_tags(index);
-                if tags != 0 {
-                    self.effect_event(own, tags, span, "the function that is called");
+                let tags = self.t.rows.constant_tags(index).clone();
+                if !tags.is_empty() {
+                    self.effect_event(own, tags, span, What::Text("the function that is called"));
+                    for (family, args) in self.t.rows.closed(index).args.clone() {
+                        self.t.set_effect_args(family, own, args);
+                    }
                 }
             }
             _ => {}
@@ -713,10 +743,7 @@ impl<'a> Checker<'a> {
                 && arg.name.is_none()
                 && fields.len() != 1
             {
-                let id = match arg.source {
-                    Source::Ast(e) => self.value(e, Want::NOTHING),
-                    Source::Done(id) => self.deref(id),
-                };
+                let id = self.argument_value(arg.source);
                 return self.coerce(id, adt, Why::None);
             }
         }

@@ -41,19 +41,27 @@ impl Walk<'_, '_> {
     }
 
     fn block(&mut self, block: &ast::Block) {
-        for stmt in &block.stmts {
-            match &stmt.kind {
-                StmtKind::Let(decl) => self.expr(&decl.value),
-                StmtKind::Fn(decl) => self.exprs(&decl.body),
-                StmtKind::Item(_) | StmtKind::Error => {}
-                StmtKind::Assign { place, value, .. } => {
-                    self.expr(place);
-                    self.expr(value);
-                }
-                StmtKind::Defer(e) | StmtKind::Expr(e) => self.expr(e),
-            }
-        }
+        block.stmts.iter().for_each(|stmt| self.stmt(stmt));
         self.exprs(block.result.as_deref());
+    }
+
+    fn stmt(&mut self, stmt: &ast::Stmt) {
+        match &stmt.kind {
+            StmtKind::Let(decl) => self.expr(&decl.value),
+            StmtKind::Fn(decl) => self.exprs(&decl.body),
+            StmtKind::Item(_) | StmtKind::Error => {}
+            StmtKind::Assign { place, value, .. } => {
+                self.expr(place);
+                self.expr(value);
+            }
+            StmtKind::Defer(e) | StmtKind::Expr(e) => self.expr(e),
+        }
+    }
+
+    fn handler(&mut self, body: &ast::HandlerBody) {
+        body.state.iter().for_each(|stmt| self.stmt(stmt));
+        body.clauses.iter().for_each(|clause| self.expr(&clause.body));
+        body.ret.iter().for_each(|clause| self.expr(&clause.body));
     }
 
     fn expr(&mut self, e: &ast::Expr) {
@@ -155,7 +163,14 @@ impl Walk<'_, '_> {
             }
             Ast::Return(e) | Ast::Break(e) => self.exprs(e),
             Ast::Perform { args, .. } => self.exprs(args.iter().map(|a| &a.value)),
-            Ast::Handle { body, .. } => self.expr(body),
+            Ast::Handle { body, handler } => {
+                self.expr(body);
+                match handler {
+                    ast::HandlerExpr::Inline { body, .. } => self.handler(body),
+                    ast::HandlerExpr::Value(value) => self.expr(value),
+                    ast::HandlerExpr::Missing => {}
+                }
+            }
             Ast::InlineAsm(args) => self.exprs(args.iter().map(|a| &a.value)),
             Ast::LlvmIr { inputs, .. } => self.exprs(inputs),
         }

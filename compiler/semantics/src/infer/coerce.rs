@@ -136,6 +136,15 @@ impl<'a> Checker<'a> {
                 };
                 format!("{owner} `{name}` expects `{want_text}` for {which}, found `{found_text}`")
             }
+            Why::Operation(effect, operation, index) => {
+                let text = self.operation_text(effect, operation);
+                let param = &self.effect_decls[effect].operations[operation as usize].params[index as usize];
+                let which = match param.name {
+                    Some(param) => format!("`{}`", self.names.text(param)),
+                    None => format!("argument {}", index + 1),
+                };
+                format!("{text} expects `{want_text}` for {which}, found `{found_text}`")
+            }
             Why::Condition => format!("a condition is a `Bool`, found `{found_text}`"),
             Why::NoElse => format!("`if` without `else` has no value, but this branch gives `{found_text}`"),
             _ => format!("expected `{want_text}`, found `{found_text}`"),
@@ -155,6 +164,11 @@ impl<'a> Checker<'a> {
                 }
                 _ => diagnostic,
             },
+            Why::Operation(effect, operation, index) => {
+                let param = &self.effect_decls[effect].operations[operation as usize].params[index as usize];
+                diagnostic.with_label(param.span, "declared here")
+            }
+            Why::Answer(at) => diagnostic.with_label(at, format!("the handled expression gives `{want_text}`")),
             Why::Field(at) => diagnostic.with_label(at, format!("the field is declared as `{want_text}` here")),
             Why::Return(at) => diagnostic.with_label(at, format!("the result is declared as `{want_text}` here")),
             Why::Branch { first, .. } => diagnostic.with_label(first, format!("the other branch is `{want_text}`")),
@@ -298,7 +312,7 @@ impl<'a> Checker<'a> {
         let ret = self.t.at(from, params);
         let call = self.b.expr(ExprKind::Call { callee, args }, ret, span);
         let body = self.coerce(call, self.t.at(to, params), Why::None);
-        self.t.rows.unify(from_row, to_row);
+        self.t.unify_rows(from_row, to_row);
         let lambda = self.b.expr(ExprKind::Lambda { params: patterns, body }, want, span);
         Some(match bind {
             None => lambda,

@@ -3,7 +3,7 @@
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind as Ast};
 
-use super::body::{Frame, LoopFrame, Want, Why};
+use super::body::{Frame, FrameKind, LoopFrame, Want, Why};
 use super::ty::{Node, Row, Ty, Types};
 use crate::cx::*;
 use crate::typed::*;
@@ -184,7 +184,7 @@ impl<'a> Checker<'a> {
             self.error(codes::CONTROL_OUTSIDE_FUNCTION, span, "`return` stands outside of a function");
             return self.b.error(span);
         }
-        let frame = self.b.frame();
+        let frame = self.b.return_frame();
         let (ret, tail, first) = (frame.ret, frame.tail, frame.returned);
         let why = match first {
             Some(first) if tail => Why::Branch { first, tail },
@@ -196,7 +196,7 @@ impl<'a> Checker<'a> {
                 let id = self.deref(id);
                 let id = self.coerce(id, ret, why);
                 let at = value.span;
-                self.b.frame().returned.get_or_insert(at);
+                self.b.return_frame().returned.get_or_insert(at);
                 Some(id)
             }
             None => {
@@ -206,14 +206,27 @@ impl<'a> Checker<'a> {
                 None
             }
         };
-        self.b.expr(ExprKind::Return(value), Types::NEVER, span)
+        self.leave(value, span)
+    }
+
+    /// `break` or `continue` without a loop.
+    pub(super) fn outside_loop(&mut self, word: &str, span: Span) -> ExprId {
+        let mut diagnostic =
+            Diagnostic::error(codes::CONTROL_OUTSIDE_LOOP, span, format!("`{word}` stands outside of a loop"));
+        if self.b.frame().kind != FrameKind::Function {
+            diagnostic = diagnostic.with_note(
+                "a handled computation and the clauses of its handler are functions of their own: they cannot leave a loop around the `handle`",
+            );
+        }
+        self.report(diagnostic);
+        self.b.error(span)
     }
 
     pub(super) fn break_expr(&mut self, value: Option<&ast::Expr>, span: Span) -> ExprId {
-        let Some(frame) = self.b.frame().loops.last_mut() else {
-            self.error(codes::CONTROL_OUTSIDE_LOOP, span, "`break` stands outside of a loop");
-            return self.b.error(span);
-        };
+        if self.b.frame().loops.is_empty() {
+            return self.outside_loop("break", span);
+        }
+        let Some(frame) = self.b.frame().loops.last_mut() else { return self.b.error(span) };
         let was_broken = frame.broken;
         frame.broken = true;
         let (result, first) = (frame.result, frame.first);
@@ -292,7 +305,7 @@ impl<'a> Checker<'a> {
             (None, None) => (self.t.fresh(), Why::None, false),
         };
         let row = self.t.rows.fresh();
-        self.b.frames.push(Frame { ret: ret_ty, why, row, loops: Vec::new(), returned: None, tail: !known });
+        self.b.frames.push(Frame { tail: !known, ..Frame::new(ret_ty, why, row) });
         let body = if known && ret.is_none() && self.t.resolve(ret_ty) == Types::UNIT {
             // Where `() -> ()` is expected, a lambda's value is dropped.
             let id = self.discarded(body);

@@ -85,8 +85,7 @@ impl<'a> Checker<'a> {
     fn attempt(&mut self, item: Deferred, effort: Effort) -> Option<Deferred> {
         let last = effort == Effort::Last;
         // What is built now belongs to the function it was written in.
-        let frame =
-            Frame { ret: Types::ERROR, why: Why::None, row: item.row, loops: Vec::new(), returned: None, tail: false };
+        let frame = Frame::new(Types::ERROR, Why::None, item.row);
         self.b.frames.push(frame);
         self.b.unsafe_depth += u32::from(item.unsafe_ok);
         self.b.waiting = match item.kind {
@@ -241,7 +240,12 @@ impl<'a> Checker<'a> {
                     }
                     if checked && !matches!(self.b.exprs[operand].kind, ExprKind::Int(v) if Self::literal_fits(v, q)) {
                         let row = self.b.row();
-                        self.effect_event(row, crate::effects::tags::PANIC, span, "this narrowing `as`");
+                        self.effect_event(
+                            row,
+                            crate::effects::tags::PANIC,
+                            span,
+                            crate::effects::What::Text("this narrowing `as`"),
+                        );
                     }
                     self.b.set(expr, ExprKind::Cast(operand));
                     Attempt::Done

@@ -46,8 +46,10 @@ impl<'a> Checker<'a> {
     }
 
     /// The inferred definitions of a module, grouped, dependencies first.
-    pub fn inference_groups(&self, module: ModuleId) -> Vec<Vec<Def>> {
-        let defs = &self.modules[module].inferred;
+    pub fn inference_groups(&self, module: ModuleId, annotated: &[Def]) -> Vec<Vec<Def>> {
+        let mut defs = self.modules[module].inferred.clone();
+        defs.extend_from_slice(annotated);
+        let defs = &defs;
         let mut by_name: FxHashMap<Symbol, Vec<usize>> = FxHashMap::default();
         for (index, def) in defs.iter().enumerate() {
             let name = match def {
@@ -66,6 +68,7 @@ impl<'a> Checker<'a> {
                         FnSource::Active(decl) => walk.expr(&decl.body),
                         FnSource::Default(value) => walk.expr(value),
                         FnSource::Let(decl) => walk.expr(&decl.value),
+                        FnSource::Handler(decl) => walk.handler(&decl.body),
                         FnSource::Local => {}
                     },
                     Def::Global(id) => match self.globals[*id].source {
@@ -158,19 +161,27 @@ impl Mentions<'_> {
     }
 
     fn block(&mut self, block: &ast::Block) {
-        for stmt in &block.stmts {
-            match &stmt.kind {
-                StmtKind::Let(decl) => self.expr(&decl.value),
-                StmtKind::Fn(decl) => self.exprs(&decl.body),
-                StmtKind::Item(_) | StmtKind::Error => {}
-                StmtKind::Assign { place, value, .. } => {
-                    self.expr(place);
-                    self.expr(value);
-                }
-                StmtKind::Defer(e) | StmtKind::Expr(e) => self.expr(e),
-            }
-        }
+        block.stmts.iter().for_each(|stmt| self.stmt(stmt));
         self.exprs(block.result.as_deref());
+    }
+
+    fn stmt(&mut self, stmt: &ast::Stmt) {
+        match &stmt.kind {
+            StmtKind::Let(decl) => self.expr(&decl.value),
+            StmtKind::Fn(decl) => self.exprs(&decl.body),
+            StmtKind::Item(_) | StmtKind::Error => {}
+            StmtKind::Assign { place, value, .. } => {
+                self.expr(place);
+                self.expr(value);
+            }
+            StmtKind::Defer(e) | StmtKind::Expr(e) => self.expr(e),
+        }
+    }
+
+    fn handler(&mut self, body: &ast::HandlerBody) {
+        body.state.iter().for_each(|stmt| self.stmt(stmt));
+        body.clauses.iter().for_each(|clause| self.expr(&clause.body));
+        body.ret.iter().for_each(|clause| self.expr(&clause.body));
     }
 
     fn pattern(&mut self, pattern: &ast::Pattern) {
@@ -281,7 +292,14 @@ impl Mentions<'_> {
             | Ast::Async { body: block, .. } => self.block(block),
             Ast::Return(e) | Ast::Break(e) => self.exprs(e),
             Ast::Perform { args, .. } | Ast::InlineAsm(args) => self.exprs(args.iter().map(|a| &a.value)),
-            Ast::Handle { body, .. } => self.expr(body),
+            Ast::Handle { body, handler } => {
+                self.expr(body);
+                match handler {
+                    ast::HandlerExpr::Inline { body, .. } => self.handler(body),
+                    ast::HandlerExpr::Value(value) => self.expr(value),
+                    ast::HandlerExpr::Missing => {}
+                }
+            }
             Ast::LlvmIr { inputs, .. } => self.exprs(inputs),
         }
     }

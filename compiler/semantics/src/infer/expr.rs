@@ -4,11 +4,11 @@ use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind as Ast};
 use reml_syntax::names::Symbol;
 
-use super::body::{Want, Why};
+use super::body::{FrameKind, Want, Why};
 use super::call::Arg;
 use super::ty::{Node, Row, Ty, Types, VarKind};
 use crate::cx::*;
-use crate::effects::tags;
+use crate::effects::{Event, TagSet, What, tags};
 use crate::typed::*;
 use crate::types::Prim;
 
@@ -30,6 +30,14 @@ impl<'a> Checker<'a> {
     }
 
     pub fn expr(&mut self, e: &ast::Expr, want: Want) -> ExprId {
+        let id = self.expr_of_kind(e, want);
+        if !self.t.rows.families.conflicts.is_empty() {
+            self.report_effect_conflicts(e.span);
+        }
+        id
+    }
+
+    fn expr_of_kind(&mut self, e: &ast::Expr, want: Want) -> ExprId {
         let span = e.span;
         match &*e.kind {
             Ast::Int(value) => self.int_literal(*value, false, want, span),
@@ -77,12 +85,12 @@ impl<'a> Checker<'a> {
                 let id = self.block(block, want);
                 self.b.unsafe_depth -= 1;
                 let row = self.b.row();
-                self.effect_event(row, tags::UNSAFE, span, "an `unsafe` block");
+                self.effect_event(row, tags::UNSAFE, span, What::Text("an `unsafe` block"));
                 id
             }
             Ast::EffectBlock { tags: row, body } => {
-                let declared = self.effect_row(row);
-                let permits = declared & (tags::FFI | tags::UNSAFE) != 0;
+                let declared = self.body_effect_row(row).tags;
+                let permits = declared.meets(&tags::FFI) || declared.meets(&tags::UNSAFE);
                 self.b.unsafe_depth += u32::from(permits);
                 let id = self.block(body, want);
                 self.b.unsafe_depth -= u32::from(permits);
@@ -97,23 +105,12 @@ impl<'a> Checker<'a> {
             Ast::Break(value) => self.break_expr(value.as_ref(), span),
             Ast::Continue => {
                 if self.b.frame().loops.is_empty() {
-                    self.error(codes::CONTROL_OUTSIDE_LOOP, span, "`continue` stands outside of a loop");
-                    return self.b.error(span);
+                    return self.outside_loop("continue", span);
                 }
                 self.b.expr(ExprKind::Continue, Types::NEVER, span)
             }
-            Ast::Perform { args, .. } => {
-                self.not_supported(span, "effect operations (`perform`)");
-                for arg in args {
-                    self.expr(&arg.value, Want::NOTHING);
-                }
-                self.b.error(span)
-            }
-            Ast::Handle { body, .. } => {
-                self.not_supported(span, "effect handlers (`handle`)");
-                self.expr(body, Want::NOTHING);
-                self.b.error(span)
-            }
+            Ast::Perform { operation, args } => self.perform_expr(operation, args, want, span),
+            Ast::Handle { body, handler } => self.handle_expr(body, handler, want, span),
             Ast::InlineAsm(_) => {
                 self.not_supported(span, "`inline_asm` expressions");
                 self.b.error(span)
@@ -134,8 +131,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    pub fn effect_event(&mut self, row: u32, tags: crate::effects::TagSet, span: Span, what: &'static str) {
-        self.t.rows.events.push(crate::effects::Event { row, tags, span, what });
+    pub fn effect_event(&mut self, row: u32, tags: TagSet, span: Span, what: What) {
+        self.t.rows.events.push(Event { row, tags, span, what });
     }
 
     /// Something is made on the heap here.
@@ -143,7 +140,7 @@ impl<'a> Checker<'a> {
         let row = self.b.row();
         if self.b.allocates != Some(row) {
             self.b.allocates = Some(row);
-            self.effect_event(row, tags::ALLOC, span, "this value");
+            self.effect_event(row, tags::ALLOC, span, What::Text("this value"));
         }
     }
 
@@ -327,7 +324,8 @@ impl<'a> Checker<'a> {
 
     /// Whether what is being checked is the value of a top-level `let`, outside of any lambda.
     pub(crate) fn outside_function(&self) -> bool {
-        matches!(self.b.def, Some(Def::Global(_))) && self.b.frames.len() == 1
+        matches!(self.b.def, Some(Def::Global(_)))
+            && self.b.frames.iter().skip(1).all(|frame| frame.kind == FrameKind::Handled)
     }
 
     fn try_value(&mut self, operand: ExprId, _want: Want, span: Span) -> ExprId {
@@ -343,7 +341,7 @@ impl<'a> Checker<'a> {
         self.force(ty);
         self.t.settle(ty);
         let (ret, _why) = {
-            let frame = self.b.frame();
+            let frame = self.b.return_frame();
             (frame.ret, frame.why)
         };
         match self.t.head(ty) {
@@ -416,7 +414,7 @@ impl<'a> Checker<'a> {
             span,
             format!("`?` on `{what}` needs a function that returns `{what}`, but this one returns `{text}`"),
         );
-        if let Why::Return(at) = self.b.frame().why {
+        if let Why::Return(at) = self.b.return_frame().why {
             diagnostic = diagnostic.with_label(at, "the result is declared here");
         }
         self.report(diagnostic.with_help("handle the failure with `match`, or change the result type"));
@@ -444,7 +442,7 @@ impl<'a> Checker<'a> {
             None => Vec::new(),
         };
         let bad_pattern = self.b.pattern(PatternKind::Variant { variant: bad, fields: bad_fields }, ty, span);
-        let bad_body = self.b.expr(ExprKind::Return(Some(rebuilt)), Types::NEVER, span);
+        let bad_body = self.leave(Some(rebuilt), span);
         let arms = vec![
             Arm { pattern: good_pattern, guard: None, body: good_body, span },
             Arm { pattern: bad_pattern, guard: None, body: bad_body, span },

@@ -151,7 +151,7 @@ impl<'a> Checker<'a> {
             return self.b.error(span);
         };
         let cond = match condition.source {
-            Source::Ast(e) => self.check(e, Types::BOOL, Why::Condition),
+            Source::Ast(e) | Source::Thunk(e) => self.check(e, Types::BOOL, Why::Condition),
             Source::Done(id) => self.coerce(id, Types::BOOL, Why::Condition),
         };
         let message = self.format_text(rest, span);
@@ -170,13 +170,10 @@ impl<'a> Checker<'a> {
                 Ast::Str(text) => Some((&**text, e.span)),
                 _ => None,
             },
-            Source::Done(_) => None,
+            Source::Thunk(_) | Source::Done(_) => None,
         };
         let Some((text, text_span)) = literal else {
-            let operand = match first.source {
-                Source::Ast(e) => self.value(e, Want::NOTHING),
-                Source::Done(id) => self.deref(id),
-            };
+            let operand = self.argument_value(first.source);
             if !rest.is_empty() {
                 self.error(
                     codes::FORMAT_INVALID,
@@ -259,10 +256,7 @@ impl<'a> Checker<'a> {
         let mut stmts = Vec::new();
         let mut values: Vec<ExprId> = Vec::with_capacity(args.len());
         for (index, arg) in args.iter().enumerate() {
-            let id = match arg.source {
-                Source::Ast(e) => self.value(e, Want::NOTHING),
-                Source::Done(id) => self.deref(id),
-            };
+            let id = self.argument_value(arg.source);
             if (uses[index] > 1 || !in_order) && !self.is_simple(id) {
                 let (bind, local) = self.temporary(id);
                 stmts.push(bind);

@@ -5,7 +5,7 @@ use reml_syntax::ast;
 
 use super::body::{BodyCx, DeferredKind, Frame, Want, Why};
 use super::deferred::Effort;
-use super::ty::{Row, RowKind, Ty, Types, VarKind};
+use super::ty::{List, Row, RowKind, Ty, Types, VarKind};
 use crate::cx::*;
 use crate::typed::*;
 
@@ -17,10 +17,11 @@ pub(crate) struct PendingGroup {
 
 impl<'a> Checker<'a> {
     pub fn infer_module(&mut self, module: ModuleId) {
-        if self.modules[module].inferred.is_empty() {
+        if self.modules[module].inferred.is_empty() && !self.t.rows.families.exist() {
             return;
         }
-        let groups = self.inference_groups(module);
+        let annotated = self.annotated(module);
+        let groups = self.inference_groups(module, &annotated);
         for group in groups {
             self.infer_group(group);
             self.reset_when_idle();
@@ -37,9 +38,29 @@ impl<'a> Checker<'a> {
         self.reset_when_idle();
     }
 
+    /// Functions with complete signatures, whose bodies tell what their generic effects are applied to: their callers
+    /// want to know.
+    fn annotated(&self, module: ModuleId) -> Vec<Def> {
+        if !self.t.rows.families.exist() || self.is_core(module) {
+            return Vec::new();
+        }
+        self.fns
+            .iter()
+            .filter(|(_, info)| info.module == module && info.state == FnState::Known && info.linkage == Linkage::Reml)
+            .filter(|(_, info)| matches!(info.source, FnSource::Decl(_) | FnSource::Active(_)))
+            .map(|(id, _)| Def::Fn(id))
+            .collect()
+    }
+
     fn infer_group(&mut self, defs: Vec<Def>) {
         for &def in &defs {
-            self.prepare(def);
+            match def {
+                Def::Fn(id) if self.fns[id].state == FnState::Known => {
+                    let rows = (0..self.fns[id].row_count.max(1)).map(|_| self.t.rows.fresh()).collect();
+                    self.fns[id].checked_rows = rows;
+                }
+                _ => self.prepare(def),
+            }
         }
         let mut bodies = Vec::with_capacity(defs.len());
         for &def in &defs {
@@ -57,7 +78,9 @@ impl<'a> Checker<'a> {
 
     /// Does a body use a field of something whose type is still open, in a function without written generics?
     fn waits_for_use(&self, bodies: &[BodyCx], defs: &[Def]) -> bool {
-        let generic = defs.iter().any(|def| matches!(def, Def::Fn(id) if self.fns[*id].arity > 0));
+        let generic = defs
+            .iter()
+            .any(|def| matches!(def, Def::Fn(id) if self.fns[*id].arity > 0 || self.fns[*id].state == FnState::Known));
         !generic
             && bodies.iter().any(|b| {
                 b.deferred.iter().any(|item| {
@@ -114,7 +137,11 @@ impl<'a> Checker<'a> {
                         // A constant of an impl.
                         _ => (&[], decl.ty.as_ref()),
                     },
-                    FnSource::Decl(_) | FnSource::Active(_) | FnSource::Default(_) | FnSource::Local => {
+                    FnSource::Decl(_)
+                    | FnSource::Active(_)
+                    | FnSource::Handler(_)
+                    | FnSource::Default(_)
+                    | FnSource::Local => {
                         self.prepare_written(id, row);
                         return;
                     }
@@ -175,6 +202,13 @@ impl<'a> Checker<'a> {
             let missing = ty == Types::ERROR && self.lacks_type(id, i);
             self.fns[id].params[i].ty = if missing { self.t.fresh() } else { self.open(ty, &rows) };
         }
+        if let (FnSource::Handler(decl), Some(last)) = (self.fns[id].source, self.fns[id].params.len().checked_sub(1)) {
+            // The computation.
+            let answer = self.t.fresh();
+            let thunk = self.t.rows.fresh();
+            self.fns[id].params[last].ty = self.t.func(&[], answer, Row::var(thunk));
+            debug_assert_eq!(last, decl.params.len());
+        }
         let ret = self.fns[id].ret;
         self.fns[id].ret =
             if ret == Types::ERROR && self.lacks_result(id) { self.t.fresh() } else { self.open(ret, &rows) };
@@ -187,6 +221,7 @@ impl<'a> Checker<'a> {
                 index >= first && decl.sig.params.get(index - first).is_some_and(|p| p.ty.is_none())
             }
             FnSource::Active(decl) => decl.params.get(index).is_some_and(|p| p.ty.is_none()),
+            FnSource::Handler(decl) => decl.params.get(index).is_none_or(|p| p.ty.is_none()),
             _ => true,
         }
     }
@@ -195,6 +230,7 @@ impl<'a> Checker<'a> {
         match self.fns[id].source {
             FnSource::Decl(decl) => decl.sig.ret.is_none(),
             FnSource::Active(decl) => decl.ret.is_none(),
+            FnSource::Handler(decl) => decl.ret.is_none(),
             _ => true,
         }
     }
@@ -213,6 +249,10 @@ impl<'a> Checker<'a> {
 
     fn build(&mut self, def: Def) {
         match def {
+            Def::Fn(id) if self.fns[id].state == FnState::Known => {
+                self.begin_fn(id, true);
+                self.build_fn(id);
+            }
             Def::Fn(id) => {
                 let own = self.fns[id].own_row;
                 self.begin_fn(id, false);
@@ -230,7 +270,7 @@ impl<'a> Checker<'a> {
         let ty = self.globals[id].ty.unwrap_or(Types::ERROR);
         self.group_rows.push((Def::Global(id), vec![row]));
         let mark = self.scope.len();
-        self.b.frames.push(Frame { ret: ty, why: Why::None, row, loops: Vec::new(), returned: None, tail: false });
+        self.b.frames.push(Frame { tail: false, ..Frame::new(ty, Why::None, row) });
         let root = match self.globals[id].source {
             GlobalSource::Let(decl) => {
                 let why = decl.ty.as_ref().map_or(Why::None, |t| Why::Annotation(t.span));
@@ -327,6 +367,10 @@ impl<'a> Checker<'a> {
                     self.t.settle_all(ty);
                     self.t.free_vars(ty, &mut vars);
                 }
+                for ty in self.effect_arguments(*def) {
+                    self.t.settle_all(ty);
+                    self.t.free_vars(ty, &mut vars);
+                }
             }
             for var in vars {
                 if self.t.kind_of_var(var) == VarKind::Any {
@@ -339,7 +383,8 @@ impl<'a> Checker<'a> {
         self.next_inferred = next_param;
         for body in &mut bodies {
             std::mem::swap(&mut self.b, body);
-            self.b.first_inferred = (generalise && !has_global).then_some(arity_before);
+            let annotated = matches!(self.b.def, Some(Def::Fn(id)) if self.fns[id].state == FnState::Known);
+            self.b.first_inferred = (generalise && !has_global && !annotated).then_some(arity_before);
             self.solve(Effort::Known);
             self.solve(Effort::Guess);
             self.solve(Effort::Last);
@@ -348,8 +393,18 @@ impl<'a> Checker<'a> {
         }
         let next_param = self.next_inferred;
         let wheres = std::mem::take(&mut self.group_where);
+        let mut annotated = Vec::new();
         for &def in &defs {
-            self.freeze_signature(def, arity_before, next_param, &wheres);
+            match def {
+                Def::Fn(id) if self.fns[id].state == FnState::Known => annotated.push(id),
+                _ => self.freeze_signature(def, arity_before, next_param, &wheres),
+            }
+        }
+        for &id in &annotated {
+            self.freeze_effects(id, next_param > arity_before, next_param);
+        }
+        for body in &mut bodies {
+            self.pass_hidden_arguments(body, &annotated);
         }
         for (def, body) in defs.into_iter().zip(bodies) {
             self.b = body;
@@ -401,6 +456,91 @@ impl<'a> Checker<'a> {
         info.name == self.sym.main
             && info.container == Container::Module
             && self.options.root.as_deref() == Some(&*self.modules[info.module].name)
+    }
+
+    /// What generic effects of a definition's rows are applied to, as far as callers may choose it.
+    fn effect_arguments(&mut self, def: Def) -> Vec<Ty> {
+        let Def::Fn(id) = def else { return Vec::new() };
+        let info = &self.fns[id];
+        let in_trait = match info.container {
+            Container::Trait(..) => true,
+            Container::Impl(impl_id) => self.impls[impl_id].trait_.is_some(),
+            Container::Module => false,
+        };
+        if in_trait || info.declared.is_some() || !self.t.rows.families.exist() {
+            return Vec::new();
+        }
+        let rows = if info.state == FnState::Known {
+            info.checked_rows.clone()
+        } else {
+            let mut rows = Vec::new();
+            if let RowKind::Var(row) = info.own_row.kind() {
+                rows.push(row);
+            }
+            for ty in self.signature_types(def) {
+                self.t.rows_in(ty, &mut rows);
+            }
+            rows
+        };
+        self.t.known_args(&rows)
+    }
+
+    /// What the finished body of an annotated function tells about its generic effects. Where nothing says what they
+    /// are applied to, that becomes a type parameter which is not written.
+    fn freeze_effects(&mut self, id: FnId, hidden: bool, arity: u32) {
+        let rows = std::mem::take(&mut self.fns[id].checked_rows);
+        if self.fns[id].declared.is_none() {
+            let signature = self.t.signature_of(&rows);
+            self.fns[id].generic_effects = Some(Box::new(signature));
+        }
+        if hidden && matches!(self.fns[id].container, Container::Module) {
+            self.fns[id].arity = self.fns[id].arity.max(arity);
+        }
+    }
+
+    /// Uses of a function from within its group were made before its hidden parameters were known.
+    fn pass_hidden_arguments(&mut self, body: &mut BodyCx, annotated: &[FnId]) {
+        if annotated.is_empty() {
+            return;
+        }
+        let own = match body.def {
+            Some(Def::Fn(id)) => self.fns[id].arity,
+            _ => 0,
+        };
+        let mut listed: Vec<ExprId> = Vec::new();
+        for (expr, list) in &mut body.type_args {
+            listed.push(*expr);
+            let ExprKind::Fn(callee, _) = body.exprs[*expr].kind else { continue };
+            if annotated.contains(&callee) {
+                *list = self.with_hidden(*list, self.fns[callee].arity, own);
+            }
+        }
+        let bare: Vec<(ExprId, FnId)> = body
+            .exprs
+            .iter()
+            .filter_map(|(id, expr)| match expr.kind {
+                ExprKind::Fn(callee, _) if annotated.contains(&callee) && self.fns[callee].arity > 0 => {
+                    Some((id, callee))
+                }
+                _ => None,
+            })
+            .filter(|(id, _)| !listed.contains(id) && !body.group_uses.contains(id))
+            .collect();
+        for (id, callee) in bare {
+            let list = self.with_hidden(List::EMPTY, self.fns[callee].arity, own);
+            body.type_args.push((id, list));
+        }
+    }
+
+    fn with_hidden(&mut self, list: List, arity: u32, own: u32) -> List {
+        if list.len >= arity {
+            return list;
+        }
+        let mut args: Vec<Ty> = self.t.items(list).to_vec();
+        for index in list.len..arity {
+            args.push(if index < own { self.t.param(index) } else { Types::UNIT });
+        }
+        self.t.list(&args)
     }
 
     fn signature_types(&self, def: Def) -> Vec<Ty> {
@@ -466,6 +606,10 @@ impl<'a> Checker<'a> {
                 info.arity = arity;
                 info.row_count = rows.len().max(1) as u32;
                 info.state = FnState::Known;
+                if self.t.rows.families.exist() {
+                    let signature = self.t.signature_of(&rows);
+                    self.fns[id].generic_effects = Some(Box::new(signature));
+                }
                 self.group_rows.push((Def::Fn(id), rows));
                 let (ret_params, generics, wheres, row_count) = {
                     let info = &self.fns[id];

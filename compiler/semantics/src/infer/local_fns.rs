@@ -154,7 +154,7 @@ impl<'a> Checker<'a> {
                 super::ty::RowKind::Var(row) => row,
                 _ => 0,
             };
-            self.b.frames.push(Frame { ret, why, row, loops: Vec::new(), returned: None, tail: !known });
+            self.b.frames.push(Frame { tail: !known, ..Frame::new(ret, why, row) });
             let root = self.fn_body(local.body, ret, why, known);
             self.b.frames.pop();
             self.b.root = Some(root);

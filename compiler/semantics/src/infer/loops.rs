@@ -342,7 +342,7 @@ impl<'a> Checker<'a> {
         let def = self.traits[trait_].methods[0].def;
         let own = self.b.row();
         let shared = self.t.rows.fresh();
-        self.t.rows.flow(shared, own);
+        self.t.flow(shared, own);
         self.flow_rows(ty, shared);
         let rows = vec![super::ty::Row::var(shared); self.fns[def].row_count.max(1) as usize];
         let type_args = [ty, element];

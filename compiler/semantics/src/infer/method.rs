@@ -222,7 +222,7 @@ impl<'a> Checker<'a> {
                 let mut values = Vec::with_capacity(args.len());
                 for arg in args {
                     let id = match arg.source {
-                        Source::Ast(e) => self.expr(e, Want::NOTHING),
+                        Source::Ast(e) | Source::Thunk(e) => self.expr(e, Want::NOTHING),
                         Source::Done(id) => id,
                     };
                     values.push((arg.name, id));

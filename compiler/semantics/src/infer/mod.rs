@@ -4,17 +4,22 @@
 //! mutual dependency within their module and inferred group by group; a group is generalised when it is done. Bodies
 //! of the library are checked when something reaches them.
 
+mod answers;
 mod arguments;
 pub(crate) mod body;
 mod call;
 mod captures;
+mod clauses;
 mod coerce;
 mod control;
 pub(crate) mod deferred;
 pub(crate) mod dependencies;
+mod effects;
 mod expr;
 mod format;
 pub(crate) mod groups;
+mod handlers;
+mod leave;
 mod literal;
 mod local_fns;
 mod loops;
@@ -157,10 +162,15 @@ impl<'a> Checker<'a> {
         }
         b.assumptions = self.elaborate(&assumed);
         self.b = b;
-        let first = self.t.rows.fresh();
-        let mut rows = vec![first];
-        for _ in 1..row_count {
-            rows.push(self.t.rows.fresh());
+        let mut rows = self.fns[id].checked_rows.clone();
+        if rows.is_empty() {
+            rows.extend((0..row_count.max(1)).map(|_| self.t.rows.fresh()));
+        }
+        let first = rows[0];
+        if let Some(declared) = &self.fns[id].declared {
+            for (family, args) in declared.closed.args.clone() {
+                self.t.set_effect_args(family, first, args);
+            }
         }
         if known {
             self.group_rows.push((Def::Fn(id), rows.clone()));
@@ -195,6 +205,11 @@ impl<'a> Checker<'a> {
                 (&decl.params, &decl.body, why, decl.ret.is_some())
             }
             FnSource::Default(value) => (&[], value, Why::None, true),
+            FnSource::Handler(decl) => {
+                self.build_handler(decl, &param_tys, ret, row);
+                self.pop_scope(mark);
+                return;
+            }
             FnSource::Let(decl) => match &*decl.value.kind {
                 ast::ExprKind::Lambda { params, ret, body } => {
                     let why = ret.as_ref().map_or(Why::None, |t| Why::Return(t.span));
@@ -234,11 +249,29 @@ impl<'a> Checker<'a> {
             }
         }
         self.b.params = patterns;
-        self.b.frames.push(Frame { ret, why, row, loops: Vec::new(), returned: None, tail: !known });
+        self.b.frames.push(Frame { tail: !known, ..Frame::new(ret, why, row) });
         let root = self.fn_body(body, ret, why, known);
         self.b.frames.pop();
         self.b.root = Some(root);
         self.pop_scope(mark);
+    }
+
+    /// The body of a named handler: a `handle` of its last parameter.
+    fn build_handler(&mut self, decl: &ast::HandlerDecl, types: &[Ty], ret: Ty, row: u32) {
+        let mut patterns = Vec::with_capacity(types.len());
+        for (param, &ty) in decl.params.iter().zip(types) {
+            patterns.push(self.param_pattern(&param.pattern, ty));
+        }
+        let Some(&thunk) = types.last() else { return };
+        let computation = self.b.local(None, thunk, decl.name.span, false);
+        patterns.push(self.b.bind_pattern(computation, decl.name.span));
+        self.b.params = patterns;
+        let why = decl.ret.as_ref().map_or(Why::None, |t| Why::Return(t.span));
+        self.b.frames.push(Frame::new(ret, why, row));
+        let root = self.named_handler(decl, computation, ret);
+        let root = self.coerce(root, ret, why);
+        self.b.frames.pop();
+        self.b.root = Some(root);
     }
 
     /// Decides everything that is still open in the current body.

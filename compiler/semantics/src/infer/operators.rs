@@ -240,7 +240,7 @@ impl<'a> Checker<'a> {
             && !matches!(self.b.exprs[right].kind, ExprKind::Int(value) if value != 0 && value != -1)
         {
             let row = self.b.row();
-            self.effect_event(row, tags::PANIC, span, "this division");
+            self.effect_event(row, tags::PANIC, span, crate::effects::What::Text("this division"));
         }
         self.b.expr(ExprKind::Binary { op: typed, left, right }, ty, span)
     }
@@ -499,7 +499,7 @@ impl<'a> Checker<'a> {
             {
                 let index = self.array_index(index);
                 let row = self.b.row();
-                self.effect_event(row, tags::PANIC, span, "this index");
+                self.effect_event(row, tags::PANIC, span, crate::effects::What::Text("this index"));
                 Some(self.b.expr(ExprKind::Index { base, index }, element, span))
             }
             _ => {

@@ -126,7 +126,12 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> ExprId {
         let row = self.b.row();
-        self.effect_event(row, tags::MUT, span, "this assignment to a variable of the module");
+        self.effect_event(
+            row,
+            tags::MUT,
+            span,
+            crate::effects::What::Text("this assignment to a variable of the module"),
+        );
         let ty = self.globals[global].ty.unwrap_or(Types::ERROR);
         self.reference(Reference::Global(global));
         if path.is_empty() {
@@ -162,9 +167,10 @@ impl<'a> Checker<'a> {
             }
             _ if self.b.locals[local].mutable => {
                 self.b.share(local);
-                if self.b.is_outside_lambda(local) && !self.is_core(self.b.module) {
+                if self.b.is_outside_lambda(local) && !self.is_core(self.b.module) && !self.is_handler_state(local) {
                     let row = self.b.row();
-                    self.effect_event(row, tags::MUT, span, "this assignment to a variable of the function around it");
+                    let what = crate::effects::What::Text("this assignment to a variable of the function around it");
+                    self.effect_event(row, tags::MUT, span, what);
                 }
             }
             _ => {
@@ -194,7 +200,12 @@ impl<'a> Checker<'a> {
         }
         if let Some((global, path, steps)) = self.global_place(id) {
             let row = self.b.row();
-            self.effect_event(row, tags::MUT, span, "this change of a variable of the module");
+            self.effect_event(
+                row,
+                tags::MUT,
+                span,
+                crate::effects::What::Text("this change of a variable of the module"),
+            );
             self.reference(Reference::Global(global));
             let whole = self.globals[global].ty.unwrap_or(Types::ERROR);
             let place = Place { local: self.b.global_local(global, whole, span), path };

@@ -2,9 +2,11 @@
 
 use reml_syntax::names::Symbol;
 
+use super::body::RIGID;
 use super::ty::{List, Node, RowKind, Ty, VarKind};
 use crate::cx::Checker;
-use crate::typed::FnId;
+use crate::effects::Closed;
+use crate::typed::{EffectId, FnId};
 
 impl<'a> Checker<'a> {
     /// A type, with parameters named as in the body being checked.
@@ -34,6 +36,39 @@ impl<'a> Checker<'a> {
             Node::Adt(def, ..) => self.names.text(self.adts[def].name).to_owned(),
             _ => self.show(ty),
         }
+    }
+
+    /// `State<Int>`
+    pub fn show_effect(&self, effect: EffectId, args: List) -> String {
+        let names: Vec<Symbol> = self.b.generics.iter().map(|g| g.0).collect();
+        let mut out = self.names.text(self.effect_decls[effect].name).to_owned();
+        out.push('<');
+        self.write_list(args, &names, &mut out, 0);
+        out.push('>');
+        out
+    }
+
+    /// `{io, State<Int>}`
+    pub fn show_closed(&self, closed: &Closed, names: &[Symbol], depth: u32) -> String {
+        let mut text = self.tags.show(&closed.tags);
+        for &(family, args) in &closed.args {
+            let Some(effect) = self.t.rows.families.effect(family) else { continue };
+            let name = self.names.text(self.effect_decls[effect].name);
+            let mut with = format!("{name}<");
+            self.write_list(args, names, &mut with, depth);
+            with.push('>');
+            text = text
+                .split_inclusive([',', '}', '{'])
+                .map(|part| {
+                    if part.trim_matches([' ', ',', '}']) == name {
+                        part.replacen(name, &with, 1)
+                    } else {
+                        part.to_owned()
+                    }
+                })
+                .collect();
+        }
+        text
     }
 
     fn write_list(&self, list: List, names: &[Symbol], out: &mut String, depth: u32) {
@@ -100,7 +135,7 @@ impl<'a> Checker<'a> {
                 self.write_type(self.t.at(sig, params), names, out, false, depth + 1);
                 if let RowKind::Const(index) = row.kind() {
                     out.push_str(" ! ");
-                    out.push_str(&self.tags.show(self.t.rows.constant_tags(index)));
+                    out.push_str(&self.show_closed(self.t.rows.closed(index), names, depth));
                 }
                 if nested {
                     out.push(')');
@@ -133,6 +168,10 @@ impl<'a> Checker<'a> {
                 self.write_type(inner, names, out, false, depth + 1);
                 out.push('>');
             }
+            Node::Param(index) if index >= RIGID => match self.b.rigid.get((index - RIGID) as usize) {
+                Some(&name) => out.push_str(self.names.text(name)),
+                None => out.push('_'),
+            },
             Node::Param(index) => match names.get(index as usize) {
                 Some(&name) => out.push_str(self.names.text(name)),
                 None => out.push_str(&format!("T{index}")),

@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
         );
     }
 
-    fn stmt(&mut self, stmt: &ast::Stmt) -> Option<Stmt> {
+    pub fn stmt(&mut self, stmt: &ast::Stmt) -> Option<Stmt> {
         match &stmt.kind {
             StmtKind::Let(decl) => self.let_stmt(decl),
             StmtKind::Fn(_) => None,
@@ -310,7 +310,7 @@ impl<'a> Checker<'a> {
                 decl.sig.params.iter().zip(&params).map(|(p, &ty)| self.param_pattern(&p.pattern, ty)).collect();
             let why = decl.sig.ret.as_ref().map_or(Why::None, |t| Why::Return(t.span));
             let known = decl.sig.ret.is_some();
-            self.b.frames.push(Frame { ret, why, row, loops: Vec::new(), returned: None, tail: !known });
+            self.b.frames.push(Frame { tail: !known, ..Frame::new(ret, why, row) });
             let body = match &decl.body {
                 Some(body) => self.fn_body(body, ret, why, known),
                 None => self.b.error(decl.sig.span),

@@ -361,6 +361,10 @@ impl Types {
         self.vars.clear();
     }
 
+    pub fn speculates(&self) -> bool {
+        self.speculating
+    }
+
     /// Runs `test` and takes back every binding it made.
     pub fn speculate<R>(&mut self, test: impl FnOnce(&mut Types) -> R) -> R {
         let (was, mark) = (self.speculating, self.trail.len());
@@ -426,12 +430,6 @@ impl Types {
             (Node::Fixed(p, n), Node::Fixed(q, m)) if n == m => self.unify(p, q),
             (Node::Ref { mutable: m, inner: p }, Node::Ref { mutable: n, inner: q }) if m == n => self.unify(p, q),
             _ => Err(Clash::Mismatch),
-        }
-    }
-
-    fn unify_rows(&mut self, a: Row, b: Row) {
-        if !self.speculating {
-            self.rows.unify(a, b);
         }
     }
 
@@ -501,6 +499,25 @@ impl Types {
         }
     }
 
+    /// Does a type contain a type parameter?
+    pub fn mentions_param(&self, ty: Ty, param: u32) -> bool {
+        let ty = self.resolve(ty);
+        if self.flags(ty) & (HAS_PARAM | HAS_VAR) == 0 {
+            return false;
+        }
+        match self.get(ty) {
+            Node::Param(index) => index == param,
+            Node::Var(_) | Node::Prim(_) | Node::Error => false,
+            Node::Tuple(list)
+            | Node::Record { fields: list, .. }
+            | Node::Fn { sig: list, .. }
+            | Node::Adt(_, list, _) => list.range().any(|i| self.mentions_param(self.at(list, i), param)),
+            Node::Array(t) | Node::Fixed(t, _) | Node::Ref { inner: t, .. } | Node::Cell(t) => {
+                self.mentions_param(t, param)
+            }
+        }
+    }
+
     /// `ty` with parameters and signature rows replaced.
     pub fn instantiate(&mut self, ty: Ty, with: &Instance<'_>) -> Ty {
         if self.flags(ty) & (HAS_PARAM | HAS_ROW) == 0 {
@@ -564,9 +581,23 @@ impl Types {
     fn instantiate_row(&mut self, row: Row, with: &Instance<'_>) -> Row {
         match row.kind() {
             RowKind::Sig(index) => with.rows.get(index as usize).copied().unwrap_or(Row::NONE),
-            RowKind::Const(index) if !self.permanent => self.rows.open(index),
+            RowKind::Const(index) if !self.permanent => self.open_row(index, with),
+            RowKind::Const(index) => self.closed_row(index, |types, arg| types.instantiate(arg, with)),
             _ => row,
         }
+    }
+
+    /// A closed row with the arguments of its effects changed.
+    fn closed_row(&mut self, index: u32, mut change: impl FnMut(&mut Types, Ty) -> Ty) -> Row {
+        if self.rows.closed(index).args.is_empty() {
+            return Row::constant(index);
+        }
+        let mut closed = self.rows.closed(index).clone();
+        for (_, args) in &mut closed.args {
+            let changed: Vec<Ty> = args.range().map(|i| change(self, self.at(*args, i))).collect();
+            *args = self.list(&changed);
+        }
+        self.rows.constant(closed)
     }
 
     /// Every unbound variable of `ty`, in order of appearance, each once.
@@ -628,6 +659,7 @@ impl Types {
                 });
                 Row::sig(index as u32)
             }
+            RowKind::Const(index) => types.closed_row(index, |types, arg| types.freeze_node(arg, &mut Vec::new())),
             _ => row,
         };
         let node = match self.get(ty) {

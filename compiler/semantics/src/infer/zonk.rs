@@ -3,7 +3,7 @@
 use cranelift_entity::EntityRef;
 use reml_diagnostics::{Diagnostic, Span, codes};
 
-use super::body::BodyCx;
+use super::body::{BodyCx, RIGID};
 use super::ty::{List, Node, Ty, Types, VarKind};
 use crate::cx::*;
 use crate::typed::*;
@@ -14,10 +14,23 @@ impl<'a> Checker<'a> {
     pub fn finish_body(&mut self, def: Def) {
         let mut b = std::mem::take(&mut self.b);
         let Some(root) = b.root else { return };
+        if !b.rigid_scopes.is_empty() {
+            self.check_rigid_scopes(&b);
+        }
+        let arity = match def {
+            Def::Fn(id) => self.fns[id].arity,
+            Def::Global(_) => 0,
+        };
+        self.rigid_base = arity;
         for (id, list) in std::mem::take(&mut b.type_args) {
             let args: Vec<TypeId> = list.range().map(|i| self.final_type(self.t.at(list, i))).collect();
             match &mut b.exprs[id].kind {
                 ExprKind::Fn(_, slot) | ExprKind::Method { args: slot, .. } => *slot = args,
+                ExprKind::Handle(handle) => handle.effect_args = args,
+                ExprKind::Perform { effect, effect_args, type_args, .. } => {
+                    let (of_effect, own) = args.split_at(self.effect_decls[*effect].generics.len());
+                    (*effect_args, *type_args) = (of_effect.to_vec(), own.to_vec());
+                }
                 _ => {}
             }
         }
@@ -91,6 +104,7 @@ impl<'a> Checker<'a> {
             let ty = self.final_type(b.local_tys[index]);
             b.locals[LocalId::new(index)].ty = ty;
         }
+        self.settle_clauses(&mut b, arity);
         b.references.sort_unstable();
         b.references.dedup();
         let references = std::mem::take(&mut b.references);
@@ -189,6 +203,7 @@ impl<'a> Checker<'a> {
                 let inner = self.final_type(inner);
                 self.store.intern(Type::VarCell(inner))
             }
+            Node::Param(index) if index >= RIGID => self.store.intern(Type::Param(index - RIGID + self.rigid_base)),
             Node::Param(index) => self.store.intern(Type::Param(index)),
             Node::Error => self.store.error(),
         };

@@ -56,7 +56,7 @@ impl<'a> Checker<'a> {
             impls: PrimaryMap::new(),
             fns: PrimaryMap::new(),
             globals: PrimaryMap::new(),
-            effect_decls: Vec::new(),
+            effect_decls: PrimaryMap::new(),
             tags: Tags::default(),
             builtins,
             inherent: FxHashMap::default(),
@@ -64,6 +64,7 @@ impl<'a> Checker<'a> {
             trait_methods: FxHashMap::default(),
             lang: LangItems::default(),
             lang_traits: LangTraits::default(),
+            lang_exit: None,
             sym,
             fn_bodies: FxHashMap::default(),
             global_bodies: FxHashMap::default(),
@@ -85,6 +86,7 @@ impl<'a> Checker<'a> {
             lift_failures: FxHashSet::default(),
             zonked_perm: Vec::new(),
             zonked_temp: Vec::new(),
+            rigid_base: 0,
             effects: Default::default(),
             error_spans: FxHashSet::default(),
             removed: Removed::default(),
@@ -227,16 +229,32 @@ impl<'a> Checker<'a> {
                 }
             }
             ItemKind::Effect(decl) => {
-                let text = self.names.text(decl.name.name).to_owned();
-                let mut tags = self.tags.add(&text);
-                if let Some(base) = &decl.base {
-                    tags |= self.effect_tag(base).unwrap_or(0);
-                }
-                let id = self.effect_decls.len() as u32;
-                self.effect_decls.push(EffectInfo { name: decl.name.name, tags });
+                let tag = self.tags.declare(self.names.text(decl.name.name));
+                let id = self.effect_decls.push(EffectInfo {
+                    name: decl.name.name,
+                    module,
+                    span: decl.name.span,
+                    decl,
+                    attrs: &item.attrs,
+                    tag,
+                    family: None,
+                    generics: decl.generics.iter().map(|g| g.name.name).collect(),
+                    operations: Vec::new(),
+                });
                 self.define_type(module, decl.name, TypeItem::Effect(id), item.public);
             }
-            ItemKind::Handler(_) => self.not_supported(item.span, "effect handlers"),
+            ItemKind::Handler(decl) => {
+                let id = self.push_fn(
+                    module,
+                    decl.name,
+                    FnSource::Handler(decl),
+                    &item.attrs,
+                    Container::Module,
+                    Linkage::Reml,
+                    item.public,
+                );
+                self.define_value(module, decl.name, Value::Fn(id), item.public);
+            }
             ItemKind::Conductor(_) => self.not_supported(item.span, "conductors"),
             ItemKind::Expr(expr) => {
                 if !self.options.allow_top_level_expr {
@@ -392,7 +410,9 @@ impl<'a> Checker<'a> {
             wheres: Vec::new(),
             row_count: 1,
             declared: None,
+            generic_effects: None,
             own_row: Row::NONE,
+            checked_rows: Vec::new(),
         })
     }
 

@@ -2,6 +2,7 @@
 
 mod collect;
 mod cycles;
+mod effects;
 mod imports;
 mod lookup;
 mod signatures;

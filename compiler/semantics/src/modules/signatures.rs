@@ -6,6 +6,7 @@ use reml_syntax::names::Symbol;
 
 use super::type_expr::{RowMode, TypeScope};
 use crate::cx::*;
+use crate::effects::arguments::{OwnFamily, Signature};
 use crate::infer::ty::{Instance, Node, Row, Ty, Types};
 use crate::typed::{FnId, ImplId, ModuleId, TraitId};
 
@@ -332,7 +333,13 @@ impl<'a> Checker<'a> {
                     );
                     complete = true;
                 }
-                let declared = decl.sig.effects.as_ref().map(|row| (self.effect_row(row), row.span));
+                let declared = decl
+                    .sig
+                    .effects
+                    .as_ref()
+                    // `! {E}` of a type parameter: the effects of what is passed, which are inferred.
+                    .filter(|row| !row_parameter(row, &generics))
+                    .map(|row| Declared { closed: self.effect_row(row, &mut scope), span: row.span });
                 if !complete
                     && self.fns[id].public
                     && !self.is_core(module)
@@ -358,8 +365,9 @@ impl<'a> Checker<'a> {
                 info.wheres = wheres;
                 info.row_count = row_count;
                 info.declared = declared;
+                self.declare_generic_effects(id);
                 if !complete {
-                    info.state = FnState::Inferred;
+                    self.fns[id].state = FnState::Inferred;
                     self.modules[module].inferred.push(Def::Fn(id));
                 }
                 for (index, param) in decl.sig.params.iter().enumerate() {
@@ -407,7 +415,56 @@ impl<'a> Checker<'a> {
                 info.generics = generics.iter().map(|g| g.0).collect();
                 info.wheres = wheres;
             }
+            FnSource::Handler(decl) => self.declare_handler(id, decl),
             FnSource::Default(_) | FnSource::Local => {}
+        }
+    }
+
+    /// A written row says what its generic effects are applied to.
+    fn declare_generic_effects(&mut self, id: FnId) {
+        let info = &self.fns[id];
+        let (Some(declared), true) = (&info.declared, self.t.rows.families.exist()) else { return };
+        let mut signature = Signature::joined(info.row_count);
+        for &(family, args) in &declared.closed.args {
+            signature.own.push(OwnFamily { family, classes: signature.shared.clone(), args: vec![(0, args)] });
+        }
+        self.fns[id].generic_effects = Some(Box::new(signature));
+    }
+
+    /// A named handler: its parameters, then the computation.
+    fn declare_handler(&mut self, id: FnId, decl: &'a ast::HandlerDecl) {
+        let module = self.fns[id].module;
+        let generics = self.generic_params(&decl.generics, 0);
+        let mut scope = TypeScope { module, generics: &generics, self_ty: None, rows: RowMode::Signature(1) };
+        let mut wheres = Vec::new();
+        self.generic_bounds(&decl.generics, &generics, &mut scope, &mut wheres);
+        let mut params: Vec<ParamInfo> = decl
+            .params
+            .iter()
+            .map(|param| ParamInfo {
+                name: pattern_name(&param.pattern),
+                ty: param.ty.as_ref().map_or(Types::ERROR, |ty| self.written_type(ty, &mut scope)),
+                span: param.span,
+                default: None,
+            })
+            .collect();
+        params.push(ParamInfo { name: None, ty: Types::ERROR, span: Span::NONE, default: None });
+        let ret = decl.ret.as_ref().map_or(Types::ERROR, |ty| self.written_type(ty, &mut scope));
+        let RowMode::Signature(row_count) = scope.rows else { return };
+        let info = &mut self.fns[id];
+        info.arity = generics.len() as u32;
+        info.generics = generics.iter().map(|g| g.0).collect();
+        info.params = params;
+        info.ret = ret;
+        info.wheres = wheres;
+        info.row_count = row_count;
+        info.state = FnState::Inferred;
+        self.modules[module].inferred.push(Def::Fn(id));
+        for (index, param) in decl.params.iter().enumerate() {
+            if let Some(default) = &param.default {
+                let made = self.declare_default(id, index, default);
+                self.fns[id].params[index].default = Some(made);
+            }
         }
     }
 
@@ -671,6 +728,13 @@ fn pattern_name(pattern: &ast::Pattern) -> Option<Symbol> {
         PatternKind::Alias { name, .. } => Some(name.name),
         _ => None,
     }
+}
+
+/// Is one of the names of the row a type parameter?
+pub(crate) fn row_parameter(row: &ast::EffectRow, generics: &[(Symbol, Ty)]) -> bool {
+    row.tags
+        .iter()
+        .any(|tag| tag.path.segments.len() == 1 && generics.iter().any(|&(name, _)| name == tag.path.segments[0].name))
 }
 
 fn scope_span(reference: &ast::TraitRef) -> Span {

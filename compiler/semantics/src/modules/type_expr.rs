@@ -5,10 +5,10 @@ use reml_syntax::ast::{self, TypeKind};
 use reml_syntax::names::Symbol;
 
 use crate::cx::*;
-use crate::effects::TagSet;
-use crate::infer::ty::{Row, Ty, Types};
+use crate::effects::{Closed, TagSet};
+use crate::infer::ty::{List, Row, Ty, Types};
 use crate::suggest;
-use crate::typed::{ModuleId, TypeDefId};
+use crate::typed::{EffectId, ModuleId, TypeDefId};
 
 /// How function types without written effects get their rows.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,9 +48,9 @@ impl<'a> Checker<'a> {
                 let params: Vec<Ty> = params.iter().map(|p| self.written_type(p, scope)).collect();
                 let ret = self.written_type(ret, scope);
                 let row = match effects {
-                    Some(row) if !self.is_row_parameter(row, scope) => {
-                        let tags = self.effect_row(row);
-                        self.t.rows.constant(tags)
+                    Some(row) if !super::signatures::row_parameter(row, scope.generics) => {
+                        let closed = self.effect_row(row, scope);
+                        self.t.rows.constant(closed)
                     }
                     _ => self.fresh_row_for(scope),
                 };
@@ -124,12 +124,6 @@ impl<'a> Checker<'a> {
         let names: Vec<Symbol> = fields.iter().map(|&(name, _)| name).collect();
         let types: Vec<Ty> = fields.iter().map(|&(_, ty)| ty).collect();
         self.t.record(&names, &types)
-    }
-
-    fn is_row_parameter(&self, row: &ast::EffectRow, scope: &TypeScope<'_>) -> bool {
-        row.tags.iter().any(|tag| {
-            tag.path.segments.len() == 1 && scope.generics.iter().any(|&(name, _)| name == tag.path.segments[0].name)
-        })
     }
 
     fn named_type(&mut self, path: &ast::Path, args: &[ast::Type], span: Span, scope: &mut TypeScope<'_>) -> Ty {
@@ -239,7 +233,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_type_arity(&mut self, name: Symbol, wanted: usize, given: usize, span: Span) -> bool {
+    pub fn check_type_arity(&mut self, name: Symbol, wanted: usize, given: usize, span: Span) -> bool {
         if wanted == given {
             return true;
         }
@@ -317,23 +311,77 @@ impl<'a> Checker<'a> {
         ty
     }
 
-    /// The tags of a written row.
-    pub fn effect_row(&mut self, row: &ast::EffectRow) -> TagSet {
-        row.tags.iter().filter_map(|tag| self.effect_tag(tag)).fold(0, |all, tag| all | tag)
+    /// A written row.
+    pub fn effect_row(&mut self, row: &ast::EffectRow, scope: &mut TypeScope<'_>) -> Closed {
+        let mut closed = Closed::default();
+        for tag in &row.tags {
+            if let Some((tags, args)) = self.effect_tag(tag, scope) {
+                closed.tags.add(&tags);
+                if let Some((family, list)) = args {
+                    if closed.args.iter().any(|(known, _)| *known == family) {
+                        self.two_instances(tag);
+                        continue;
+                    }
+                    closed.args.push((family, list));
+                }
+            }
+        }
+        closed.args.sort_unstable_by_key(|(family, _)| *family);
+        closed
     }
 
-    pub fn effect_tag(&mut self, tag: &ast::EffectTag) -> Option<TagSet> {
+    fn two_instances(&mut self, tag: &ast::EffectTag) {
+        let text = tag.path.segments.last().map_or("", |last| self.names.text(last.name)).to_owned();
+        self.error_once(
+            Diagnostic::error(
+                codes::EFFECT_ARGUMENT_CONFLICT,
+                tag.span,
+                format!("a row has one `{text}` at most, so that its operations have one type"),
+            )
+            .with_help("declare a second effect for the second purpose"),
+        );
+    }
+
+    /// The declared effect that a path names.
+    pub fn effect_named(&mut self, path: &ast::Path, module: ModuleId) -> Option<EffectId> {
+        let (&last, parents) = path.segments.split_last()?;
+        let item = if parents.is_empty() && path.anchor == ast::PathAnchor::Relative {
+            self.lookup_type(module, last.name)
+        } else {
+            let container = self.container_of(module, path.anchor, parents).ok()?;
+            self.child_container(module, container, last).ty
+        };
+        match item {
+            Some(TypeItem::Effect(id)) => Some(id),
+            _ => None,
+        }
+    }
+
+    /// A tag with what it implies, or a declared effect with its arguments.
+    pub fn effect_tag(
+        &mut self,
+        tag: &ast::EffectTag,
+        scope: &mut TypeScope<'_>,
+    ) -> Option<(TagSet, Option<(u32, List)>)> {
+        if let Some(id) = self.effect_named(&tag.path, scope.module) {
+            let info = &self.effect_decls[id];
+            let (set, family, arity, name) = (TagSet::one(info.tag), info.family, info.generics.len(), info.name);
+            let mut args: Vec<Ty> = tag.args.iter().map(|arg| self.written_type(arg, scope)).collect();
+            if args.is_empty() && scope.rows == RowMode::Body {
+                args = (0..arity).map(|_| self.t.fresh()).collect();
+            }
+            if !self.check_type_arity(name, arity, args.len(), tag.span) {
+                return Some((set, None));
+            }
+            let list = self.t.list(&args);
+            return Some((set, family.map(|family| (family, list))));
+        }
         let text: Vec<&str> = tag.path.segments.iter().map(|s| self.names.text(s.name)).collect();
         let text = text.join(".");
         if let Some(set) = self.tags.lookup(&text) {
-            return Some(set | self.declared_effect_tags(tag));
+            return Some((set, None));
         }
-        if let Some(last) = tag.path.segments.last()
-            && let Some(effect) = self.effect_decls.iter().find(|e| e.name == last.name)
-        {
-            return Some(effect.tags);
-        }
-        let suggestion = suggest::closest(&text, self.tags.all()).map(str::to_owned);
+        let suggestion = self.suggest_effect(&text, scope.module);
         let mut diagnostic =
             Diagnostic::error(codes::EFFECT_UNKNOWN_TAG, tag.span, format!("there is no effect `{text}`"));
         if let Some(suggestion) = suggestion {
@@ -344,8 +392,38 @@ impl<'a> Checker<'a> {
         None
     }
 
-    fn declared_effect_tags(&self, tag: &ast::EffectTag) -> TagSet {
-        let Some(last) = tag.path.segments.last() else { return 0 };
-        self.effect_decls.iter().find(|e| e.name == last.name).map_or(0, |e| e.tags)
+    /// An effect that can be named here and is spelled much like this.
+    pub fn suggest_effect(&self, text: &str, module: ModuleId) -> Option<String> {
+        let visible = self.visible_effects(module);
+        let declared = visible.iter().map(|&(name, _)| self.names.text(name));
+        let known: Vec<&str> = declared.chain(self.tags.builtin()).collect();
+        suggest::closest(text, known.iter().copied()).map(str::to_owned)
+    }
+
+    /// The effects of the module and those it imports, by name.
+    pub fn visible_effects(&self, module: ModuleId) -> Vec<(Symbol, EffectId)> {
+        let mut found: Vec<(Symbol, EffectId)> = Vec::new();
+        let scopes = [Some(module), self.prelude];
+        for scope in scopes.into_iter().flatten() {
+            for (&name, entry) in &self.modules[scope].types {
+                if let TypeItem::Effect(id) = entry.item
+                    && !found.iter().any(|known| known.0 == name)
+                {
+                    found.push((name, id));
+                }
+            }
+        }
+        found.sort_unstable_by(|a, b| self.names.text(a.0).cmp(self.names.text(b.0)));
+        found
+    }
+
+    /// A row written in a body.
+    pub fn body_effect_row(&mut self, row: &ast::EffectRow) -> Closed {
+        let generics = std::mem::take(&mut self.b.generics);
+        let mut scope =
+            TypeScope { module: self.b.module, generics: &generics, self_ty: self.b.self_ty, rows: RowMode::Body };
+        let closed = self.effect_row(row, &mut scope);
+        self.b.generics = generics;
+        closed
     }
 }

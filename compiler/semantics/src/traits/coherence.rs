@@ -100,14 +100,7 @@ impl<'a> Checker<'a> {
         let generics = generics.into_iter().enumerate().map(|(i, name)| (name, self.t.param(i as u32))).collect();
         let row = self.t.rows.fresh();
         self.b = BodyCx { generics, assumptions, module: self.impls[id].module, ..BodyCx::default() };
-        self.b.frames.push(Frame {
-            ret: Types::UNIT,
-            why: Why::None,
-            row,
-            loops: Vec::new(),
-            returned: None,
-            tail: false,
-        });
+        self.b.frames.push(Frame::new(Types::UNIT, Why::None, row));
         let args = self.impls[id].args.clone();
         let rows = vec![Row::NONE; self.impls[id].row_count as usize];
         let span = self.impls[id].span;

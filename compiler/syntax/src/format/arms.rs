@@ -228,11 +228,12 @@ impl<'a> Formatter<'a> {
                 parts.extend([self.expr(body, Place::Inline), text(" "), self.cursor.next(), text(" ")]);
                 parts.push(self.expr(value, Place::Inline));
             }
-            HandlerExpr::Inline { name, body: clauses } => {
+            HandlerExpr::Inline { effect, body: clauses } => {
                 parts.extend([self.expr(body, Place::Inline), text(" "), self.cursor.next(), text(" ")]);
                 parts.extend([self.cursor.next(), text(" ")]);
-                if name.is_some() {
-                    parts.extend([self.cursor.next(), text(" ")]);
+                if effect.is_some() {
+                    let brace = self.cursor.index_of(clauses.span.start);
+                    parts.extend([self.flat_until(brace, Style::Type), text(" ")]);
                 }
                 parts.push(self.handler_body(clauses));
             }
@@ -245,6 +246,9 @@ impl<'a> Formatter<'a> {
         let clauses = body.clauses.iter();
         self.members(|f| {
             let start = f.cursor.start();
+            if let Some(stmt) = body.state.iter().find(|stmt| stmt.span.start == start) {
+                return f.stmt(stmt);
+            }
             if let Some(clause) = clauses.clone().find(|clause| clause.span.start == start) {
                 let mut parts = f.attrs(&clause.attrs, false);
                 parts.extend([f.cursor.next(), text(" "), f.path(&clause.name)]);

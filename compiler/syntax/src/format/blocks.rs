@@ -78,7 +78,7 @@ impl<'a> Formatter<'a> {
         in_lines
     }
 
-    fn stmt(&mut self, stmt: &Stmt) -> Doc<'a> {
+    pub fn stmt(&mut self, stmt: &Stmt) -> Doc<'a> {
         let mut parts = self.attrs(&stmt.attrs, false);
         parts.push(match &stmt.kind {
             StmtKind::Let(decl) => self.let_decl(decl),

@@ -488,15 +488,10 @@ pub fn handle(p: &mut In) -> R<ExprKind> {
         let value = expr(p)?;
         return Ok(ExprKind::Handle { body: first, handler: HandlerExpr::Value(value) });
     }
-    let after = token_at(p, 1);
-    if after.kind != Kind::LBrace && !(after.kind == Kind::Ident && token_at(p, 2).kind == Kind::LBrace) {
-        let value = expr(p)?;
-        return Ok(ExprKind::Handle { body: first, handler: HandlerExpr::Value(value) });
-    }
     bump(p);
-    let name = if peek(p) == Kind::Ident { Some(name(p)?) } else { None };
+    let effect = if peek(p) == Kind::Ident { Some(ty::effect_tag(p)?) } else { None };
     let body = item::handler_body(p)?;
-    Ok(ExprKind::Handle { body: first, handler: HandlerExpr::Inline { name, body } })
+    Ok(ExprKind::Handle { body: first, handler: HandlerExpr::Inline { effect, body } })
 }
 
 /// `llvm_ir!(T) { "template", inputs(..) }`; the `!` comes next.

@@ -1,5 +1,7 @@
 //! `extern`, `effect`, `handler` and `conductor` declarations.
 
+use reml_diagnostics::{Diagnostic, codes};
+
 use super::control;
 use super::cursor::*;
 use super::error::Failure;
@@ -7,6 +9,7 @@ use super::expr::{args, expr};
 use super::item::{attrs, fn_sig, item_body, param, string_value};
 use super::pattern;
 use super::recover::delimited;
+use super::stmt::{self, LetOrFn};
 use super::ty::{self, effect_tag, generics, path};
 use crate::ast::*;
 use crate::token::{Kind, LINE_START};
@@ -113,6 +116,7 @@ pub fn handler_decl(p: &mut In) -> R<HandlerDecl> {
 }
 
 enum Clause {
+    State(Stmt),
     Operation(OperationClause),
     Return(ReturnClause),
 }
@@ -124,20 +128,43 @@ pub fn handler_body(p: &mut In) -> R<HandlerBody> {
     let list = braced(p, clause)?;
     let span = span_from(p, start);
     let mut clauses = Vec::with_capacity(list.len());
-    let mut ret = None;
+    let mut ret: Option<Box<ReturnClause>> = None;
+    let mut state = Vec::new();
     for one in list {
         match one {
+            Clause::State(stmt) => state.push(stmt),
             Clause::Operation(clause) => clauses.push(clause),
-            Clause::Return(clause) => ret = Some(Box::new(clause)),
+            Clause::Return(clause) => match &ret {
+                None => ret = Some(Box::new(clause)),
+                Some(first) => {
+                    let first = first.span;
+                    p.state().diagnostics.push(
+                        Diagnostic::error(
+                            codes::EFFECT_HANDLER_DUPLICATE,
+                            clause.span,
+                            "this handler has a `return` clause already",
+                        )
+                        .with_label(first, "the first one"),
+                    );
+                }
+            },
         }
     }
-    Ok(HandlerBody { clauses, ret, span })
+    Ok(HandlerBody { state, clauses, ret, span })
 }
 
 fn clause(p: &mut In) -> R<Clause> {
     let start = token(p);
     let attrs = attrs(p)?;
     pass_line_break(p);
+    if matches!(peek(p), Kind::Let | Kind::Var) {
+        let kind = match stmt::let_or_fn(p)? {
+            LetOrFn::Let(decl) => StmtKind::Let(Box::new(decl)),
+            LetOrFn::Fn(decl) => StmtKind::Fn(Box::new(decl)),
+        };
+        let span = span_from(p, start);
+        return Ok(Clause::State(Stmt { attrs, kind, span }));
+    }
     if eat(p, Kind::Return) {
         let param = if matches!(peek(p), Kind::LBrace | Kind::Arrow | Kind::FatArrow | Kind::Eq) {
             None

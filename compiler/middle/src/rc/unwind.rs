@@ -1,0 +1,163 @@
+//! Which calls may be left by unwinding, or have their stack copied?
+//!
+//! An operation whose clause does not resume leaves the computation that performs it; one that resumes later may never be resumed.
+//! Then the frames in between never run again, and the runtime drops what they own: the *roots* that [`super::insert`] notes at
+//! every call that may get there. The program is closed, so these calls are found: functions that abort or suspend, those that call
+//! them, and closures of a type of which some closure of the program may.
+//!
+//! What lies in memory must be whole during such a call: an element is not taken out of its array to be changed, but copied.
+
+use cranelift_entity::{EntityRef, PrimaryMap};
+use reml_semantics::types::{Type, TypeId, TypeStore};
+use rustc_hash::{FxHashMap, FxHashSet};
+
+use crate::core::{Block, Callee, End, FuncId, Function, Op, Stmt, Var, VarInfo};
+use crate::prim::PrimOp;
+use crate::walk;
+
+#[derive(Default)]
+pub struct Unwinds {
+    functions: Vec<bool>,
+    closures: FxHashSet<TypeId>,
+    any: bool,
+}
+
+/// A function, or the closures of a type.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Node {
+    Func(FuncId),
+    Closures(TypeId),
+}
+
+impl Unwinds {
+    pub fn of(functions: &PrimaryMap<FuncId, Function>) -> Unwinds {
+        let mut callers: FxHashMap<Node, Vec<Node>> = FxHashMap::default();
+        let mut work: Vec<Node> = Vec::new();
+        for (id, function) in functions {
+            let this = Node::Func(id);
+            each_block(&function.body, &mut |block| {
+                for stmt in &block.stmts {
+                    match stmt {
+                        Stmt::Let(_, Op::Prim(prim, _)) if prim.may_unwind() => work.push(this),
+                        Stmt::Let(_, Op::Call(callee, _)) => {
+                            callers.entry(callee_node(*callee, function)).or_default().push(this);
+                        }
+                        Stmt::Let(var, Op::Closure(func, _)) => {
+                            let closures = Node::Closures(function.vars[*var].ty);
+                            callers.entry(Node::Func(*func)).or_default().push(closures);
+                        }
+                        _ => {}
+                    }
+                }
+                if let End::TailCall { callee, .. } = &block.end {
+                    callers.entry(callee_node(*callee, function)).or_default().push(this);
+                }
+            });
+        }
+        let mut unwinds = Unwinds { functions: vec![false; functions.len()], ..Unwinds::default() };
+        unwinds.any = !work.is_empty();
+        while let Some(node) = work.pop() {
+            let new = match node {
+                Node::Func(func) => !std::mem::replace(&mut unwinds.functions[func.index()], true),
+                Node::Closures(ty) => unwinds.closures.insert(ty),
+            };
+            if new && let Some(callers) = callers.get(&node) {
+                work.extend_from_slice(callers);
+            }
+        }
+        unwinds
+    }
+
+    /// May a call of the function be left? Functions made since the analysis may.
+    pub fn may_leave_function(&self, func: FuncId) -> bool {
+        self.any && self.functions.get(func.index()).copied().unwrap_or(true)
+    }
+
+    /// May this operation of a function with these variables be left?
+    pub fn may_leave(&self, op: &Op, vars: &PrimaryMap<Var, VarInfo>) -> bool {
+        self.any
+            && match op {
+                Op::Prim(prim, _) => prim.may_unwind(),
+                Op::Call(Callee::Func(func), _) => self.functions[func.index()],
+                Op::Call(Callee::Closure(closure) | Callee::Consumed(closure), _) => {
+                    closure_type(*closure, vars).is_none_or(|ty| self.closures.contains(&ty))
+                }
+                _ => false,
+            }
+    }
+
+    /// Leaves no holes in memory during calls that may be left.
+    pub fn fill_holes(&self, function: &mut Function, types: &TypeStore) {
+        let mut leaves = false;
+        if self.any {
+            each_block(&function.body, &mut |block| {
+                leaves |= block.stmts.iter().any(|stmt| match stmt {
+                    Stmt::Let(_, op) => self.may_leave(op, &function.vars),
+                    _ => false,
+                });
+            });
+        }
+        if leaves {
+            let mut body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
+            without_holes(&mut body, &mut function.vars, types);
+            function.body = body;
+        }
+    }
+}
+
+fn closure_type(closure: crate::core::Atom, vars: &PrimaryMap<Var, VarInfo>) -> Option<TypeId> {
+    match closure {
+        crate::core::Atom::Var(var) => Some(vars[var].ty),
+        _ => None,
+    }
+}
+
+fn callee_node(callee: Callee, function: &Function) -> Node {
+    match callee {
+        Callee::Func(func) => Node::Func(func),
+        Callee::Closure(closure) | Callee::Consumed(closure) => match closure_type(closure, &function.vars) {
+            Some(ty) => Node::Closures(ty),
+            None => unreachable!("only variables hold closures"),
+        },
+    }
+}
+
+fn each_block(block: &Block, f: &mut impl FnMut(&Block)) {
+    let mut blocks = vec![block];
+    while let Some(block) = blocks.pop() {
+        f(block);
+        blocks.extend(block.stmts.iter().filter_map(|stmt| match stmt {
+            Stmt::Join(join) => Some(&join.body),
+            _ => None,
+        }));
+        if let End::Switch(switch) = &block.end {
+            blocks.extend(walk::switch_blocks(switch));
+        }
+    }
+}
+
+fn without_holes(block: &mut Block, vars: &mut PrimaryMap<Var, VarInfo>, types: &TypeStore) {
+    let mut out = Vec::with_capacity(block.stmts.len());
+    for mut stmt in std::mem::take(&mut block.stmts) {
+        match &mut stmt {
+            Stmt::Let(var, Op::Prim(PrimOp::ArrayTake, args)) => {
+                let VarInfo { ty, span, .. } = vars[*var].clone();
+                let Type::Tuple(parts) = types.get(ty) else { unreachable!("the array and its element") };
+                let element = vars.push(VarInfo { ty: parts[1], name: None, span });
+                out.push(Stmt::Let(element, Op::Prim(PrimOp::ArrayGet, args.clone())));
+                let args = vec![args[0], crate::core::Atom::Var(element)];
+                out.push(Stmt::Let(*var, Op::Construct { variant: 0, args, token: None }));
+                continue;
+            }
+            Stmt::Let(_, Op::Prim(prim @ PrimOp::ArrayPut, _)) => *prim = PrimOp::ArraySetUnchecked,
+            Stmt::Let(_, Op::Prim(prim @ PrimOp::CellTake, _)) => *prim = PrimOp::CellGet,
+            Stmt::Join(join) => without_holes(&mut join.body, vars, types),
+            _ => {}
+        }
+        out.push(stmt);
+    }
+    block.stmts = out;
+    if let End::Switch(switch) = &mut block.end {
+        walk::switch_blocks_mut(switch).for_each(|block| without_holes(block, vars, types));
+    }
+}
