@@ -210,7 +210,7 @@ fn hugs_last(expr: &Expr) -> bool {
 fn chain<'a>(head: Doc<'a>, steps: Vec<Doc<'a>>, how: Chain<'a>) -> Doc<'a> {
     let links = steps.iter().flat_map(|step| [(how.gap)(), step.clone()]);
     let in_lines = broken_group(concat([head.clone(), indent(STEP, concat(links))]));
-    let comments = head.ends_line() || steps.iter().any(Doc::ends_line);
+    let comments = head.ends_line() || steps[..steps.len() - 1].iter().any(Doc::ends_line);
     if how.broken || comments {
         return in_lines;
     }
