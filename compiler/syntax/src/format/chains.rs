@@ -54,7 +54,7 @@ impl<'a> Formatter<'a> {
         }
         // Operands that have lines of their own keep their operators beside them.
         let close = !head.ends_line()
-            && operands.iter().all(|(operator, operand)| !operator.is_forced() && !operand.ends_line())
+            && operands.iter().all(|(operator, operand)| !operator.has_comment() && !operand.ends_line())
             && (head.is_forced() || operands.iter().any(|(_, operand)| operand.is_forced()));
         let gap = || if close { text(" ") } else { line() };
         let mut rest = Vec::new();
@@ -62,7 +62,8 @@ impl<'a> Formatter<'a> {
             if trailing {
                 rest.extend([text(" "), operator, gap(), operand]);
             } else {
-                rest.extend([gap(), operator, text(" "), operand]);
+                let after = if operator.ends_line() { line() } else { text(" ") };
+                rest.extend([gap(), operator, after, operand]);
             }
         }
         group(concat([head, indent(STEP, concat(rest))]))
