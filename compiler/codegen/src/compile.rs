@@ -76,12 +76,11 @@ pub fn compile(plan: &Plan, entries: &[Symbol], listing: bool) -> Result<Vec<Com
         let results = compile_all(plan, &symbols, listing)?;
         for function in &results {
             for relocation in &function.relocations {
-                let RelocationTarget::Symbol(mut target) = relocation.target else { continue };
-                if let Symbol::StaticClosure(id) = target {
-                    target = Symbol::ClosureEntry(id);
-                }
-                if !target.is_data() && !target.is_import() && seen.insert(target) {
-                    wave.insert(target);
+                let RelocationTarget::Symbol(target) = relocation.target else { continue };
+                for target in std::iter::once(target).chain(target.functions_inside(plan)) {
+                    if !target.is_data() && !target.is_import() && seen.insert(target) {
+                        wave.insert(target);
+                    }
                 }
             }
         }

@@ -40,6 +40,7 @@ impl Frames {
             let (shown, hidden) = match function.symbol {
                 Symbol::Func(id) => (id, false),
                 Symbol::ClosureEntry(id) => (id, !plan.only_closure(id)),
+                Symbol::ClosureConsume(id) => (id, true),
                 _ => (plan.program.entry, true),
             };
             let name =
@@ -83,6 +84,8 @@ pub fn symbol_name(plan: &Plan, symbol: Symbol) -> String {
         Symbol::ClosureEntry(id) if plan.only_closure(id) => func(id).to_owned(),
         Symbol::ClosureEntry(id) => format!("{}.closure", func(id)),
         Symbol::ClosureDrop(id) => format!("{}.captures", func(id)),
+        Symbol::ClosureConsume(id) => format!("{}.consume", func(id)),
+        Symbol::ClosureInfo(id) => format!("{}.info", func(id)),
         Symbol::StaticClosure(id) => format!("{}.object", func(id)),
         Symbol::Runtime(index) => reml_rt::abi::CODEGEN_FUNCTIONS[index as usize].name.to_owned(),
         Symbol::Library(id) => plan.program.runtime[id].symbol.to_string(),

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use cranelift_codegen::ir::UserExternalName;
 use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleReloc, ModuleRelocTarget};
-use reml_rt::abi::{CLOSURE_DATA, IMMORTAL};
+use reml_rt::abi::{CLOSURE_DATA, ClosureInfo, IMMORTAL};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::CodegenError;
 use crate::compile::{Compiled, RelocationTarget};
 use crate::frames::symbol_name;
+use crate::memory::count::{CLOSURE_CONSUME_OFFSET, CLOSURE_INFO_OFFSET};
 use crate::memory::helper::CLOSURE_CODE_OFFSET;
 use crate::plan::Plan;
 use crate::signature;
@@ -48,6 +49,11 @@ impl<'p, M: Module> Placer<'p, M> {
             for relocation in &function.relocations {
                 if let RelocationTarget::Symbol(symbol) = relocation.target {
                     referred.insert(symbol);
+                    if let Symbol::StaticClosure(id) = symbol
+                        && self.plan.consumes
+                    {
+                        referred.insert(Symbol::ClosureInfo(id));
+                    }
                 }
             }
         }
@@ -130,7 +136,7 @@ impl<'p, M: Module> Placer<'p, M> {
 
     pub fn declare_data(&mut self, symbol: Symbol) -> Result<DataId, CodegenError> {
         // Owner counts of immortal objects are written, though they never change.
-        let writable = !matches!(symbol, Symbol::FrameTable | Symbol::ProgramInfo);
+        let writable = !matches!(symbol, Symbol::FrameTable | Symbol::ProgramInfo | Symbol::ClosureInfo(_));
         let id = if self.named {
             let name = self.unique_name(symbol);
             self.module.declare_data(&name, Linkage::Local, writable, false)?
@@ -162,6 +168,24 @@ impl<'p, M: Module> Placer<'p, M> {
                 data.define(bytes.into_boxed_slice());
                 let code = self.module.declare_func_in_data(self.funcs[&Symbol::ClosureEntry(id)], &mut data);
                 data.write_function_addr(CLOSURE_CODE_OFFSET as u32, code);
+                if self.plan.consumes {
+                    let info = self.module.declare_data_in_data(self.datas[&Symbol::ClosureInfo(id)], &mut data);
+                    data.write_data_addr(CLOSURE_INFO_OFFSET as u32, info, 0);
+                }
+            }
+            Symbol::ClosureInfo(id) => {
+                data.define(vec![0; size_of::<ClosureInfo>()].into_boxed_slice());
+                let has_captures = self.plan.program.funcs[id].captures > 0;
+                // A static closure needs no ending.
+                let consume = if has_captures { Symbol::ClosureConsume(id) } else { Symbol::ClosureEntry(id) };
+                if self.plan.consumes {
+                    let consume = self.module.declare_func_in_data(self.funcs[&consume], &mut data);
+                    data.write_function_addr(CLOSURE_CONSUME_OFFSET as u32, consume);
+                }
+                if has_captures {
+                    let drop = self.module.declare_func_in_data(self.funcs[&Symbol::ClosureDrop(id)], &mut data);
+                    data.write_function_addr(0, drop);
+                }
             }
             Symbol::Global(id) => {
                 let size = self.plan.layout(self.plan.program.globals[id].ty).size;

@@ -57,6 +57,8 @@ pub struct Plan<'p> {
     pub funcs: Vec<FuncId>,
     /// Called by name somewhere.
     pub direct: SecondaryMap<FuncId, bool>,
+    /// Do calls consume closures anywhere?
+    pub consumes: bool,
     bool_ty: TypeId,
     str_ty: TypeId,
     unit_closure: TypeId,
@@ -74,6 +76,7 @@ impl<'p> Plan<'p> {
             pending: Vec::new(),
             reached: SecondaryMap::new(),
             direct: SecondaryMap::new(),
+            consumes: false,
             work: vec![program.entry],
         };
         let unit = scan.types.unit();
@@ -109,6 +112,7 @@ impl<'p> Plan<'p> {
             types: scan.types,
             funcs,
             direct: scan.direct,
+            consumes: scan.consumes,
             bool_ty,
             str_ty,
             unit_closure,
@@ -171,6 +175,7 @@ struct Scan<'p> {
     pending: Vec<TypeId>,
     reached: SecondaryMap<FuncId, bool>,
     direct: SecondaryMap<FuncId, bool>,
+    consumes: bool,
     work: Vec<FuncId>,
 }
 
@@ -220,6 +225,10 @@ impl Scan<'_> {
                 self.reach(id);
             }
             Callee::Closure(atom) => self.atom(atom),
+            Callee::Consumed(atom) => {
+                self.consumes = true;
+                self.atom(atom);
+            }
         }
     }
 
@@ -234,7 +243,12 @@ impl Scan<'_> {
                 self.callee(*callee);
                 args.iter().for_each(|&atom| self.atom(atom));
             }
-            Op::Closure(id, _) => self.reach(*id),
+            Op::Closure(id, _) => {
+                self.reach(*id);
+                if let Some(consuming) = self.program.funcs[*id].consuming {
+                    self.callee(Callee::Func(consuming));
+                }
+            }
             Op::GlobalGet(_) | Op::GlobalTake(_) | Op::FieldAddr { .. } => {}
         }
     }

@@ -83,7 +83,7 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
     use types::{I32, I64};
     match symbol {
         Symbol::Func(id) => of_function(plan, &plan.program.funcs[id]),
-        Symbol::ClosureEntry(id) => of_closure_entry(plan, &plan.program.funcs[id]),
+        Symbol::ClosureEntry(id) | Symbol::ClosureConsume(id) => of_closure_entry(plan, &plan.program.funcs[id]),
         Symbol::ClosureDrop(_) | Symbol::Free(_) => tail(&[I64], &[]),
         Symbol::Drop(ty) | Symbol::Dup(ty) => {
             let mut signature = Signature::new(CallConv::Tail);
@@ -149,7 +149,12 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
             signature.returns.push(AbiParam::new(I32).sext());
             signature
         }
-        Symbol::Str(_) | Symbol::StaticClosure(_) | Symbol::Global(_) | Symbol::FrameTable | Symbol::ProgramInfo => {
+        Symbol::Str(_)
+        | Symbol::StaticClosure(_)
+        | Symbol::ClosureInfo(_)
+        | Symbol::Global(_)
+        | Symbol::FrameTable
+        | Symbol::ProgramInfo => {
             unreachable!("data is not called")
         }
     }

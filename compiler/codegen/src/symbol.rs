@@ -8,6 +8,9 @@ use cranelift_codegen::ir::UserExternalName;
 use cranelift_entity::EntityRef;
 use reml_middle::core::{ForeignId, FuncId, GlobalId, RuntimeId, StrId};
 use reml_semantics::types::TypeId;
+use smallvec::{SmallVec, smallvec};
+
+use crate::plan::Plan;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub enum Symbol {
@@ -17,6 +20,8 @@ pub enum Symbol {
     ClosureEntry(FuncId),
     /// Drops the captures of a closure over the function, and frees it.
     ClosureDrop(FuncId),
+    /// Like the closure entry, but ends the closure object: for calls that nothing can follow.
+    ClosureConsume(FuncId),
     /// One owner less of a value of the type, given as its slots.
     Drop(TypeId),
     /// The last owner of an object of the (pointer-shaped) type is gone: drops what it holds, frees it.
@@ -67,6 +72,8 @@ pub enum Symbol {
     Str(StrId),
     /// The static object of a function without captures.
     StaticClosure(FuncId),
+    /// What every closure over the function shares: `reml_rt::abi::ClosureInfo`.
+    ClosureInfo(FuncId),
     Global(GlobalId),
     /// Where stack traces and panics look up return addresses.
     FrameTable,
@@ -116,13 +123,26 @@ impl PanicStub {
 impl Symbol {
     pub fn is_data(self) -> bool {
         use Symbol::*;
-        matches!(self, Str(_) | StaticClosure(_) | Global(_) | FrameTable | ProgramInfo)
+        matches!(self, Str(_) | StaticClosure(_) | ClosureInfo(_) | Global(_) | FrameTable | ProgramInfo)
     }
 
     /// Defined outside the compiled program.
     pub fn is_import(self) -> bool {
         use Symbol::*;
         matches!(self, Start | Runtime(_) | Library(_) | Foreign(_) | FloatRem(_))
+    }
+
+    /// The functions that stand in a data object.
+    pub fn functions_inside(self, plan: &Plan) -> SmallVec<[Symbol; 2]> {
+        match self {
+            Symbol::StaticClosure(id) => smallvec![Symbol::ClosureEntry(id)],
+            Symbol::ClosureInfo(id) if plan.program.funcs[id].captures == 0 => smallvec![Symbol::ClosureEntry(id)],
+            Symbol::ClosureInfo(id) if plan.consumes => {
+                smallvec![Symbol::ClosureDrop(id), Symbol::ClosureConsume(id)]
+            }
+            Symbol::ClosureInfo(id) => smallvec![Symbol::ClosureDrop(id)],
+            _ => SmallVec::new(),
+        }
     }
 
     pub fn to_name(self) -> UserExternalName {
@@ -157,6 +177,8 @@ impl Symbol {
             Symbol::ColdCopy(ty) => (27, ty.index() as u32),
             Symbol::ColdGrow(stride) => (28, stride),
             Symbol::Panic(stub) => (29, stub.encode()),
+            Symbol::ClosureConsume(id) => (30, id.index() as u32),
+            Symbol::ClosureInfo(id) => (31, id.index() as u32),
         };
         UserExternalName { namespace, index }
     }
@@ -194,6 +216,8 @@ impl Symbol {
             27 => Symbol::ColdCopy(TypeId::new(index)),
             28 => Symbol::ColdGrow(name.index),
             29 => Symbol::Panic(PanicStub::decode(name.index)),
+            30 => Symbol::ClosureConsume(FuncId::new(index)),
+            31 => Symbol::ClosureInfo(FuncId::new(index)),
             _ => return None,
         })
     }

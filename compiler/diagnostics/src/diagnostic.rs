@@ -27,6 +27,28 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     pub helps: Vec<String>,
     pub fixes: Vec<Fix>,
+    /// What would have fitted, for tools.
+    pub expected: Option<Expectation>,
+    /// Facts for tools, by dotted key: `typeclass.trait`. The part before the first dot is the extension they belong to.
+    pub facts: Vec<(&'static str, String)>,
+}
+
+/// What would have fitted at the primary span.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Expectation {
+    /// "an expression or `)`"
+    pub humanized: String,
+    pub alternatives: Vec<Alternative>,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub struct Alternative {
+    /// `)`, `expression`, `Int`.
+    pub token: String,
+    /// As it is shown: "`)`", "an expression".
+    pub label: String,
+    /// `token`, `class` or `type`.
+    pub kind: &'static str,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -64,7 +86,27 @@ impl Diagnostic {
             notes: Vec::new(),
             helps: Vec::new(),
             fixes: Vec::new(),
+            expected: None,
+            facts: Vec::new(),
         }
+    }
+
+    /// What would have fitted.
+    pub fn with_expected(mut self, humanized: impl Into<String>, alternatives: Vec<Alternative>) -> Self {
+        self.expected = Some(Expectation { humanized: humanized.into(), alternatives });
+        self
+    }
+
+    /// A type was expected where another was found.
+    pub fn with_types(self, expected: &str, found: &str) -> Self {
+        let label = format!("`{expected}`");
+        let alternative = Alternative { token: expected.to_owned(), label: label.clone(), kind: "type" };
+        self.with_expected(label, vec![alternative]).with_fact("type.expected", expected).with_fact("type.found", found)
+    }
+
+    pub fn with_fact(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.facts.push((key, value.into()));
+        self
     }
 
     /// The text under the primary span.

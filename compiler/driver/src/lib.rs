@@ -12,4 +12,5 @@ pub mod pipeline;
 pub mod stack;
 pub mod stdlib;
 pub mod system;
+pub mod target;
 pub mod testing;

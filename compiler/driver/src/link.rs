@@ -18,14 +18,21 @@ const LIBRARIES: &[&str] =
     if cfg!(target_os = "macos") { &["-lSystem", "-lm"] } else { &["-lpthread", "-ldl", "-lm", "-lrt", "-lutil"] };
 
 static IN_PROGRESS: AtomicBool = AtomicBool::new(false);
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
-/// Whether files exist that [`link`] will remove when its linker ends: a Ctrl-C handler should then leave the process
-/// alone, since the linker is interrupted as well.
-pub fn in_progress() -> bool {
+/// Says that the user wants no executable any more. Whether files exist that [`link`] removes when its linker ends: a
+/// Ctrl-C handler should then leave the process alone.
+pub fn interrupt() -> bool {
+    INTERRUPTED.store(true, Ordering::SeqCst);
     IN_PROGRESS.load(Ordering::SeqCst)
 }
 
-/// Links `object` into the executable `output`.
+/// Whether [`interrupt`] was called.
+pub fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::SeqCst)
+}
+
+/// Links `object` into the executable `output`. After [`interrupt`], the output is left as it was.
 pub fn link(object: &[u8], output: &Path, system: &dyn System) -> Result<(), Box<Diagnostic>> {
     IN_PROGRESS.store(true, Ordering::SeqCst);
     let result = link_in_place(object, output, system);
@@ -84,6 +91,9 @@ fn link_in_place(object: &[u8], output: &Path, system: &dyn System) -> Result<()
     })?;
     if !result.status.success() {
         return Err(Box::new(failed(tool, &result, work.path())));
+    }
+    if is_interrupted() {
+        return Err(unwritable(output, "interrupted"));
     }
     std::fs::rename(&linked, output).map_err(|problem| unwritable(output, &describe(&problem)))
 }

@@ -1,5 +1,6 @@
 //! A system with a few files of our own in front of it: programs that the compiler writes for itself.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -42,6 +43,10 @@ impl System for Overlay<'_> {
 
     fn env(&self, name: &str) -> Option<String> {
         self.below.env(name)
+    }
+
+    fn env_starting_with(&self, prefix: &str) -> BTreeMap<String, String> {
+        self.below.env_starting_with(prefix)
     }
 
     fn current_dir(&self) -> io::Result<PathBuf> {

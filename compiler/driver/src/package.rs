@@ -19,6 +19,8 @@ use reml_diagnostics::{Diagnostic, SourceFile, Span, codes, suggest};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use crate::target::{self, Setting};
+
 pub const MANIFEST: &str = "reml.toml";
 
 /// A package's description of itself.
@@ -29,6 +31,8 @@ pub struct Manifest {
     /// Where modules lie, relative to the manifest's directory.
     pub src: PathBuf,
     pub dependencies: Vec<Dependency>,
+    /// `[run.target]`, and the features that the package knows.
+    pub target: Vec<Setting>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -113,6 +117,14 @@ impl<'a> Reader<'a> {
             None => None,
         };
         let dependencies = root.get("dependencies").map_or_else(Vec::new, |value| self.dependencies(value));
+        let mut target = self.target(root);
+        if let Some(features) = table.get("features").and_then(|list| list.get_ref().as_array()) {
+            for feature in features.iter() {
+                if let Some((value, range)) = self.text(feature, "a feature") {
+                    target.push(Setting { key: target::DECLARED.to_owned(), value, span: self.span(range) });
+                }
+            }
+        }
         let (name, name_range) = name?;
         if !is_package_name(&name) {
             self.error(name_range, format!("`{name}` cannot be a package name"))
@@ -125,7 +137,26 @@ impl<'a> Reader<'a> {
                 .notes
                 .push("a version has three numbers, `1.0.2`, and may end in a tag, `1.0.2-beta.1`".into());
         }
-        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies })
+        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies, target })
+    }
+
+    /// `[run.target]`.
+    fn target(&mut self, root: &DeTable<'_>) -> Vec<Setting> {
+        let section = root.get("run").and_then(|run| run.get_ref().as_table()).and_then(|run| run.get("target"));
+        let Some(section) = section else { return Vec::new() };
+        let Some(table) = section.get_ref().as_table() else {
+            self.wrong_type(section, "`run.target`", "a section");
+            return Vec::new();
+        };
+        let diagnostics = &mut self.diagnostics;
+        target::section(table, self.file.base, &mut |key, span| {
+            let message = format!("`run.target` has no property `{key}`");
+            let mut diagnostic = Diagnostic::error(codes::TARGET_UNKNOWN_KEY, span, message);
+            if let Some(near) = suggest::closest(key, target::section_keys()) {
+                diagnostic = diagnostic.with_fix(span, near, format!("did you mean `{near}`?"));
+            }
+            diagnostics.push(diagnostic);
+        })
     }
 
     fn dependencies(&mut self, section: &Spanned<DeValue<'_>>) -> Vec<Dependency> {

@@ -17,6 +17,7 @@ use reml_syntax::names::Names;
 
 use crate::load::{self, Loaded};
 use crate::system::System;
+use crate::target::{self, Setting};
 
 /// What can be printed along the way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,6 +43,8 @@ pub struct Options {
     /// Warnings end the compilation as errors do.
     pub fail_on_warning: bool,
     pub emit: Vec<Stage>,
+    /// What is said of the target on the command line.
+    pub target: Vec<Setting>,
 }
 
 pub struct Compilation<'s> {
@@ -124,7 +127,7 @@ impl<'s> Compilation<'s> {
 
     /// Loads, parses and checks. Answers whether the program is fit for the later stages.
     pub fn check(&mut self, input: &Path) -> bool {
-        let Loaded { modules, files, root, package_name } = self.timed("load and parse", |this| {
+        let Loaded { modules, files, root, package_name, target } = self.timed("load and parse", |this| {
             load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
         });
         self.package_name = package_name;
@@ -138,12 +141,15 @@ impl<'s> Compilation<'s> {
                 self.emit("ast", &text);
             }
             self.phase = "TypeCheck";
+            let (settings, system) = (&self.options.target, self.system);
+            let target = target::resolve(settings, &target, system, &mut self.sources, &mut self.diagnostics);
             let options = CheckOptions {
                 root: Some(modules[root].name.clone()),
                 // What did not parse may well have been `main`.
                 require_main: self.options.require_main && !self.failed(),
                 allow_top_level_expr: self.options.allow_top_level_expr,
                 check_all_core: self.options.check_library,
+                target,
             };
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
             self.diagnostics.extend(checked.diagnostics);

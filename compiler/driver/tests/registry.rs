@@ -9,6 +9,7 @@ use reml_driver::package;
 use reml_driver::pipeline::{Compilation, Options};
 use reml_driver::stack::with_large_stack;
 use reml_driver::system::MemorySystem;
+use reml_driver::target;
 
 /// What compiling the text as far as code generation reports, as lines; and whether it would run.
 fn compile(text: &str, require_main: bool) -> (Vec<Diagnostic>, String) {
@@ -33,7 +34,10 @@ fn examples_are_true() {
                 ExampleLanguage::Manifest => {
                     let mut sources = SourceMap::new();
                     let file = sources.add("reml.toml", example.text).expect("it is small");
-                    (package::parse(sources.file(file)).1, String::new())
+                    let (manifest, mut diagnostics) = package::parse(sources.file(file));
+                    let settings = manifest.map(|manifest| manifest.target).unwrap_or_default();
+                    target::resolve(&[], &settings, &MemorySystem::new(), &mut sources, &mut diagnostics);
+                    (diagnostics, String::new())
                 }
             };
             let reported = diagnostics.iter().any(|diagnostic| diagnostic.code == entry.code);

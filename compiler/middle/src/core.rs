@@ -68,6 +68,8 @@ pub struct Program {
     pub foreign: PrimaryMap<ForeignId, ForeignFn>,
     /// `() -> i32`: initialises globals, runs `main`, prints its result, drops globals; the exit status.
     pub entry: FuncId,
+    /// The files of the standard library, in the order of their places. Code inlined from them is reported at the call.
+    pub library: Vec<Span>,
 }
 
 pub struct Global {
@@ -99,7 +101,8 @@ pub struct Function {
     pub captures: usize,
     /// Filled by `rc`; before that all `Owned`. A closure body's captures are always `Borrowed` (they belong to the
     /// closure object), its own parameters always `Owned` (its callers do not know it).
-    /// A parameter that was `&T` in the source starts as `Borrowed` and may not be changed.
+    /// A parameter that was `&T` in the source starts as `Borrowed`, and only becomes `Owned` where a tail call would
+    /// otherwise have to drop an argument when it is back.
     pub modes: Vec<Mode>,
     pub ret: TypeId,
     pub vars: PrimaryMap<Var, VarInfo>,
@@ -107,6 +110,9 @@ pub struct Function {
     pub joins: PrimaryMap<JoinId, JoinInfo>,
     pub body: Block,
     pub inline: Inline,
+    /// Counted form only, for the code of closures: the same function with the captures as owned parameters, for calls
+    /// that consume the closure.
+    pub consuming: Option<FuncId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -228,8 +234,10 @@ pub enum Atom {
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub enum Callee {
     Func(FuncId),
-    /// A closure value.
+    /// A closure value; it is borrowed.
     Closure(Atom),
+    /// Counted form only, in tail position: a closure value that the callee consumes, since nobody could drop it after.
+    Consumed(Atom),
 }
 
 #[derive(Clone, Debug)]

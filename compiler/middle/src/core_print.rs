@@ -233,6 +233,7 @@ impl Printer<'_> {
         match callee {
             Callee::Func(id) => self.program.funcs[id].name.to_string(),
             Callee::Closure(atom) => format!("({})", self.atom(atom)),
+            Callee::Consumed(atom) => format!("(own {})", self.atom(atom)),
         }
     }
 

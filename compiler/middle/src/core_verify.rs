@@ -285,7 +285,8 @@ impl Verifier<'_> {
                 self.arguments(args, &types, &function.name)?;
                 Ok(function.ret)
             }
-            Callee::Closure(atom) => {
+            Callee::Consumed(_) if self.form != Form::Counted => Err("a consuming call before counting".into()),
+            Callee::Closure(atom) | Callee::Consumed(atom) => {
                 self.atom_used(atom)?;
                 let ty = self.atom_type(atom).ok_or("a constant is called")?;
                 let Type::Fn { params, ret } = self.types.get(ty).clone() else {

@@ -8,7 +8,7 @@ pub fn op_atoms(op: &Op, f: &mut impl FnMut(Atom)) {
         Op::Copy(atom) | Op::Tag(atom) | Op::GlobalSet(_, atom) => f(*atom),
         Op::Field { base, .. } => f(*base),
         Op::Call(callee, args) => {
-            if let Callee::Closure(closure) = callee {
+            if let Callee::Closure(closure) | Callee::Consumed(closure) = callee {
                 f(*closure);
             }
             args.iter().copied().for_each(f);
@@ -30,7 +30,7 @@ pub fn op_atoms_mut(op: &mut Op, f: &mut impl FnMut(&mut Atom)) {
         Op::Copy(atom) | Op::Tag(atom) | Op::GlobalSet(_, atom) => f(atom),
         Op::Field { base, .. } => f(base),
         Op::Call(callee, args) => {
-            if let Callee::Closure(closure) = callee {
+            if let Callee::Closure(closure) | Callee::Consumed(closure) = callee {
                 f(closure);
             }
             args.iter_mut().for_each(f);
@@ -60,7 +60,7 @@ pub fn end_atoms(end: &End, f: &mut impl FnMut(Atom)) {
         End::Return(atom) => f(*atom),
         End::Jump(_, args) => args.iter().copied().for_each(f),
         End::TailCall { callee, args, .. } => {
-            if let Callee::Closure(closure) = callee {
+            if let Callee::Closure(closure) | Callee::Consumed(closure) = callee {
                 f(*closure);
             }
             args.iter().copied().for_each(f);
@@ -76,7 +76,7 @@ pub fn end_atoms_mut(end: &mut End, f: &mut impl FnMut(&mut Atom)) {
         End::Return(atom) => f(atom),
         End::Jump(_, args) => args.iter_mut().for_each(f),
         End::TailCall { callee, args, .. } => {
-            if let Callee::Closure(closure) = callee {
+            if let Callee::Closure(closure) | Callee::Consumed(closure) = callee {
                 f(closure);
             }
             args.iter_mut().for_each(f);

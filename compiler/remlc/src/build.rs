@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_driver::link;
 use reml_driver::pipeline::Compilation;
 use reml_driver::system::OsSystem;
 
@@ -28,9 +29,9 @@ pub struct Args {
 const INTERRUPTED: i32 = 130;
 
 pub fn execute(args: Args) -> ExitCode {
-    // While the linker runs, Ctrl-C ends the linker, and then the ordinary way out removes its files.
+    // While the linker runs, Ctrl-C ends the linker too, and then the ordinary way out removes its files.
     let _ = ctrlc::set_handler(|| {
-        if !reml_driver::link::in_progress() {
+        if !link::interrupt() {
             std::process::exit(INTERRUPTED);
         }
     });
@@ -48,6 +49,9 @@ pub fn execute(args: Args) -> ExitCode {
         } else {
             compilation.build(&output)
         };
+    }
+    if link::is_interrupted() {
+        std::process::exit(INTERRUPTED);
     }
     if fine {
         subject.artifact = Some(&output);

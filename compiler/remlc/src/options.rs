@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
+use reml_diagnostics::Span;
 use reml_diagnostics::render::ColorChoice;
 use reml_driver::pipeline::{Options, Stage};
+use reml_driver::target::Setting;
 
 /// What to compile.
 #[derive(Args)]
@@ -38,6 +40,20 @@ pub struct Compile {
     /// Allow expressions outside of functions
     #[arg(long)]
     pub allow_top_level_expr: bool,
+
+    /// The target profile that `@cfg` conditions see
+    #[arg(long, value_name = "ID")]
+    pub target_profile: Option<String>,
+
+    /// A property of the target for `@cfg` conditions, such as `feature=fast`; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    pub cfg: Vec<Setting>,
+}
+
+fn setting(text: &str) -> Result<Setting, String> {
+    let (key, value) = text.split_once('=').ok_or("it has the form KEY=VALUE")?;
+    let value = value.trim().trim_matches('"');
+    Ok(Setting { key: key.trim().to_owned(), value: value.to_owned(), span: Span::NONE })
 }
 
 impl Compile {
@@ -45,12 +61,17 @@ impl Compile {
         let mut emit: Vec<Stage> = self.emit.iter().map(|stage| stage.stage()).collect();
         emit.sort_unstable();
         emit.dedup();
+        let mut target = self.cfg.clone();
+        if let Some(id) = &self.target_profile {
+            target.push(Setting { key: "profile_id".to_owned(), value: id.clone(), span: Span::NONE });
+        }
         Options {
             release: self.release,
             allow_top_level_expr: self.allow_top_level_expr,
             require_main,
             fail_on_warning: self.fail_on_warning,
             emit,
+            target,
             ..Options::default()
         }
     }

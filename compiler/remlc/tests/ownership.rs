@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 /// Far more than any of them needs, and far less than copying takes.
 const LIMIT: Duration = Duration::from_secs(15);
 
+/// In bytes: enough for what nests, far too little for what should not.
+const STACK: &str = "1000000";
+
 /// Runs a program in both modes; it prints `expected`.
 fn check(source: &str, expected: &str) {
     let scratch = support::scratch();
@@ -14,7 +17,9 @@ fn check(source: &str, expected: &str) {
     std::fs::write(&file, source).expect("the scratch directory can be written");
     for mode in [&["run"][..], &["run", "--release"]] {
         let start = Instant::now();
-        let ran = support::run(support::remlc().args(mode).arg(&file), "").expect("runs");
+        let mut command = support::remlc();
+        command.env("REML_STACK_SIZE", STACK).args(mode).arg(&file);
+        let ran = support::run(&mut command, "").expect("runs");
         assert_eq!((ran.stdout.trim(), ran.exit), (expected, Some(0)), "{mode:?}: {}", ran.stderr);
         assert!(start.elapsed() < LIMIT, "{mode:?} took {:?}", start.elapsed());
     }
@@ -197,5 +202,70 @@ fn main() -> Int = {
 }
 ",
         "3000",
+    );
+}
+
+/// Ten million tail calls that pass a local by reference, between two functions.
+#[test]
+fn tail_calls_take_locals_along() {
+    check(
+        "fn even(n: Int, xs: &[Int]) -> Int = if n == 0 { xs.len() } else { odd(n - 1, xs) }
+fn odd(n: Int, xs: &[Int]) -> Int = if n == 0 { xs.len() } else { even(n - 1, xs) }
+fn step(n: Int, xs: &[Int]) -> Int =
+  if n == 0 { xs[0] } else {
+    let ys = [n + xs[0] * 0, 2]
+    other(n - 1, &ys)
+  }
+fn other(n: Int, xs: &[Int]) -> Int =
+  if n == 0 { xs[0] } else {
+    let ys = [n, 3 + xs.len()]
+    step(n - 1, &ys)
+  }
+fn main() -> Int = step(10000000, &[1]) + even(10000000, &[1, 2])
+",
+        "3",
+    );
+}
+
+/// Ten million tail calls of closures that the caller owns, shared and unique, with captures and without.
+#[test]
+fn tail_calls_consume_closures() {
+    check(
+        "fn ping(n: Int, xs: [Int], k: (Int) -> Int) -> Int =
+  if n == 0 { k(xs.len()) } else {
+    let step = |m: Int| pong(m - 1, [m, n], |r| k(r))
+    if n % 2 == 0 { step(n) } else { again(n, step) }
+  }
+fn again(n: Int, f: (Int) -> Int) -> Int = f(n)
+fn pong(n: Int, xs: [Int], k: (Int) -> Int) -> Int =
+  if n == 0 { k(xs.len()) } else { run(n, |m| ping(m - 1, xs, |x: Int| x + 1)) }
+fn run(n: Int, f: (Int) -> Int) -> Int = f(n)
+fn bounce(n: Int, fs: [(Int) -> Int]) -> Int = if n == 0 { fs.len() } else {
+  let g = if n % 3 == 0 { |k: Int| bounce(k, [|x| x + n]) } else { |k: Int| bounce(k, [|x| x + n, |x| x]) }
+  g(n - 1)
+}
+fn main() -> Int = ping(10000000, [1], |x| x) + bounce(10000000, [|x| x])
+",
+        "5",
+    );
+}
+
+/// Every field that is assigned puts the element back, and every one that is read takes another look at it.
+#[test]
+fn elements_are_read_while_they_are_updated() {
+    check(
+        "struct P { x: Float, y: Float, z: Float, vx: Float, vy: Float, vz: Float }
+fn main() -> Int = {
+  var ps: [P] = []
+  for i in 0..100000 { ps.push(P { x: 0.0, y: 0.0, z: 0.0, vx: 1.0, vy: 2.0, vz: 3.0 }) }
+  for i in 0..100000 {
+    ps[i].x := ps[i].x + ps[i].vx * ps[i].vy
+    ps[i].y := ps[i].y + ps[i].x
+    ps[i].z := ps[i].z + ps[i].y + ps[i].x
+  }
+  (ps[99999].z as Int) + ps.len()
+}
+",
+        "100004",
     );
 }

@@ -147,6 +147,7 @@ impl<'a> Checker<'a> {
             format!("`{name}` {}, but {what} has the effect {effects}", contract.text)
         };
         let mut diagnostic = Diagnostic::error(contract.code, span, message).with_label(contract.span, "promised here");
+        diagnostic = diagnostic.with_fact("effects.residual", self.tags.show(broken & !tags::ALLOC));
         // From the call down to where the effect arises.
         let mut next = cause.and_then(|cause| cause.next);
         let mut seen = FxHashSet::default();
@@ -265,11 +266,13 @@ impl<'a> Checker<'a> {
             }
         }
         for (span, allowed, extra) in reports {
-            self.error_once(Diagnostic::error(
-                codes::EFFECT_EXCEEDED,
-                span,
-                format!("a function with effects `{allowed}` is expected here, but this one also has `{extra}`"),
-            ));
+            let message =
+                format!("a function with effects `{allowed}` is expected here, but this one also has `{extra}`");
+            self.error_once(
+                Diagnostic::error(codes::EFFECT_EXCEEDED, span, message)
+                    .with_fact("effects.allowed", allowed)
+                    .with_fact("effects.residual", extra),
+            );
         }
     }
 

@@ -126,6 +126,8 @@ pub(crate) struct FieldInfo {
     pub name: Option<Symbol>,
     pub ty: Ty,
     pub span: Span,
+    /// The function that computes the default value.
+    pub default: Option<FnId>,
 }
 
 #[derive(Clone, Debug)]
@@ -345,6 +347,10 @@ pub(crate) struct Checker<'a> {
     pub zonked_temp: Vec<Option<crate::types::TypeId>>,
     pub effects: crate::effects::solve::EffectFacts,
     pub error_spans: FxHashSet<(Span, &'static str)>,
+    /// What `@cfg` has taken out.
+    pub removed: crate::cfg::Removed,
+    /// The modules of blocks with declarations, by `ast::Block::scope`.
+    pub local_modules: Vec<ModuleId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -401,7 +407,7 @@ macro_rules! symbols {
 }
 
 symbols! {
-    self_value = "self"; self_type = "Self"; main = "main"; some = "Some"; none = "None"; ok = "Ok"; err = "Err";
+    null = "null"; json_null = "Null"; self_value = "self"; self_type = "Self"; main = "main"; some = "Some"; none = "None"; ok = "Ok"; err = "Err";
     nil = "Nil"; cons = "Cons"; less = "Less"; greater = "Greater"; next = "next"; format = "format"; print = "print"; println = "println";
     eprint = "eprint"; eprintln = "eprintln"; panic = "panic"; assert = "assert"; lambda = "<lambda>";
 }

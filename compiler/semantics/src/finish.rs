@@ -60,6 +60,9 @@ impl<'a> Checker<'a> {
         }
         let impls = self.final_impls();
         self.check_patterns(&type_defs, &fns, &globals);
+        let files = self.modules.values().filter(|module| module.is_core).filter_map(|module| module.ast);
+        let mut library: Vec<Span> = files.map(|ast| ast.span).collect();
+        library.sort_unstable();
         let mut diagnostics = std::mem::take(&mut self.diagnostics);
         diagnostics.sort_by_key(|d| (d.primary.start, d.primary.end));
         let program = Program {
@@ -74,6 +77,7 @@ impl<'a> Checker<'a> {
             main,
             init_order,
             tests,
+            library,
         };
         Checked { program, diagnostics }
     }

@@ -382,7 +382,11 @@ impl Printer<'_> {
     }
 
     fn fields<'a>(&'a self, fields: &'a [Field]) -> impl Iterator<Item = Node> + 'a {
-        fields.iter().map(|field| list(format!("{}:", self.name(field.name.name)), vec![self.ty(&field.ty)]))
+        fields.iter().map(|field| {
+            let mut parts = vec![self.ty(&field.ty)];
+            parts.extend(field.default.as_ref().map(|value| list("=", vec![self.expr(value)])));
+            list(format!("{}:", self.name(field.name.name)), parts)
+        })
     }
 
     fn handler_body(&self, body: &HandlerBody) -> Vec<Node> {

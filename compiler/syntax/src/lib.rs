@@ -1,6 +1,7 @@
 //! From source text to syntax tree: tokens, layout, parser. In: text. Out: an [`ast::Module`] and diagnostics.
 pub mod ast;
 pub mod ast_print;
+pub mod ast_walk;
 pub mod format;
 mod layout;
 mod lex;

@@ -85,15 +85,25 @@ pub struct Array {
 
 pub const ARRAY_DATA: usize = 24;
 
-/// A closure: code, then how to drop the captures, then the captures as a layout of their own.
+/// A closure: code, then what all closures over the function share, then the captures as a layout of their own.
 /// Code is called with the closure's own parameters first and the closure object last.
 #[repr(C)]
 pub struct Closure {
     pub header: Header,
     pub code: *const u8,
+    /// Null when nothing looks at it: static closures are not dropped.
+    pub info: *const ClosureInfo,
+    // captures from offset 24
+}
+
+/// How closures over one function end.
+#[repr(C)]
+pub struct ClosureInfo {
     /// `extern "tail" fn(closure)`: drops the captures and frees the object; null when static.
     pub drop: *const u8,
-    // captures from offset 24
+    /// Called like `Closure::code`, but ends the object, whose captures the code takes over; null in programs without
+    /// such calls.
+    pub consume: *const u8,
 }
 
 pub const CLOSURE_DATA: usize = 24;

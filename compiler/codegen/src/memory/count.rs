@@ -11,8 +11,10 @@ use crate::code::{Code, Region, Values};
 use crate::plan::TypeInfo;
 use crate::symbol::Symbol;
 
-/// Offset of `Closure::drop`.
-pub const CLOSURE_DROP_OFFSET: i32 = 16;
+/// Offset of `Closure::info`.
+pub const CLOSURE_INFO_OFFSET: i32 = 16;
+/// Offset of `ClosureInfo::consume`.
+pub const CLOSURE_CONSUME_OFFSET: i32 = 8;
 
 impl Code<'_, '_> {
     pub fn count_of(&mut self, object: Value) -> Value {
@@ -157,6 +159,12 @@ impl Code<'_, '_> {
         self.switch_to(done);
     }
 
+    /// The code that drops a closure's captures and frees it.
+    fn closure_drop(&mut self, closure: Value) -> Value {
+        let info = self.load_constant(types::I64, Region::Closure, closure, CLOSURE_INFO_OFFSET);
+        self.load_constant(types::I64, Region::Closure, info, 0)
+    }
+
     /// The last owner of an object (no null, no immediate) is gone.
     pub fn free(&mut self, ty: TypeId, object: Value) {
         let info = self.plan.info(ty).clone();
@@ -168,7 +176,7 @@ impl Code<'_, '_> {
                 self.runtime("reml_free", &[object]);
             }
             Pointer::Closure => {
-                let drop = self.load(types::I64, Region::Closure, object, CLOSURE_DROP_OFFSET);
+                let drop = self.closure_drop(object);
                 let signature = self.closure_drop_signature();
                 self.builder.ins().call_indirect(signature, drop, &[object]);
             }
@@ -188,7 +196,7 @@ impl Code<'_, '_> {
         let info = self.plan.info(ty).clone();
         match info.pointer().expect("only pointers are freed") {
             Pointer::Closure => {
-                let drop = self.load(types::I64, Region::Closure, object, CLOSURE_DROP_OFFSET);
+                let drop = self.closure_drop(object);
                 let signature = self.closure_drop_signature();
                 self.builder.ins().return_call_indirect(signature, drop, &[object]);
             }

@@ -40,6 +40,7 @@ impl Code<'_, '_> {
             Symbol::Free(ty) => self.free_helper(ty, params[0]),
             Symbol::ClosureDrop(id) => self.closure_drop_helper(id, params[0]),
             Symbol::ClosureEntry(id) => self.closure_entry_stub(id, params),
+            Symbol::ClosureConsume(id) => self.closure_consume_stub(id, params),
             Symbol::Alloc(class) => {
                 let object = self.alloc_inline(class);
                 self.builder.ins().return_(&[object]);
@@ -317,5 +318,57 @@ impl Code<'_, '_> {
         }
         args.extend(params);
         self.tail_call(Symbol::Func(id), &args);
+    }
+
+    /// The same, and ends the closure: the captures are moved out of it, or duplicated when it has other owners.
+    fn closure_consume_stub(&mut self, id: FuncId, mut params: Values) {
+        let function = &self.plan.program.funcs[id];
+        let Some(consuming) = function.consuming else {
+            // Nothing comes back here through this closure, so that the stack may grow by this call.
+            let closure = *params.last().expect("the closure object comes last");
+            let results = self.call(Symbol::ClosureEntry(id), &params);
+            self.drop_closure(id, closure);
+            self.builder.ins().return_(&results);
+            return;
+        };
+        let closure = params.pop().expect("the closure object comes last");
+        let (offsets, size) = capture_offsets(self.plan, function);
+        let mut captured = Vec::new();
+        for (&var, offset) in function.params.iter().zip(offsets) {
+            let ty = function.vars[var].ty;
+            let layout = self.plan.info(ty).layout.clone();
+            captured.push((ty, self.load_value(&layout, Region::Closure, closure, offset)));
+        }
+        let count = self.count_of(closure);
+        let unique = self.equals(count, 1);
+        let (last, shared, enter) = (self.block(), self.block(), self.block());
+        self.branch(unique, last, shared);
+        self.switch_to(last);
+        self.free_sized(closure, size);
+        self.jump(enter, &[]);
+        self.switch_to(shared);
+        for (ty, values) in &captured {
+            self.dup(*ty, values);
+        }
+        self.decrement(closure, count);
+        self.jump(enter, &[]);
+        self.switch_to(enter);
+        let mut args: Values = captured.into_iter().flat_map(|(_, values)| values).collect();
+        args.extend(params);
+        self.tail_call(Symbol::Func(consuming), &args);
+    }
+
+    fn drop_closure(&mut self, id: FuncId, closure: Value) {
+        let count = self.count_of(closure);
+        let unique = self.equals(count, 1);
+        let (last, shared, done) = (self.block(), self.block(), self.block());
+        self.branch(unique, last, shared);
+        self.switch_to(last);
+        self.call(Symbol::ClosureDrop(id), &[closure]);
+        self.jump(done, &[]);
+        self.switch_to(shared);
+        self.decrement(closure, count);
+        self.jump(done, &[]);
+        self.switch_to(done);
     }
 }

@@ -5,6 +5,7 @@ use reml_middle::core::{Atom, Callee, ForeignId, FuncId, RuntimeId};
 
 use super::function::Translator;
 use crate::code::{Region, Values};
+use crate::memory::count::{CLOSURE_CONSUME_OFFSET, CLOSURE_INFO_OFFSET};
 use crate::memory::helper::CLOSURE_CODE_OFFSET;
 use crate::plan::capture_offsets;
 use crate::signature;
@@ -19,7 +20,7 @@ impl Translator<'_, '_> {
                 self.after_call(self.code.plan.program.funcs[id].ret);
                 results
             }
-            Callee::Closure(atom) => {
+            Callee::Closure(atom) | Callee::Consumed(atom) => {
                 let closure = self.scalar(atom);
                 let fn_type = self.atom_type(atom);
                 let signature = self.code.closure_signature(fn_type);
@@ -44,6 +45,7 @@ impl Translator<'_, '_> {
 
     pub fn tail_call(&mut self, callee: Callee, args: &[Atom]) {
         if !self.same_result(callee) {
+            // The callee does not return: what it was given is not dropped.
             let results = self.call(callee, args);
             self.return_values(&results);
             return;
@@ -55,6 +57,14 @@ impl Translator<'_, '_> {
                 let closure = self.scalar(atom);
                 let signature = self.code.closure_signature(self.atom_type(atom));
                 let code = self.code.load_constant(types::I64, Region::Closure, closure, CLOSURE_CODE_OFFSET);
+                values.push(closure);
+                self.code.builder.ins().return_call_indirect(signature, code, &values);
+            }
+            Callee::Consumed(atom) => {
+                let closure = self.scalar(atom);
+                let signature = self.code.closure_signature(self.atom_type(atom));
+                let info = self.code.load_constant(types::I64, Region::Closure, closure, CLOSURE_INFO_OFFSET);
+                let code = self.code.load_constant(types::I64, Region::Closure, info, CLOSURE_CONSUME_OFFSET);
                 values.push(closure);
                 self.code.builder.ins().return_call_indirect(signature, code, &values);
             }
@@ -106,8 +116,8 @@ impl Translator<'_, '_> {
         self.code.write_header(object, size, 0, false);
         let code = self.code.func_addr(Symbol::ClosureEntry(id));
         self.code.store(Region::Closure, code, object, CLOSURE_CODE_OFFSET);
-        let drop = self.code.func_addr(Symbol::ClosureDrop(id));
-        self.code.store(Region::Closure, drop, object, crate::memory::count::CLOSURE_DROP_OFFSET);
+        let info = self.code.data_addr(Symbol::ClosureInfo(id));
+        self.code.store(Region::Closure, info, object, CLOSURE_INFO_OFFSET);
         for ((&atom, offset), &param) in captured.iter().zip(offsets).zip(&function.params) {
             let values = self.atom(atom);
             let layout = plan.info(function.vars[param].ty).layout.clone();

@@ -257,7 +257,7 @@ impl<'p> Translator<'_, 'p> {
         let plan = self.code.plan;
         let ret = match callee {
             Callee::Func(id) => plan.program.funcs[id].ret,
-            Callee::Closure(atom) => plan.fn_type(self.atom_type(atom)).1,
+            Callee::Closure(atom) | Callee::Consumed(atom) => plan.fn_type(self.atom_type(atom)).1,
         };
         plan.layout(ret).slots == plan.layout(self.function.ret).slots
     }

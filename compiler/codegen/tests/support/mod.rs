@@ -37,6 +37,7 @@ impl Builder {
             runtime: PrimaryMap::new(),
             foreign: PrimaryMap::new(),
             entry: FuncId::from_u32(0),
+            library: Vec::new(),
         };
         Builder { program, int, i32, f64, bool, str, unit }
     }
@@ -93,6 +94,7 @@ impl Builder {
             joins: PrimaryMap::new(),
             body: Block::new(Vec::new(), End::Unreachable),
             inline: Inline::Auto,
+            consuming: None,
         })
     }
 

@@ -6,6 +6,7 @@ use std::io::{self, Write};
 use serde_json::{Map, Value, json};
 
 use super::{Counts, Renderer, severity_word};
+use crate::diagnostic::Expectation;
 use crate::{Diagnostic, SourceMap, Span};
 
 /// What the envelope says besides the diagnostics. Clock and randomness belong to the caller.
@@ -121,6 +122,8 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: 
             })
         })
         .collect();
+    let expected = diagnostic.expected.as_ref().map(|expected| expectation(expected, diagnostic));
+    let facts = facts(diagnostic, sources);
     json!({
         "schema_version": SCHEMA_VERSION,
         "id": null,
@@ -139,13 +142,67 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: 
         "hints": hints,
         "structured_hints": structured,
         "fixits": fixits,
-        "expected": null,
+        "expected": expected,
         "recoverability": if diagnostic.is_error() { "fatal" } else { "report-only" },
-        "audit": { "metadata": {} },
-        "audit_metadata": {},
-        "extensions": {},
+        "audit": { "metadata": facts },
+        "audit_metadata": facts,
+        "extensions": nested(&facts),
         "timestamp": timestamp,
     })
+}
+
+/// The summary of what would have fitted.
+fn expectation(expected: &Expectation, diagnostic: &Diagnostic) -> Value {
+    let labels: Vec<&str> = expected.alternatives.iter().map(|alternative| &*alternative.label).collect();
+    let tokens: Vec<Value> = expected
+        .alternatives
+        .iter()
+        .map(|it| json!({ "token": it.token, "label": it.label, "kind": it.kind, "hint": null }))
+        .collect();
+    let note = (!diagnostic.primary_label.is_empty()).then_some(&diagnostic.primary_label);
+    let key = if domain(diagnostic.code.0) == "parser" { "parse.expected" } else { diagnostic.code.0 };
+    json!({
+        "message_key": key,
+        "locale_args": labels,
+        "humanized": expected.humanized,
+        "context_note": note,
+        "alternatives": labels,
+        "expected_tokens": tokens,
+    })
+}
+
+/// What is known besides the message, by dotted key; audit records carry the same.
+fn facts(diagnostic: &Diagnostic, sources: &SourceMap) -> Map<String, Value> {
+    let mut facts = Map::new();
+    if domain(diagnostic.code.0) == "parser" {
+        let file = sources.file_of(diagnostic.primary).map(|id| sources.file(id));
+        let overview = diagnostic.expected.as_ref().map(|expected| &expected.humanized);
+        for (key, value) in [
+            ("parse.input_name", file.map_or("<unknown>", |file| &file.name).into()),
+            ("parse.expected_overview", json!(overview)),
+            ("parse.committed", true.into()),
+            ("parse.far_consumed", json!(file.map(|file| diagnostic.primary.start - file.base))),
+            ("parse.hint_count", (diagnostic.helps.len() + diagnostic.fixes.len()).into()),
+            ("parse.secondaries", diagnostic.labels.len().into()),
+        ] {
+            facts.insert(key.to_owned(), value);
+        }
+    }
+    for (key, value) in &diagnostic.facts {
+        facts.insert((*key).to_owned(), value.as_str().into());
+    }
+    facts
+}
+
+/// The same as one object for each part before a first dot.
+fn nested(facts: &Map<String, Value>) -> Map<String, Value> {
+    let mut extensions = Map::new();
+    for (key, value) in facts {
+        let (extension, rest) = key.split_once('.').unwrap_or((key, ""));
+        let inner = extensions.entry(extension).or_insert_with(|| json!({}));
+        inner[rest] = value.clone();
+    }
+    extensions
 }
 
 /// 1-based lines and columns; columns count Unicode scalar values; the end is exclusive.
@@ -167,6 +224,9 @@ fn domain(code: &str) -> &'static str {
         "language" | "type" | "typeclass" | "pattern" => "type",
         "effects" => "effect",
         "package" => "manifest",
+        "target" => "target",
+        "config" => "config",
+        "unresolved" => "type",
         "source" | "build" => "cli",
         _ => "runtime",
     }

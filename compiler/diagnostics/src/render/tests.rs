@@ -1,7 +1,7 @@
 //! What the renderers print.
 
 use super::*;
-use crate::{Span, codes};
+use crate::{Alternative, Span, codes};
 
 fn map(files: &[(&str, &str)]) -> SourceMap {
     let mut sources = SourceMap::new();
@@ -131,6 +131,25 @@ fn json_output_has_the_published_shape() {
     assert_eq!(shown["fixits"][0]["kind"], "replace");
     assert_eq!(shown["audit_metadata"], shown["audit"]["metadata"]);
     assert!(out.ends_with(b"}\n") && out.iter().filter(|b| **b == b'\n').count() == 1);
+}
+
+#[test]
+fn json_output_says_what_would_have_fitted() {
+    let sources = map(&[("main.reml", "let x = if")]);
+    let closer = Alternative { token: ")".into(), label: "`)`".into(), kind: "token" };
+    let parser = Diagnostic::error(codes::PARSE_EXPECTED, find(&sources, "if"), "m").with_expected("`)`", vec![closer]);
+    let shown = diagnostic_json(&parser, &sources, "");
+    assert_eq!(shown["expected"]["message_key"], "parse.expected");
+    assert_eq!(shown["expected"]["expected_tokens"][0]["token"], ")");
+    assert_eq!(shown["extensions"]["parse"]["far_consumed"], 8);
+    assert_eq!(shown["extensions"]["parse"]["input_name"], "main.reml");
+    assert_eq!(shown["audit_metadata"]["parse.expected_overview"], "`)`");
+
+    let types = Diagnostic::error(codes::TYPE_MISMATCH, find(&sources, "x"), "m").with_types("Int", "Str");
+    let shown = diagnostic_json(&types, &sources, "");
+    assert_eq!(shown["expected"]["message_key"], "type.mismatch");
+    assert_eq!(shown["extensions"]["type"], serde_json::json!({ "expected": "Int", "found": "Str" }));
+    assert_eq!(shown["audit"]["metadata"], shown["audit_metadata"]);
 }
 
 #[test]

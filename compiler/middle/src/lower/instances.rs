@@ -185,6 +185,7 @@ impl<'a> Lower<'a> {
             joins: Default::default(),
             body: Block::new(Vec::new(), End::Unreachable),
             inline,
+            consuming: None,
         });
         self.signatures[func] = Some(Rc::new(signature));
         func

@@ -79,6 +79,7 @@ pub fn lower(
         runtime: lower.runtime,
         foreign: lower.foreign,
         entry,
+        library: program.library.clone(),
     })
 }
 

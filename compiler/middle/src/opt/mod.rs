@@ -7,6 +7,7 @@ mod fold;
 mod inline;
 mod known;
 mod loops;
+mod puts;
 mod simplify;
 mod specialise;
 mod tail_mod_cons;
@@ -42,13 +43,15 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
     }
     let graph = CallGraph::of(program);
     let variants = Variants::of(program);
-    let mut inliner = Inliner::new(&graph, level);
+    let library = std::mem::take(&mut program.library);
+    let mut inliner = Inliner::new(&graph, level, &library);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {
         optimise_function(program, id, level, &variants, &mut layouts, &mut inliner);
         order.append(&mut inliner.unfinished);
     }
+    program.library = library;
     unreachable::remove_unreachable(program);
 }
 
@@ -61,7 +64,7 @@ fn optimise_function(
     inliner: &mut Inliner,
 ) {
     let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
-    inliner.start(&function);
+    inliner.start(&function, id == program.entry);
     rewrite(program, &mut function, level, variants, inliner);
     // A clone's calls of itself were found while it was optimised.
     if loops::loop_self_calls(id, &mut function) {
@@ -96,7 +99,8 @@ fn rewrite(
             program.funcs.push(added);
         }
         let promoted = level == OptLevel::Release && cells::promote_cells(function, &program.types);
-        if !simplified && !promoted {
+        let forwarded = level == OptLevel::Release && puts::forward_puts(function);
+        if !simplified && !promoted && !forwarded {
             break;
         }
     }
@@ -115,6 +119,7 @@ fn placeholder() -> Function {
         joins: Default::default(),
         body: Block::new(Vec::new(), End::Unreachable),
         inline: crate::core::Inline::Never,
+        consuming: None,
     }
 }
 

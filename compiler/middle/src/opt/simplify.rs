@@ -15,6 +15,7 @@
 //! defined before it.
 
 use cranelift_entity::{PrimaryMap, SecondaryMap};
+use reml_diagnostics::Span;
 use reml_semantics::types::{TypeId, TypeStore};
 
 use super::copy::{Copier, return_to};
@@ -241,7 +242,7 @@ impl Simplifier<'_, '_> {
                 }
                 if self.types.is_never(ty) && prim == PrimOp::Panic { Result::Diverges(op) } else { Result::Op(op) }
             }
-            Op::Call(callee, args) => match self.call(callee, args) {
+            Op::Call(callee, args) => match self.call(callee, args, self.vars[var].span) {
                 Ok(body) => Result::Inline(body),
                 Err((callee, args)) => {
                     let op = Op::Call(callee, args);
@@ -254,16 +255,16 @@ impl Simplifier<'_, '_> {
     }
 
     /// The body to put in place of a call, or else whom to call: a known closure's function is called directly.
-    fn call(&mut self, callee: Callee, args: Vec<Atom>) -> std::result::Result<Block, (Callee, Vec<Atom>)> {
+    fn call(&mut self, callee: Callee, args: Vec<Atom>, span: Span) -> std::result::Result<Block, (Callee, Vec<Atom>)> {
         match callee {
-            Callee::Func(func) => match self.inline(func, &args) {
+            Callee::Func(func) => match self.inline(func, &args, span) {
                 Some(body) => Ok(body),
                 None => Err(self.specialised(func, args)),
             },
             Callee::Closure(Atom::Var(closure)) => {
                 let Some((func, captures)) = self.knowledge.closure(closure) else { return Err((callee, args)) };
                 let all: Vec<Atom> = captures.iter().chain(&args).copied().collect();
-                if let Some(body) = self.inline(func, &all) {
+                if let Some(body) = self.inline(func, &all, span) {
                     return Ok(body);
                 }
                 match self.inliner.direct(func, captures.len(), self.funcs) {
@@ -274,7 +275,7 @@ impl Simplifier<'_, '_> {
                     None => Err((callee, args)),
                 }
             }
-            Callee::Closure(_) => Err((callee, args)),
+            Callee::Closure(_) | Callee::Consumed(_) => Err((callee, args)),
         }
     }
 
@@ -310,11 +311,13 @@ impl Simplifier<'_, '_> {
         (Callee::Func(clone), all)
     }
 
-    fn inline(&mut self, func: FuncId, args: &[Atom]) -> Option<Block> {
+    fn inline(&mut self, func: FuncId, args: &[Atom], call: Span) -> Option<Block> {
         let closures = args.iter().any(|&arg| self.is_closure(arg));
         let site = Site { closures };
         let callee = self.inliner.choose(func, site)?;
-        let mut copier = Copier::new(Some(&callee.vars), self.vars, self.join_table);
+        let inliner = &*self.inliner;
+        let place = |span| inliner.place(span, call);
+        let mut copier = Copier::new(Some(&callee.vars), self.vars, self.join_table).placed(&place);
         for (&param, &arg) in callee.params.iter().zip(args) {
             copier.replace(param, arg);
         }
@@ -504,7 +507,7 @@ impl Simplifier<'_, '_> {
             End::Unreachable => Next::Done(End::Unreachable),
             End::Jump(join, args) => self.jump(join, args),
             End::TailCall { callee, args, span } => {
-                let (callee, args) = match self.call(callee, args) {
+                let (callee, args) = match self.call(callee, args, span) {
                     Ok(body) => {
                         self.changed = true;
                         self.facts.scan(&body);

@@ -86,7 +86,7 @@ impl Touches {
             let mut closures: FxHashMap<Var, FuncId> = FxHashMap::default();
             let mut call = |callee: Callee, touch: &mut Touch| match callee {
                 Callee::Func(func) => callers[func.index()].push(id),
-                Callee::Closure(_) => (touch.all, touch.panics) = (true, true),
+                Callee::Closure(_) | Callee::Consumed(_) => (touch.all, touch.panics) = (true, true),
             };
             let mut blocks = vec![&function.body];
             while let Some(block) = blocks.pop() {
@@ -143,7 +143,7 @@ impl Touches {
 fn may_panic(op: &Op) -> bool {
     match op {
         Op::Prim(prim, _) => prim.effect() == PrimEffect::Panic || *prim == PrimOp::Panic,
-        Op::CallRuntime(..) | Op::CallForeign(..) | Op::Call(Callee::Closure(_), _) => true,
+        Op::CallRuntime(..) | Op::CallForeign(..) | Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => true,
         _ => false,
     }
 }
@@ -296,7 +296,7 @@ impl Update<'_> {
                 let touch = &touches.functions[func.index()];
                 !touch.has(self.ty) && !(touch.panics && touches.deferred.has(self.ty))
             }
-            Op::Call(Callee::Closure(_), _) => false,
+            Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => false,
             _ => true,
         }
     }
@@ -329,11 +329,12 @@ struct Values {
     reads: Vec<Read>,
 }
 
-#[derive(Clone, Copy)]
 struct Read {
     array: Var,
     index: Atom,
     at: usize,
+    /// Later reads of the same element.
+    again: Vec<(usize, Var)>,
 }
 
 impl Values {
@@ -420,11 +421,11 @@ impl Elements<'_> {
             {
                 let known = values.reads.iter().position(|read| read.array == array && read.index == index);
                 match (prim, known) {
-                    (PrimOp::ArrayGet, Some(_)) => {}
+                    (PrimOp::ArrayGet, Some(known)) => values.reads[known].again.push((at, *var)),
                     (PrimOp::ArrayGet, None) => {
                         let types = (self.function.vars[array].ty, self.function.vars[*var].ty);
                         if self.tuples.contains_key(&types) {
-                            values.reads.push(Read { array, index, at });
+                            values.reads.push(Read { array, index, at, again: Vec::new() });
                         }
                     }
                     (_, Some(known)) => {
@@ -435,6 +436,9 @@ impl Elements<'_> {
                         let (taken, put) = self.taken(*var, *prim, array, element, operands, args);
                         if let Some(Stmt::Let(pair, _)) = taken.first() {
                             values.fields.insert((*pair, 0, 1), element);
+                        }
+                        for (at, var) in read.again {
+                            instead.insert(at, vec![Stmt::Let(var, Op::Copy(Atom::Var(element)))]);
                         }
                         instead.insert(read.at, taken);
                         instead.insert(at, put);

@@ -5,7 +5,8 @@
 //! - *hard*: it, or a field of it, is consumed by something that may update it in place, or it is a cell taken apart
 //!   where a cell of the same size is built (reuse);
 //! - *own*: it is returned or stored as it is, or it is passed by a tail call or a jump whose argument somebody would have to
-//!   drop afterwards.
+//!   drop afterwards (a tail call counts where tail calls go in a circle: there the stack must not grow). Only this
+//!   makes a reference, `&T`, owned.
 //!
 //! Parameters of functions and of join points are the nodes of one graph over the program; both properties flow along its
 //! edges from callee to caller, the second one also from the argument of a tail call or jump to the parameter.
@@ -27,6 +28,8 @@ pub struct Modes {
     pub joins: Vec<JoinModes>,
     /// Could calling the function write to a mutable cell?
     pub writes: Vec<bool>,
+    /// Can the function be reached again by tail calls through closures?
+    pub circular: Vec<bool>,
 }
 
 /// Join points with a borrowed parameter.
@@ -56,9 +59,10 @@ pub fn infer(
         let taken = calls.address_taken.contains(id);
         for (index, (&param, &mode)) in function.params.iter().zip(&function.modes).enumerate() {
             let node = first[id.index()] + index;
-            let capture = index < function.captures;
-            if mode == Mode::Borrowed || capture {
-                graph.nodes[node].fixed = true;
+            if index < function.captures {
+                graph.nodes[node].fixed = Fixed::Capture;
+            } else if mode == Mode::Borrowed {
+                graph.nodes[node].fixed = Fixed::Reference;
             } else if taken || !types.counted(function.vars[param].ty) {
                 graph.seeds.push((node, Need::Own));
             }
@@ -102,6 +106,7 @@ pub fn infer(
                 JoinModes { modes, bases }
             })
             .collect(),
+        circular: functions.keys().map(|id| calls.is_circular(id)).collect(),
         writes: calls.writes,
     }
 }
@@ -111,52 +116,68 @@ enum Need {
     Own,
     /// Implies `Own`.
     Hard,
+    /// Implies `Own`, also of a reference: nobody else could drop what is passed.
+    Keep,
 }
 
 #[derive(Clone, Copy, Default)]
 struct Node {
     own: bool,
     hard: bool,
-    /// Borrowed, whatever the body does.
-    fixed: bool,
+    fixed: Fixed,
+}
+
+/// What may not be changed by what the body does.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Fixed {
+    #[default]
+    Free,
+    /// `&T` in the source: borrowed unless somebody would have to drop it after a tail call.
+    Reference,
+    /// Borrowed from the closure.
+    Capture,
 }
 
 #[derive(Default)]
 struct Graph {
     nodes: Vec<Node>,
     seeds: Vec<(usize, Need)>,
-    /// `(from, need, to)`: if `from` has the need, so has `to`.
-    edges: Vec<(usize, Need, usize)>,
+    edges: Vec<Edge>,
+}
+
+/// If `from` has the condition, `to` has the need.
+#[derive(Clone, Copy)]
+struct Edge {
+    from: usize,
+    condition: Need,
+    to: usize,
+    need: Need,
 }
 
 impl Graph {
+    fn edge(&mut self, from: usize, condition: Need, to: usize, need: Need) {
+        self.edges.push(Edge { from, condition, to, need });
+    }
+
     fn solve(&mut self) {
-        let mut starts = vec![0u32; self.nodes.len() + 1];
-        for &(from, ..) in &self.edges {
-            starts[from + 1] += 1;
-        }
-        for at in 1..starts.len() {
-            starts[at] += starts[at - 1];
-        }
-        let mut next = starts.clone();
-        let mut sorted = vec![(Need::Own, 0usize); self.edges.len()];
-        for &(from, need, to) in &self.edges {
-            sorted[next[from] as usize] = (need, to);
-            next[from] += 1;
-        }
+        self.edges.sort_by_key(|edge| edge.from);
         let mut work = std::mem::take(&mut self.seeds);
         while let Some((node, need)) = work.pop() {
             let state = &mut self.nodes[node];
-            if state.fixed || state.hard || (state.own && need == Need::Own) {
+            let never = match state.fixed {
+                Fixed::Free => false,
+                Fixed::Reference => need != Need::Keep && !state.own,
+                Fixed::Capture => true,
+            };
+            if never || state.hard || (state.own && need != Need::Hard) {
                 continue;
             }
             state.own = true;
             state.hard |= need == Need::Hard;
-            for &(condition, to) in &sorted[starts[node] as usize..starts[node + 1] as usize] {
-                match condition {
-                    Need::Hard if need == Need::Hard => work.push((to, Need::Hard)),
-                    Need::Own => work.push((to, Need::Own)),
-                    Need::Hard => {}
+            let first = self.edges.partition_point(|edge| edge.from < node);
+            for edge in self.edges[first..].iter().take_while(|edge| edge.from == node) {
+                if edge.condition != Need::Hard || need == Need::Hard {
+                    work.push((edge.to, edge.need));
                 }
             }
         }
@@ -185,8 +206,8 @@ enum Root {
 /// What jumps pass for a parameter, besides values that come from the parameter itself.
 #[derive(Default)]
 struct Entries {
-    /// The variable that all of them are, or were read from; `None` if there are several or it is not known.
-    base: Option<Option<Var>>,
+    /// The variables that all of them are, or were read from, the nearest first; `None` before the first.
+    bases: Option<Vec<Var>>,
     atoms: Vec<Atom>,
 }
 
@@ -259,7 +280,7 @@ impl Walker<'_> {
                                 self.keep(arg, param);
                             }
                         }
-                        Callee::Closure(_) => self.consume(arg, true),
+                        Callee::Closure(_) | Callee::Consumed(_) => self.consume(arg, true),
                     }
                 }
             }
@@ -315,7 +336,9 @@ impl Walker<'_> {
                     }
                 }
             }
-            Op::Call(Callee::Closure(_), args) => args.iter().for_each(|&arg| self.consume(arg, true)),
+            Op::Call(Callee::Closure(_) | Callee::Consumed(_), args) => {
+                args.iter().for_each(|&arg| self.consume(arg, true))
+            }
             Op::Call(Callee::Func(func), args) => {
                 for (index, &arg) in args.iter().enumerate() {
                     self.pass(arg, self.first[func.index()] + index);
@@ -363,10 +386,10 @@ impl Walker<'_> {
     fn pass(&mut self, atom: Atom, param: usize) {
         if let Root::Node(node, path) = self.root(atom) {
             if path != Path::Elements {
-                self.graph.edges.push((param, Need::Hard, node));
+                self.graph.edge(param, Need::Hard, node, Need::Hard);
             }
             if path == Path::Direct {
-                self.graph.edges.push((param, Need::Own, node));
+                self.graph.edge(param, Need::Own, node, Need::Own);
             }
         }
     }
@@ -381,15 +404,17 @@ impl Walker<'_> {
         entries.resize_with(count, Entries::default);
         let entry = &mut entries[index];
         entry.atoms.push(arg);
-        if let Atom::Var(mut base) = arg {
-            while let Some(next) = self.bases[base] {
-                base = next;
+        if let Atom::Var(var) = arg {
+            let mut chain = vec![var];
+            let mut at = var;
+            while let Some(next) = self.bases[at] {
+                chain.push(next);
+                at = next;
             }
-            entry.base = match entry.base {
-                None => Some(Some(base)),
-                Some(seen) if seen == Some(base) => Some(seen),
-                Some(_) => Some(None),
-            };
+            match &mut entry.bases {
+                None => entry.bases = Some(chain),
+                Some(seen) => seen.retain(|base| chain.contains(base)),
+            }
         }
     }
 
@@ -407,9 +432,8 @@ impl Walker<'_> {
         for (join, entries) in entries {
             let (first, _) = self.joins[&join];
             for (index, entry) in entries.into_iter().enumerate() {
-                if let Some(Some(base)) = entry.base
-                    && needs[join].binary_search(&base).is_ok()
-                {
+                let needed = |base: &Var| needs[join].binary_search(base).is_ok();
+                if let Some(base) = entry.bases.into_iter().flatten().find(needed) {
                     bases.insert(self.join_params[&join][index], base);
                     continue;
                 }
@@ -424,38 +448,51 @@ impl Walker<'_> {
     /// Nobody can drop the value after it was passed as `param`: only what outlives the function may be borrowed.
     fn keep(&mut self, atom: Atom, param: usize) {
         match self.root(atom) {
-            Root::Local => self.graph.seeds.push((param, Need::Own)),
-            Root::Node(node, _) => self.graph.edges.push((node, Need::Own, param)),
+            Root::Local => self.graph.seeds.push((param, Need::Keep)),
+            Root::Node(node, _) => self.graph.edge(node, Need::Own, param, Need::Keep),
             Root::Static => {}
         }
     }
 }
 
 /// What the call graph says.
-struct Calls {
+pub struct Calls {
     address_taken: EntitySet<FuncId>,
-    /// Functions that tail-call each other in circles have the same number.
+    /// Functions that tail-call each other in circles, possibly through closures, have the same number. The last one is
+    /// that of the closures.
     component: Vec<u32>,
     writes: Vec<bool>,
 }
 
 impl Calls {
-    fn of(functions: &PrimaryMap<FuncId, Function>) -> Calls {
-        let mut tails: Vec<Vec<FuncId>> = vec![Vec::new(); functions.len()];
+    /// Can the function be reached again by tail calls through closures?
+    pub fn is_circular(&self, id: FuncId) -> bool {
+        self.component.last() == Some(&self.component[id.index()])
+    }
+
+    pub fn of(functions: &PrimaryMap<FuncId, Function>) -> Calls {
+        let closures = functions.next_key();
+        let mut tails: Vec<Vec<FuncId>> = vec![Vec::new(); functions.len() + 1];
         let mut callers: Vec<Vec<FuncId>> = vec![Vec::new(); functions.len()];
         let mut address_taken = EntitySet::new();
         let mut writes = vec![false; functions.len()];
         for (id, function) in functions {
+            if let Some(consuming) = function.consuming {
+                address_taken.insert(consuming);
+                tails[closures.index()].push(consuming);
+            }
             let mut blocks = vec![&function.body];
             while let Some(block) = blocks.pop() {
                 for stmt in &block.stmts {
                     match stmt {
                         Stmt::Join(join) => blocks.push(&join.body),
-                        Stmt::Let(_, Op::Closure(func, _)) => {
-                            address_taken.insert(*func);
+                        Stmt::Let(_, Op::Closure(func, _)) if address_taken.insert(*func) => {
+                            tails[closures.index()].push(*func);
                         }
                         Stmt::Let(_, Op::Call(Callee::Func(func), _)) => callers[func.index()].push(id),
-                        Stmt::Let(_, Op::Call(Callee::Closure(_), _)) => writes[id.index()] = true,
+                        Stmt::Let(_, Op::Call(Callee::Closure(_) | Callee::Consumed(_), _)) => {
+                            writes[id.index()] = true
+                        }
                         Stmt::Let(_, Op::Prim(prim, _)) => writes[id.index()] |= prim_writes(*prim),
                         _ => {}
                     }
@@ -465,7 +502,10 @@ impl Calls {
                         callers[func.index()].push(id);
                         tails[id.index()].push(*func);
                     }
-                    End::TailCall { callee: Callee::Closure(_), .. } => writes[id.index()] = true,
+                    End::TailCall { callee: Callee::Closure(_) | Callee::Consumed(_), .. } => {
+                        writes[id.index()] = true;
+                        tails[id.index()].push(closures);
+                    }
                     End::Switch(switch) => blocks.extend(walk::switch_blocks(switch)),
                     End::Return(_) | End::Jump(..) | End::Unreachable => {}
                 }

@@ -12,7 +12,7 @@ use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
 use rustc_hash::FxHashMap;
 
 use super::types::{Kind, Types};
-use crate::core::{Atom, Block, Callee, End, Function, Op, Stmt, Var, VarInfo};
+use crate::core::{Atom, Block, End, Function, Op, Stmt, Var, VarInfo};
 use crate::prim::ArgModes;
 use crate::walk;
 
@@ -126,10 +126,9 @@ impl Survey<'_> {
                 ArgModes::Consume => args.iter().for_each(|&arg| self.give(arg)),
                 ArgModes::BorrowFirst => args.iter().skip(1).for_each(|&arg| self.give(arg)),
             },
-            Op::Call(Callee::Func(_) | Callee::Closure(_), args)
-            | Op::Construct { args, .. }
-            | Op::Closure(_, args)
-            | Op::Array(args) => args.iter().for_each(|&arg| self.give(arg)),
+            Op::Call(_, args) | Op::Construct { args, .. } | Op::Closure(_, args) | Op::Array(args) => {
+                args.iter().for_each(|&arg| self.give(arg))
+            }
             Op::Copy(atom) | Op::GlobalSet(_, atom) => self.give(*atom),
             Op::CallRuntime(..)
             | Op::CallForeign(..)

@@ -17,7 +17,7 @@
 
 use std::hash::BuildHasherDefault;
 
-use cranelift_entity::{EntitySet, SecondaryMap};
+use cranelift_entity::{EntityRef, EntitySet, SecondaryMap};
 use indexmap::IndexMap;
 use reml_diagnostics::Span;
 use rustc_hash::{FxHashMap, FxHasher};
@@ -26,14 +26,15 @@ use super::borrow::JoinModes;
 use super::liveness::{Live, Liveness, liveness};
 use super::source::{Signatures, Source};
 use super::types::{Kind, Types};
-use crate::core::{Atom, Block, Callee, Case, End, Function, JoinId, Mode, Op, Stmt, Var, VarInfo};
+use crate::core::{Atom, Block, Callee, Case, End, FuncId, Function, JoinId, Mode, Op, Stmt, Var, VarInfo};
 
-pub fn insert(function: &mut Function, join_modes: &JoinModes, signatures: Signatures, types: &Types) {
+pub fn insert(id: FuncId, function: &mut Function, join_modes: &JoinModes, signatures: Signatures, types: &Types) {
     let counted = counted_vars(function, types);
     let Liveness { body: live, join_needs } = liveness(function, &counted);
     let body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
     let mut inserter = Inserter {
         signatures,
+        circular: signatures.circular[id.index()],
         types,
         vars: &mut function.vars,
         ret: function.ret,
@@ -87,6 +88,8 @@ struct Point {
 
 struct Inserter<'a> {
     signatures: Signatures<'a>,
+    /// Tail calls of closures must not leave anything to drop.
+    circular: bool,
     types: &'a Types,
     vars: &'a mut cranelift_entity::PrimaryMap<Var, VarInfo>,
     ret: reml_semantics::types::TypeId,
@@ -214,14 +217,23 @@ impl Inserter<'_> {
             .filter(|&(index, _)| self.signatures.callee_mode(callee, index) == Mode::Borrowed)
             .map(|(_, &arg)| arg)
             .collect::<Vec<_>>();
+        let mut callee = callee;
         if let Callee::Closure(closure) = callee {
-            borrowed.push(closure);
+            if self.circular && !self.outlives_function(closure) {
+                callee = Callee::Consumed(closure);
+            } else {
+                borrowed.push(closure);
+            }
         }
         if borrowed.into_iter().all(|atom| self.outlives_function(atom)) {
             let operands: Vec<(Atom, Mode)> = args
                 .iter()
                 .enumerate()
                 .map(|(index, &arg)| (arg, self.signatures.callee_mode(callee, index)))
+                .chain(match callee {
+                    Callee::Consumed(closure) => Some((closure, Mode::Owned)),
+                    Callee::Func(_) | Callee::Closure(_) => None,
+                })
                 .collect();
             self.take(&operands, deaths);
             self.bury(deaths);
@@ -502,6 +514,10 @@ impl Inserter<'_> {
         let borrowed_from =
             self.readers[var].iter().any(|reader| self.at.state.get(reader).is_some_and(|status| !status.owned));
         if borrowed_from {
+            // What lies in registers ends at once: its parts live, and die, on their own.
+            if status.owned && matches!(self.types.kind(self.vars[var].ty), Kind::UnboxedProduct | Kind::Newtype) {
+                self.release(var);
+            }
             return;
         }
         self.at.state.swap_remove(&var);

@@ -3,6 +3,7 @@
 //! of a count explicit, `reuse` hands the memory of dying cells to new ones.
 
 mod borrow;
+mod consume;
 mod gather;
 mod insert;
 pub(crate) mod liveness;
@@ -11,7 +12,7 @@ mod reuse;
 mod source;
 pub(crate) mod types;
 
-use cranelift_entity::PrimaryMap;
+use cranelift_entity::{EntityRef, PrimaryMap};
 
 use crate::core::{FuncId, Function, Program};
 use crate::parallel;
@@ -21,15 +22,17 @@ pub fn count(program: &mut Program) {
     let Program { types, type_defs, funcs, runtime, .. } = program;
     let types = &Types::of(types, type_defs, funcs);
     each_function(funcs, |_, function| prepare::prepare(function, types));
+    consume::split(funcs);
     let modes = borrow::infer(funcs, runtime, types);
-    let signatures = source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes };
-    each_function(funcs, |index, function| {
-        function.modes.clone_from(&modes.functions[index]);
-        insert::insert(function, &modes.joins[index], signatures, types);
+    let signatures =
+        source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes, circular: &modes.circular };
+    each_function(funcs, |id, function| {
+        function.modes.clone_from(&modes.functions[id.index()]);
+        insert::insert(id, function, &modes.joins[id.index()], signatures, types);
         reuse::reuse(function, types);
     });
 }
 
-fn each_function(funcs: &mut PrimaryMap<FuncId, Function>, pass: impl Fn(usize, &mut Function) + Sync) {
-    parallel::for_each(funcs.values_mut().into_slice(), pass);
+fn each_function(funcs: &mut PrimaryMap<FuncId, Function>, pass: impl Fn(FuncId, &mut Function) + Sync) {
+    parallel::for_each(funcs.values_mut().into_slice(), |index, function| pass(FuncId::new(index), function));
 }

@@ -54,13 +54,16 @@ pub struct Signatures<'a> {
     pub modes: &'a [Vec<Mode>],
     /// Could calling the function write to a mutable cell?
     pub writes: &'a [bool],
+    /// Can the function be reached again by tail calls through closures? Then a tail call of a closure it owns must not leave
+    /// a drop behind.
+    pub circular: &'a [bool],
 }
 
 impl Signatures<'_> {
     pub fn callee_mode(&self, callee: Callee, index: usize) -> Mode {
         match callee {
             Callee::Func(func) => self.modes[func.index()][index],
-            Callee::Closure(_) => Mode::Owned,
+            Callee::Closure(_) | Callee::Consumed(_) => Mode::Owned,
         }
     }
 
@@ -110,7 +113,7 @@ impl Signatures<'_> {
     pub fn callee_writes(&self, callee: Callee) -> bool {
         match callee {
             Callee::Func(func) => self.writes[func.index()],
-            Callee::Closure(_) => true,
+            Callee::Closure(_) | Callee::Consumed(_) => true,
         }
     }
 }

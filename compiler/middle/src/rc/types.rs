@@ -68,6 +68,12 @@ impl Types {
         self.kinds[ty].expect("a variable or a field has the type")
     }
 
+    /// The kind of a type that perhaps only a constant has.
+    #[cfg(test)]
+    pub fn known_kind(&self, ty: TypeId) -> Option<Kind> {
+        self.kinds[ty]
+    }
+
     pub fn counted(&self, ty: TypeId) -> bool {
         self.kind(ty) != Kind::Plain
     }

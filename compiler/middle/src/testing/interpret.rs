@@ -6,7 +6,11 @@
 
 use std::collections::HashMap;
 
-use crate::core::{Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, Op, Program, Stmt, Var};
+use cranelift_entity::PrimaryMap;
+
+use crate::core::{
+    Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, Op, Program, RuntimeFn, RuntimeId, Stmt, StrId, Var,
+};
 use crate::prim::PrimOp;
 use crate::rc::types::{Kind, Types};
 
@@ -32,6 +36,7 @@ enum Contents {
     Array(Vec<Value>),
     Closure(FuncId, Vec<Value>),
     Var(Value),
+    Text(String),
 }
 
 struct Object {
@@ -58,10 +63,12 @@ pub struct Outcome {
 
 /// Runs the entry function. `counted`: check counts.
 pub fn run(program: &mut Program, counted: bool) -> Outcome {
-    let Program { types, type_defs, funcs, .. } = program;
+    let Program { types, type_defs, funcs, strings, runtime, .. } = program;
     let types = Types::of(types, type_defs, funcs);
     let mut machine = Machine {
         funcs,
+        strings,
+        runtime,
         types,
         entry: program.entry,
         objects: Vec::new(),
@@ -85,7 +92,9 @@ pub fn run(program: &mut Program, counted: bool) -> Outcome {
 }
 
 struct Machine<'a> {
-    funcs: &'a cranelift_entity::PrimaryMap<FuncId, Function>,
+    funcs: &'a PrimaryMap<FuncId, Function>,
+    strings: &'a PrimaryMap<StrId, Box<str>>,
+    runtime: &'a PrimaryMap<RuntimeId, RuntimeFn>,
     types: Types,
     entry: FuncId,
     objects: Vec<Object>,
@@ -220,25 +229,38 @@ impl<'a> Machine<'a> {
         let mut values: Vec<Value> = args.iter().map(|&arg| self.atom(frame, arg)).collect();
         match callee {
             Callee::Func(func) => (func, values),
-            Callee::Closure(closure) => {
+            Callee::Closure(closure) | Callee::Consumed(closure) => {
                 let Value::Object(object) = self.atom(frame, closure) else { panic!("call of no closure") };
                 let Contents::Closure(func, captures) = self.live(object).contents.clone() else {
                     panic!("call of no closure")
                 };
                 let mut all = captures;
+                let mut code = func;
+                if matches!(callee, Callee::Consumed(_)) {
+                    all.iter().for_each(|value| self.dup(value));
+                    self.drop(&Value::Object(object));
+                    code = self.funcs[func].consuming.unwrap_or_else(|| {
+                        assert!(all.is_empty(), "{} has no copy that owns its captures", self.funcs[func].name);
+                        func
+                    });
+                }
                 all.append(&mut values);
-                (func, all)
+                (code, all)
             }
         }
     }
 
-    fn atom(&self, frame: &Frame, atom: Atom) -> Value {
+    fn atom(&mut self, frame: &Frame, atom: Atom) -> Value {
         match atom {
             Atom::Var(var) => match frame.vars.get(&var) {
                 Some(value) => value.clone(),
                 None => panic!("{var} is not defined in {}", frame.function.name),
             },
-            Atom::Int(value, _) => Value::Int(value as i64),
+            Atom::Int(value, ty) => match self.types.known_kind(ty) {
+                Some(Kind::BoxedSum) => Value::Immediate(value as u32),
+                Some(Kind::UnboxedSum) => Value::Unboxed(value as u32, Vec::new()),
+                _ => Value::Int(value as i64),
+            },
             Atom::Float(value, _) => Value::Float(value),
             Atom::Bool(value) => Value::Bool(value),
             Atom::Unit => Value::Unit,
@@ -288,6 +310,7 @@ impl<'a> Machine<'a> {
                             }
                             Contents::Closure(_, items) => work.extend(items),
                             Contents::Var(value) => work.push(value),
+                            Contents::Text(_) => {}
                         }
                     }
                 }
@@ -357,12 +380,19 @@ impl<'a> Machine<'a> {
                 let (func, values) = self.callee(frame, *callee, args);
                 self.call(func, values)
             }
-            Op::CallRuntime(_, args) => {
-                match self.atom(frame, args[0]) {
-                    Value::Int(value) => self.emitted.push(value),
-                    other => panic!("emit of {other:?}"),
+            Op::CallRuntime(id, args) => {
+                let values: Vec<Value> = args.iter().map(|&arg| self.atom(frame, arg)).collect();
+                match (&*self.runtime[*id].symbol, &values[..]) {
+                    ("emit", [Value::Int(value)]) => {
+                        self.emitted.push(*value);
+                        Value::Unit
+                    }
+                    ("concat", [left, right]) => {
+                        let text = self.text(left) + &self.text(right);
+                        self.allocate(Contents::Text(text))
+                    }
+                    other => panic!("call of {other:?}"),
                 }
-                Value::Unit
             }
             Op::CallForeign(..) => panic!("no foreign calls in tests"),
             Op::Closure(func, captures) => {
@@ -374,6 +404,8 @@ impl<'a> Machine<'a> {
                 match self.types.kind(ty) {
                     Kind::Newtype => fields.remove(0),
                     Kind::BoxedSum if fields.is_empty() => Value::Immediate(*variant),
+                    // Variants without anything in them are numbers.
+                    Kind::Plain if fields.is_empty() => Value::Int(i64::from(*variant)),
                     Kind::BoxedSum | Kind::BoxedProduct => {
                         let class = self.types.cell_class(ty, *variant).unwrap_or(0);
                         if let Some(token) = token {
@@ -487,6 +519,17 @@ impl<'a> Machine<'a> {
         }
     }
 
+    fn text(&mut self, value: &Value) -> String {
+        match *value {
+            Value::Static(id) => self.strings[StrId::from_u32(id as u32)].to_string(),
+            Value::Object(object) => match &self.live(object).contents {
+                Contents::Text(text) => text.clone(),
+                other => panic!("{other:?} is no text"),
+            },
+            ref other => panic!("{other:?} is no text"),
+        }
+    }
+
     fn cell(&mut self, value: &Value) -> &mut Value {
         let Value::Object(object) = *value else { panic!("{value:?} is no cell") };
         match &mut self.live(object).contents {
@@ -528,19 +571,19 @@ impl<'a> Machine<'a> {
                 self.put_array(items, place)
             }
             PrimOp::ArrayTake => {
-                let at = int(1) as usize;
+                let at = int(1);
                 let (mut items, place) = self.take_array(&args[0]);
-                let element = std::mem::replace(&mut items[at], Value::Hole);
-                Value::Unboxed(0, vec![self.put_array(items, place), element])
+                let item = std::mem::replace(&mut items[at as usize], Value::Hole);
+                Value::Unboxed(0, vec![self.put_array(items, place), item])
             }
             PrimOp::ArrayPut => {
-                let at = int(1) as usize;
-                let Value::Object(object) = args[0] else { panic!("{:?} is no array", args[0]) };
-                let Contents::Array(items) = &mut self.live(object).contents else { panic!("no array") };
-                assert_eq!(items[at], Value::Hole, "`array_put` fills a hole");
-                items[at] = args[2].clone();
-                args[0].clone()
+                let at = int(1);
+                let (mut items, place) = self.take_array(&args[0]);
+                assert_eq!(items[at as usize], Value::Hole, "the hole of a taken element");
+                items[at as usize] = args[2].clone();
+                self.put_array(items, place)
             }
+            PrimOp::StrLen => Value::Int(self.text(&args[0]).len() as i64),
             PrimOp::CellNew => self.allocate(Contents::Var(args[0].clone())),
             PrimOp::CellGet => self.cell(&args[0]).clone(),
             PrimOp::CellSet => {
@@ -562,7 +605,9 @@ impl<'a> Machine<'a> {
                 Contents::Array(items) => self.show_fields("array", &items),
                 Contents::Closure(..) => "closure".into(),
                 Contents::Var(value) => self.show_fields("cell", &[value]),
+                Contents::Text(text) => format!("{text:?}"),
             },
+            Value::Static(_) => format!("{:?}", self.text(value)),
             Value::Unboxed(variant, fields) => self.show_fields(&variant.to_string(), fields),
             Value::Immediate(variant) => self.show_fields(&variant.to_string(), &[]),
             other => format!("{other:?}"),

@@ -36,8 +36,15 @@ pub struct World {
     pub cell: TypeId,
     /// `i64 -> List`
     pub arrow: TypeId,
+    /// `Red | Green | Blue`, a number.
+    pub colour: TypeId,
+    pub text: TypeId,
+    /// `([List], List)`: what is left of an array, and the element that was taken out.
+    pub taken: TypeId,
     /// `emit(i64)`: what a program is observed by.
     pub emit: RuntimeId,
+    /// `concat(&Str, &Str) -> Str`
+    pub concat: RuntimeId,
 }
 
 impl World {
@@ -79,11 +86,17 @@ impl World {
         let record = declare(&mut types, &mut defs, 5);
         let fields = [list, int, list, int, tree, int].map(|ty| FieldDef { name: Some(Symbol(0)), ty });
         define(&mut defs, "Record", TypeDefKind::Record(fields.into()));
+        let colour = declare(&mut types, &mut defs, 6);
+        define(&mut defs, "Colour", sum(&[&[], &[], &[]]));
         let array = types.intern(Type::Array(list));
+        let taken = types.intern(Type::Tuple(Box::new([array, list])));
+        let text = types.prim(Prim::Str);
         let cell = types.intern(Type::VarCell(list));
         let arrow = types.intern(Type::Fn { params: Box::new([int]), ret: list });
         let mut runtime = PrimaryMap::new();
         let emit = runtime.push(RuntimeFn { symbol: "emit".into(), params: vec![(int, Mode::Owned)], ret: unit });
+        let params = vec![(text, Mode::Borrowed), (text, Mode::Borrowed)];
+        let concat = runtime.push(RuntimeFn { symbol: "concat".into(), params, ret: text });
         let bool = types.prim(Prim::Bool);
         let program = Program {
             types,
@@ -95,8 +108,29 @@ impl World {
             runtime,
             foreign: PrimaryMap::new(),
             entry: FuncId::from_u32(0),
+            library: Vec::new(),
         };
-        World { program, int, bool, unit, list, tree, pair, option, either, wrap, record, array, cell, arrow, emit }
+        World {
+            program,
+            int,
+            bool,
+            unit,
+            list,
+            tree,
+            pair,
+            option,
+            either,
+            wrap,
+            record,
+            array,
+            cell,
+            arrow,
+            colour,
+            text,
+            taken,
+            emit,
+            concat,
+        }
     }
 
     pub fn int_atom(&self, value: i64) -> Atom {
@@ -119,6 +153,7 @@ impl World {
             joins: PrimaryMap::new(),
             body: Block::new(Vec::new(), End::Unreachable),
             inline: Inline::Auto,
+            consuming: None,
         }
     }
 }

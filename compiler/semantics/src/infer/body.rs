@@ -4,7 +4,7 @@
 //! decided yet, because a receiver's or operand's type is unknown, is a [`Deferred`] item that overwrites its node
 //! when the type is known.
 
-use cranelift_entity::{EntityRef, PrimaryMap};
+use cranelift_entity::{EntityRef, EntitySet, PrimaryMap};
 use reml_diagnostics::Span;
 use reml_syntax::ast;
 use reml_syntax::names::Symbol;
@@ -163,6 +163,8 @@ pub(crate) struct BodyCx {
     pub pattern_tys: Vec<Ty>,
     pub locals: PrimaryMap<LocalId, Local>,
     pub local_tys: Vec<Ty>,
+    /// Those that a `let` of one name declared.
+    pub lets: EntitySet<LocalId>,
     /// How many lambdas were around its declaration.
     pub local_depths: Vec<u32>,
     pub type_args: Vec<(ExprId, List)>,
@@ -175,6 +177,8 @@ pub(crate) struct BodyCx {
     pub empty_arrays: Vec<(Ty, Span)>,
     pub unsafe_depth: u32,
     pub lambda_depth: u32,
+    /// How many locals there were before the innermost deferred code around.
+    pub locals_before_defer: usize,
     /// Type parameters from here on are inferred: conditions on them go into the signature.
     pub first_inferred: Option<u32>,
     /// The type of the deferred node that is being decided.
@@ -203,6 +207,7 @@ impl Default for BodyCx {
             pattern_tys: Vec::new(),
             locals: PrimaryMap::new(),
             local_tys: Vec::new(),
+            lets: EntitySet::new(),
             local_depths: Vec::new(),
             type_args: Vec::new(),
             group_uses: Vec::new(),
@@ -213,6 +218,7 @@ impl Default for BodyCx {
             empty_arrays: Vec::new(),
             unsafe_depth: 0,
             lambda_depth: 0,
+            locals_before_defer: 0,
             first_inferred: None,
             waiting: None,
             allocates: None,
@@ -250,10 +256,29 @@ impl BodyCx {
     }
 
     pub fn local(&mut self, name: Option<Symbol>, ty: Ty, span: Span, mutable: bool) -> LocalId {
-        let id = self.locals.push(Local { name, ty: PENDING, span, mutable, boxed: false });
+        let id = self.locals.push(Local { name, ty: PENDING, span, mutable, boxed: false, global: None });
         self.local_tys.push(ty);
         self.local_depths.push(self.lambda_depth);
         id
+    }
+
+    /// A local that stands for a `var` of a module.
+    pub fn global_local(&mut self, global: GlobalId, ty: Ty, span: Span) -> LocalId {
+        let id = self.local(None, ty, span, true);
+        self.locals[id].boxed = true;
+        self.locals[id].global = Some(global);
+        id
+    }
+
+    /// Shares the variable with a lambda or deferred code that outlives this mention. A panic runs deferred code from
+    /// outside of the function, and it must see the latest value.
+    pub fn share(&mut self, local: LocalId) {
+        self.locals[local].boxed |= self.is_outside_lambda(local) || local.index() < self.locals_before_defer;
+    }
+
+    /// Does the local belong to a function around the lambda that is being checked?
+    pub fn is_outside_lambda(&self, local: LocalId) -> bool {
+        self.local_depths[local.index()] < self.lambda_depth
     }
 
     pub fn local_ty(&self, id: LocalId) -> Ty {

@@ -121,6 +121,7 @@ impl<'a> Checker<'a> {
                 )
                 .with_primary_label(format!("this is `{found_text}`"))
                 .with_label(first, format!("this is `{want_text}`"))
+                .with_types(&want_text, &found_text)
                 .with_help("write the function's result type, and make the branches agree with it"),
             );
             return;
@@ -145,6 +146,7 @@ impl<'a> Checker<'a> {
         };
         let mut diagnostic =
             Diagnostic::error(code, span, message).with_primary_label(format!("this is `{found_text}`"));
+        diagnostic = diagnostic.with_types(&want_text, &found_text);
         diagnostic = match why {
             Why::Annotation(at) => diagnostic.with_label(at, format!("expected `{want_text}` because of this")),
             Why::Param(id, index) => match self.fns[id].params.get(index as usize) {

@@ -1,6 +1,5 @@
 //! Places: what can be assigned to or borrowed mutably.
 
-use cranelift_entity::EntityRef;
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast;
 
@@ -45,12 +44,24 @@ impl<'a> Checker<'a> {
             );
             return self.b.error(span);
         };
+        if legacy && !place.path.is_empty() {
+            self.allow_legacy(place.local);
+        }
         self.check_mutable(&place, span);
         let id = self.b.expr(ExprKind::Assign { place, value: value_id }, Types::UNIT, span);
         for (index, ty) in steps.into_iter().enumerate() {
             self.b.place_tys.push((id, index as u32, ty));
         }
         id
+    }
+
+    /// `a.b = c` makes a `var` of the `let` that declared `a`, as older programs expect; there has been a warning.
+    fn allow_legacy(&mut self, local: LocalId) {
+        let declared = &mut self.b.locals[local];
+        if declared.name.is_some() && self.b.lets.contains(local) {
+            declared.mutable = true;
+            declared.boxed = true;
+        }
     }
 
     /// The place that an expression reads from, and the types along its path.
@@ -105,7 +116,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `counter := v` sets the cell; `state.x := v` takes the value out, changes it and puts it back.
+    /// `counter := v` sets the cell; `state.x := v` changes what is in it.
     fn assign_global(
         &mut self,
         global: GlobalId,
@@ -117,25 +128,18 @@ impl<'a> Checker<'a> {
         let row = self.b.row();
         self.effect_event(row, tags::MUT, span, "this assignment to a variable of the module");
         let ty = self.globals[global].ty.unwrap_or(Types::ERROR);
-        let cell_ty = self.t.node(Node::Cell(ty));
         self.reference(Reference::Global(global));
-        let cell = self.b.expr(ExprKind::Global(global), cell_ty, span);
         if path.is_empty() {
+            let cell_ty = self.t.node(Node::Cell(ty));
+            let cell = self.b.expr(ExprKind::Global(global), cell_ty, span);
             return self.prim_call("cell_set", vec![cell, value], Types::UNIT, span);
         }
-        let local = self.b.local(None, ty, span, true);
-        let current = self.prim_call("cell_get", vec![cell], ty, span);
-        let pattern = self.b.bind_pattern(local, span);
-        let place = Place { local, path };
-        let changed = self.b.expr(ExprKind::Assign { place, value }, Types::UNIT, span);
+        let place = Place { local: self.b.global_local(global, ty, span), path };
+        let id = self.b.expr(ExprKind::Assign { place, value }, Types::UNIT, span);
         for (index, ty) in steps.into_iter().enumerate() {
-            self.b.place_tys.push((changed, index as u32, ty));
+            self.b.place_tys.push((id, index as u32, ty));
         }
-        let cell = self.b.expr(ExprKind::Global(global), cell_ty, span);
-        let result = self.b.use_local(local, span);
-        let stored = self.prim_call("cell_set", vec![cell, result], Types::UNIT, span);
-        let stmts = vec![Stmt::Let { pattern, value: current }, Stmt::Expr(changed)];
-        self.b.expr(ExprKind::Block { stmts, result: Some(stored) }, Types::UNIT, span)
+        id
     }
 
     fn check_mutable(&mut self, place: &Place, span: Span) {
@@ -157,17 +161,10 @@ impl<'a> Checker<'a> {
                 );
             }
             _ if self.b.locals[local].mutable => {
-                if self.b.local_depths[local.index()] < self.b.lambda_depth {
-                    self.b.locals[local].boxed = true;
-                    if !self.is_core(self.b.module) {
-                        let row = self.b.row();
-                        self.effect_event(
-                            row,
-                            tags::MUT,
-                            span,
-                            "this assignment to a variable of the function around it",
-                        );
-                    }
+                self.b.share(local);
+                if self.b.is_outside_lambda(local) && !self.is_core(self.b.module) {
+                    let row = self.b.row();
+                    self.effect_event(row, tags::MUT, span, "this assignment to a variable of the function around it");
                 }
             }
             _ => {
@@ -195,6 +192,14 @@ impl<'a> Checker<'a> {
         if self.b.is_error(id) {
             return id;
         }
+        if let Some((global, path, steps)) = self.global_place(id) {
+            let row = self.b.row();
+            self.effect_event(row, tags::MUT, span, "this change of a variable of the module");
+            self.reference(Reference::Global(global));
+            let whole = self.globals[global].ty.unwrap_or(Types::ERROR);
+            let place = Place { local: self.b.global_local(global, whole, span), path };
+            return self.borrow_place(place, steps, ty, span);
+        }
         let Some((place, steps)) = self.place_of(id) else {
             self.report(
                 Diagnostic::error(codes::ASSIGN_INVALID_PLACE, span, "this value cannot be changed in place")
@@ -203,6 +208,10 @@ impl<'a> Checker<'a> {
             return self.b.error(span);
         };
         self.check_mutable(&place, span);
+        self.borrow_place(place, steps, ty, span)
+    }
+
+    fn borrow_place(&mut self, place: Place, steps: Vec<Ty>, ty: Ty, span: Span) -> ExprId {
         let node = self.b.expr(ExprKind::BorrowMut(place), ty, span);
         for (index, ty) in steps.into_iter().enumerate() {
             self.b.place_tys.push((node, index as u32, ty));

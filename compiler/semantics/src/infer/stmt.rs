@@ -31,8 +31,8 @@ impl<'a> Checker<'a> {
     pub fn block(&mut self, block: &ast::Block, want: Want) -> ExprId {
         let mark = self.scope.len();
         let outer_module = self.b.module;
-        if let Some(cfg) = block.attrs.iter().find(|a| self.names.text(a.name.name) == "cfg") {
-            self.not_supported(cfg.span, "`@cfg` conditions");
+        if let Some(scope) = block.scope {
+            self.b.module = self.local_modules[scope as usize];
         }
         let mut segments = vec![Segment { stmts: Vec::new(), then: Vec::new() }];
         let mut diverged: Option<Span> = None;
@@ -149,9 +149,6 @@ impl<'a> Checker<'a> {
     }
 
     fn stmt(&mut self, stmt: &ast::Stmt) -> Option<Stmt> {
-        if let Some(cfg) = stmt.attrs.iter().find(|a| self.names.text(a.name.name) == "cfg") {
-            self.not_supported(cfg.span, "`@cfg` conditions");
-        }
         match &stmt.kind {
             StmtKind::Let(decl) => self.let_stmt(decl),
             StmtKind::Fn(_) => None,
@@ -164,7 +161,9 @@ impl<'a> Checker<'a> {
                 Some(Stmt::Expr(id))
             }
             StmtKind::Defer(e) => {
+                let outer = std::mem::replace(&mut self.b.locals_before_defer, self.b.locals.len());
                 let id = self.discarded(e);
+                self.b.locals_before_defer = outer;
                 Some(Stmt::Defer(id))
             }
             StmtKind::Expr(e) => {
@@ -204,20 +203,16 @@ impl<'a> Checker<'a> {
     }
 
     fn local_item(&mut self, item: &ast::Item) {
-        match &item.kind {
-            ast::ItemKind::Use(decl) => {
-                let module = self.push_local_module(self.b.module);
-                self.b.module = module;
-                self.collect_use(module, &decl.tree, &[], None, false);
-                for index in 0..self.modules[module].uses.len() {
-                    self.resolve_use(module, index as u32);
-                    if !self.modules[module].uses[index].resolved {
-                        self.report_unresolved_use(module, index);
-                    }
-                }
+        // A block's other declarations have been taken out of it.
+        let ast::ItemKind::Use(decl) = &item.kind else { return };
+        let module = self.push_local_module(self.b.module);
+        self.b.module = module;
+        self.collect_use(module, &decl.tree, &[], None, false);
+        for index in 0..self.modules[module].uses.len() {
+            self.resolve_use(module, index as u32);
+            if !self.modules[module].uses[index].resolved {
+                self.report_unresolved_use(module, index);
             }
-            ast::ItemKind::Error => {}
-            _ => self.not_supported(item.span, "declarations inside of functions, other than functions and imports,"),
         }
     }
 
@@ -259,6 +254,9 @@ impl<'a> Checker<'a> {
         };
         let value = if matches!(self.t.head(ty), Node::Ref { .. }) { value } else { self.deref(value) };
         let pattern = self.pattern(&decl.pattern, ty, mutable);
+        if let PatternKind::Bind(local, None) = self.b.patterns[pattern].kind {
+            self.b.lets.insert(local);
+        }
         Some(Stmt::Let { pattern, value })
     }
 
@@ -338,10 +336,31 @@ impl<'a> Checker<'a> {
             Some(first) if !known => Why::Branch { first, tail: true },
             _ => why,
         };
+        let id = if known { id } else { self.wrapped_unit(id, ret) };
         let id = self.coerce(id, ret, why);
         if self.diverges(id) && self.t.is_var(ret) {
             let _ = self.t.unify(ret, Types::NEVER);
         }
         id
+    }
+
+    /// A body without a value, in a function whose result `?` has made an `Option` or a `Result`: it ends in `Some(())` or
+    /// `Ok(())`.
+    fn wrapped_unit(&mut self, id: ExprId, ret: Ty) -> ExprId {
+        if self.t.resolve(self.b.ty(id)) != Types::UNIT {
+            return id;
+        }
+        let Node::Adt(def, args, _) = self.t.head(ret) else { return id };
+        let success = match Some(def) {
+            option if option == self.lang.option => self.sym.some,
+            result if result == self.lang.result => self.sym.ok,
+            _ => return id,
+        };
+        let value = self.t.at(args, 0);
+        let (Some(variant), Ok(())) = (self.variant_named(def, success), self.t.unify(value, Types::UNIT)) else {
+            return id;
+        };
+        let span = self.b.span(id);
+        self.b.expr(ExprKind::Construct { variant, args: vec![id] }, ret, span)
     }
 }

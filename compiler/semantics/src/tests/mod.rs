@@ -5,6 +5,7 @@ mod inference;
 mod mistakes;
 mod modules;
 mod patterns;
+mod scopes;
 mod traits;
 
 use expect_test::Expect;

@@ -203,7 +203,11 @@ impl<'a> Checker<'a> {
             reference.span,
             format!("`{subject_text}` does not implement `{text}`"),
         )
-        .with_primary_label(format!("`{text}` is needed here"));
+        .with_primary_label(format!("`{text}` is needed here"))
+        .with_fact("typeclass.constraint", format!("{subject_text}: {text}"))
+        .with_fact("typeclass.trait", name.clone())
+        .with_fact("typeclass.type_args", subject_text.clone())
+        .with_fact("typeclass.resolution_state", "unresolved");
         let others: Vec<_> = match self.head_of(subject) {
             Some(head) => self.impl_index.get(&(reference.trait_, head)).cloned().unwrap_or_default(),
             None => Vec::new(),

@@ -195,7 +195,8 @@ impl<'a> Formatter<'a> {
         if let (Some(_), ExprKind::Block(block)) = (where_result(value), &*value.kind) {
             let word = self.cursor.next();
             let braced = self.cursor.kind() == Kind::LBrace;
-            let definitions = Block { attrs: Vec::new(), stmts: block.stmts.clone(), result: None, span: block.span };
+            let definitions =
+                Block { attrs: Vec::new(), stmts: block.stmts.clone(), result: None, scope: None, span: block.span };
             let definitions = if braced {
                 concat([text(" "), self.braced(&definitions)])
             } else {

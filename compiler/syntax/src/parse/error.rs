@@ -4,7 +4,7 @@ use chumsky::DefaultExpected;
 use chumsky::error::{Error, LabelError};
 use chumsky::span::SimpleSpan;
 use chumsky::util::MaybeRef;
-use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_diagnostics::{Alternative, Diagnostic, Span, codes};
 
 use super::cursor::{In, State, is_passed};
 use crate::token::{BREAK, Kind, LINE_START, Token};
@@ -129,6 +129,10 @@ fn describe(state: &State, failure: Failure, token: Token) -> Diagnostic {
     };
     let code = if at_end { codes::PARSE_UNEXPECTED_EOF } else { codes::PARSE_EXPECTED };
     let mut diagnostic = Diagnostic::error(code, span, message);
+    if !expected.is_empty() {
+        let alternatives = ranked(failure.expected).into_iter().map(alternative).collect();
+        diagnostic = diagnostic.with_expected(expected, alternatives);
+    }
     if let Some(opening) = opening {
         let opening = state.tokens[opening as usize];
         diagnostic =
@@ -175,9 +179,16 @@ fn found_text(state: &State, token: Token) -> String {
     }
 }
 
-/// "an expression, `)` or `,`": classes first, then what closes, then the rest; a long tail is cut.
-fn humanise(set: KindSet) -> String {
-    const MOST: usize = 4;
+fn alternative(kind: Kind) -> Alternative {
+    let label = kind.describe();
+    let token = label.trim_matches('`');
+    let token = token.strip_prefix("an ").or(token.strip_prefix("a ")).or(token.strip_prefix("the ")).unwrap_or(token);
+    let class = if label.starts_with('`') { "token" } else { "class" };
+    Alternative { token: token.to_owned(), label: label.to_owned(), kind: class }
+}
+
+/// Classes first, then what closes, then the rest.
+fn ranked(set: KindSet) -> Vec<Kind> {
     let mut kinds: Vec<Kind> = Vec::new();
     for group in [CLASSES, CLOSERS, OTHERS] {
         kinds.extend(group.iter().filter(|kind| set.contains(**kind)));
@@ -186,6 +197,13 @@ fn humanise(set: KindSet) -> String {
     if kinds.contains(&Kind::Name) {
         kinds.retain(|kind| *kind != Kind::Ident);
     }
+    kinds
+}
+
+/// "an expression, `)` or `,`"; a long tail is cut.
+fn humanise(set: KindSet) -> String {
+    const MOST: usize = 4;
+    let mut kinds = ranked(set);
     let cut = kinds.len().saturating_sub(MOST);
     kinds.truncate(MOST);
     let mut out = String::new();
