@@ -59,3 +59,28 @@ fn reproducers() {
         }
     }
 }
+
+fn agree(seeds: std::ops::RangeInclusive<u64>, executable: bool) {
+    let (mut agreed, mut panicked) = (0, 0);
+    for seed in seeds {
+        match with_large_stack(|| try_seed(seed, executable)) {
+            Ok(Tried::Agrees { panics }) => {
+                agreed += 1;
+                panicked += u32::from(panics);
+            }
+            Ok(Tried::Skipped) => {}
+            Err(what) => panic!("seed {seed}: {what}"),
+        }
+    }
+    assert!(agreed > 0 && (executable || panicked > 0), "{agreed} programs ran, {panicked} panicked");
+}
+
+#[test]
+fn generated_programs() {
+    agree(1..=50, false);
+}
+
+#[test]
+fn generated_executables() {
+    agree(1..=3, true);
+}
