@@ -5,7 +5,7 @@
 //! to memory. Examples in documentation are programs of their own, and their children check them, too.
 
 mod examples;
-mod process;
+pub mod process;
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};

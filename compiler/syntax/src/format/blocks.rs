@@ -63,6 +63,7 @@ impl<'a> Formatter<'a> {
             } else {
                 parts.extend(separators);
             }
+            parts.extend(self.cursor.take_comments());
             match block.stmts.get(i) {
                 Some(stmt) => {
                     parts.push(self.stmt(stmt));

@@ -54,7 +54,7 @@ impl<'a> Formatter<'a> {
         }
         // Operands that have lines of their own keep their operators beside them.
         let close = !head.ends_line()
-            && operands.iter().all(|(operator, operand)| !operator.is_forced() && !operand.ends_line())
+            && operands.iter().all(|(operator, operand)| !operator.has_comment() && !operand.ends_line())
             && (head.is_forced() || operands.iter().any(|(_, operand)| operand.is_forced()));
         let gap = || if close { text(" ") } else { line() };
         let mut rest = Vec::new();
@@ -62,7 +62,8 @@ impl<'a> Formatter<'a> {
             if trailing {
                 rest.extend([text(" "), operator, gap(), operand]);
             } else {
-                rest.extend([gap(), operator, text(" "), operand]);
+                let after = if operator.ends_line() { line() } else { text(" ") };
+                rest.extend([gap(), operator, after, operand]);
             }
         }
         group(concat([head, indent(STEP, concat(rest))]))
@@ -210,7 +211,7 @@ fn hugs_last(expr: &Expr) -> bool {
 fn chain<'a>(head: Doc<'a>, steps: Vec<Doc<'a>>, how: Chain<'a>) -> Doc<'a> {
     let links = steps.iter().flat_map(|step| [(how.gap)(), step.clone()]);
     let in_lines = broken_group(concat([head.clone(), indent(STEP, concat(links))]));
-    let comments = head.ends_line() || steps.iter().any(Doc::ends_line);
+    let comments = head.ends_line() || steps[..steps.len() - 1].iter().any(Doc::ends_line);
     if how.broken || comments {
         return in_lines;
     }

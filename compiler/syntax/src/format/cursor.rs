@@ -211,7 +211,8 @@ impl<'a> Cursor<'a> {
         comments.get(skip).map_or(blank, |comment| comment.blank)
     }
 
-    fn leading(&self, at: usize) -> Option<Doc<'a>> {
+    /// `in_lines`: each comment ends its line, since the column of the token has a meaning.
+    fn leading(&self, at: usize, in_lines: bool) -> Option<Doc<'a>> {
         let (comments, blank_at_end) = self.gap(at);
         let comments = &comments[self.trailing(at, &comments)..];
         if comments.is_empty() || self.taken == at {
@@ -226,8 +227,8 @@ impl<'a> Cursor<'a> {
                     parts.push(hard());
                 }
             }
-            parts.push(text(comment.text));
-            if comment.last {
+            parts.push(if comment.own_line { text(comment.text) } else { remark(comment.text) });
+            if comment.last || in_lines {
                 parts.push(hard());
             } else {
                 parts.push(text(" "));
@@ -247,7 +248,7 @@ impl<'a> Cursor<'a> {
         for comment in &comments[..self.trailing(at + 1, &comments)] {
             let gap = " ".repeat(comment.gap.max(1));
             let comment_text = format!("{gap}{}", comment.text);
-            parts.push(if comment.last { suffix(comment_text) } else { text(comment_text) });
+            parts.push(if comment.last { suffix(comment_text) } else { remark(comment_text) });
         }
     }
 
@@ -264,7 +265,7 @@ impl<'a> Cursor<'a> {
 
     fn with_comments(&self, at: usize, token: Doc<'a>) -> Doc<'a> {
         let mut parts = Vec::new();
-        parts.extend(self.leading(at));
+        parts.extend(self.leading(at, false));
         parts.push(token);
         self.trailing_docs(at, &mut parts);
         if parts.len() == 1 { parts.remove(0) } else { concat(parts) }
@@ -277,9 +278,9 @@ impl<'a> Cursor<'a> {
         self.with_comments(at, Doc::nil())
     }
 
-    /// The comments before the next token, ahead of it.
+    /// The comments before the next token, ahead of it, in lines of their own.
     pub fn take_comments(&mut self) -> Option<Doc<'a>> {
-        let comments = self.leading(self.at);
+        let comments = self.leading(self.at, true);
         self.taken = self.at;
         comments
     }

@@ -15,7 +15,7 @@ pub struct Doc<'a> {
 
 /// The document contains a line break that is always made.
 const HARD: u8 = 1;
-/// The document contains a comment that ends its line.
+/// The document ends with a comment that ends its line: nothing can follow in that line.
 const COMMENT: u8 = 2;
 
 pub enum Kind<'a> {
@@ -30,6 +30,8 @@ pub enum Kind<'a> {
     Blank,
     /// A comment that goes to the end of the line it stands in.
     Suffix(Cow<'a, str>),
+    /// A comment within a line. It follows the comments that wait for the line's end.
+    Remark(Cow<'a, str>),
     Concat(Vec<Doc<'a>>),
     Indent(usize, Doc<'a>),
     /// All of its lines break, or none does.
@@ -87,10 +89,15 @@ impl<'a> Doc<'a> {
 
     /// Whether a line break in it is certain.
     pub fn is_forced(&self) -> bool {
+        self.flags & HARD != 0
+    }
+
+    /// Whether a comment stands before or behind it.
+    pub fn has_comment(&self) -> bool {
         self.flags != 0
     }
 
-    /// Whether a comment in it ends a line.
+    /// Whether it ends with a comment that ends its line.
     pub fn ends_line(&self) -> bool {
         self.flags & COMMENT != 0
     }
@@ -107,7 +114,7 @@ impl<'a> Doc<'a> {
                 Kind::Indent(_, doc) | Kind::Group(doc) | Kind::Flat(doc) | Kind::Body { doc, .. } => edge(doc, last),
                 Kind::Choice { broken, .. } => edge(broken, last),
                 Kind::Hard | Kind::Blank => true,
-                Kind::Text(_) | Kind::Line | Kind::Soft | Kind::IfBreak(..) => false,
+                Kind::Text(_) | Kind::Remark(_) | Kind::Line | Kind::Soft | Kind::IfBreak(..) => false,
             }
         }
         self.ends_line() && edge(self, true) || self.is_forced() && edge(self, false)
@@ -135,13 +142,30 @@ pub fn blank<'a>() -> Doc<'a> {
 }
 
 pub fn suffix<'a>(text: impl Into<Cow<'a, str>>) -> Doc<'a> {
-    Doc::new(Kind::Suffix(text.into()), HARD | COMMENT)
+    Doc::new(Kind::Suffix(text.into()), COMMENT)
+}
+
+pub fn remark<'a>(text: impl Into<Cow<'a, str>>) -> Doc<'a> {
+    Doc::new(Kind::Remark(text.into()), 0)
 }
 
 pub fn concat<'a>(parts: impl IntoIterator<Item = Doc<'a>>) -> Doc<'a> {
     let parts: Vec<Doc<'a>> = parts.into_iter().collect();
-    let flags = parts.iter().fold(0, |flags, part| flags | part.flags);
+    let flags = joined(&parts);
     Doc::new(Kind::Concat(parts), flags)
+}
+
+/// The flags of parts in a row: what follows a comment that ends its line must be in another line.
+fn joined(parts: &[Doc<'_>]) -> u8 {
+    let mut flags = 0;
+    for part in parts {
+        if matches!(&*part.kind, Kind::Concat(parts) if parts.is_empty()) {
+            continue;
+        }
+        let follows = if flags & COMMENT != 0 && !matches!(*part.kind, Kind::Suffix(_)) { HARD } else { 0 };
+        flags = flags & HARD | follows | part.flags;
+    }
+    flags
 }
 
 pub fn indent<'a>(columns: usize, doc: Doc<'a>) -> Doc<'a> {
@@ -170,7 +194,7 @@ pub fn if_break<'a>(broken: Doc<'a>, flat: Doc<'a>) -> Doc<'a> {
 }
 
 pub fn fill<'a>(parts: Vec<Doc<'a>>) -> Doc<'a> {
-    let flags = parts.iter().fold(0, |flags, part| flags | part.flags);
+    let flags = joined(&parts);
     Doc::new(Kind::Fill(parts), flags)
 }
 

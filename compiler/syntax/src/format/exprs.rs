@@ -420,7 +420,8 @@ impl<'a> Formatter<'a> {
         {
             return self.unbraced(block);
         }
-        self.expr(value, Place::Start)
+        let comments = self.cursor.take_comments();
+        concat(comments.into_iter().chain([self.expr(value, Place::Start)]))
     }
 }
 

@@ -19,6 +19,7 @@ impl<'a> Formatter<'a> {
         for item in &module.items {
             parts.push(self.skip_separators());
             parts.push(if self.cursor.blank_before() { blank() } else { hard() });
+            parts.extend(self.cursor.take_comments());
             parts.push(self.item(item, true));
         }
         parts.push(self.skip_separators());
@@ -277,6 +278,7 @@ impl<'a> Formatter<'a> {
             inner.push(separators);
             inner.push(if count > 0 && self.cursor.blank_before() { blank() } else { line() });
             let before = self.cursor.at;
+            inner.extend(self.cursor.take_comments());
             inner.push(each(self));
             if self.cursor.at == before {
                 inner.push(self.cursor.next());

@@ -74,7 +74,7 @@ impl<'a> List<'a> {
         let last = self.elements.len().wrapping_sub(1);
         let one = |(i, element): (usize, &Element<'a>)| {
             let comma = match &element.comma {
-                Some(comma) if i < last || trailing == Trailing::Kept || comma.is_forced() => Some(comma.clone()),
+                Some(comma) if i < last || trailing == Trailing::Kept || comma.has_comment() => Some(comma.clone()),
                 None if i < last => Some(text(",")),
                 _ if trailing == Trailing::Broken => Some(if_break(text(","), Doc::nil())),
                 _ => None,

@@ -19,14 +19,14 @@ struct Printer<'d, 'a> {
     /// Line breaks that have been asked for, and the indentation of what follows. They are written with the next text,
     /// so that several in a row make one and none ends the file.
     pending: Option<(usize, usize)>,
-    suffixes: String,
+    /// Comments that wait for the end of the line. All but the first get lines of their own.
+    suffixes: Vec<&'d str>,
     stack: Vec<(usize, Mode, &'d Doc<'a>)>,
 }
 
 /// Prints a document; the text ends with a line break unless it is empty.
 pub fn render(doc: &Doc<'_>) -> String {
-    let mut printer =
-        Printer { out: String::new(), column: 0, pending: None, suffixes: String::new(), stack: Vec::new() };
+    let mut printer = Printer { out: String::new(), column: 0, pending: None, suffixes: Vec::new(), stack: Vec::new() };
     printer.stack.push((0, Mode::Break, doc));
     while let Some((indent, mode, doc)) = printer.stack.pop() {
         printer.step(indent, mode, doc);
@@ -40,7 +40,7 @@ fn width(text: &str) -> usize {
 
 impl<'d, 'a> Printer<'d, 'a> {
     fn finish(mut self) -> String {
-        self.out.push_str(&self.suffixes);
+        self.flush_suffixes(0);
         let length = self.out.trim_end_matches(' ').len();
         self.out.truncate(length);
         if !self.out.is_empty() {
@@ -52,7 +52,8 @@ impl<'d, 'a> Printer<'d, 'a> {
     fn step(&mut self, indent: usize, mode: Mode, doc: &'d Doc<'a>) {
         match &*doc.kind {
             Kind::Text(text) => self.text(text),
-            Kind::Suffix(text) => self.suffixes.push_str(text),
+            Kind::Remark(text) if self.suffixes.is_empty() => self.text(text),
+            Kind::Suffix(text) | Kind::Remark(text) => self.suffixes.push(text),
             Kind::Hard => self.newline(1, indent),
             Kind::Blank => self.newline(2, indent),
             Kind::Line if mode == Mode::Flat => self.text(" "),
@@ -108,9 +109,20 @@ impl<'d, 'a> Printer<'d, 'a> {
         }
     }
 
+    fn flush_suffixes(&mut self, indent: usize) {
+        for (at, comment) in std::mem::take(&mut self.suffixes).into_iter().enumerate() {
+            if at == 0 {
+                self.out.push_str(comment);
+            } else {
+                self.out.push('\n');
+                self.out.extend(std::iter::repeat_n(' ', indent));
+                self.out.push_str(comment.trim_start());
+            }
+        }
+    }
+
     fn newline(&mut self, lines: usize, indent: usize) {
-        self.out.push_str(&self.suffixes);
-        self.suffixes.clear();
+        self.flush_suffixes(indent);
         let lines = self.pending.map_or(lines, |(before, _)| before.max(lines));
         self.pending = Some((lines, indent));
     }
@@ -189,7 +201,7 @@ impl<'d, 'a> Printer<'d, 'a> {
                 },
             };
             match &*doc.kind {
-                Kind::Text(text) => match text.find('\n') {
+                Kind::Text(text) | Kind::Remark(text) => match text.find('\n') {
                     Some(end) => return width(&text[..end]) <= room,
                     None => left = room.checked_sub(width(text)),
                 },
@@ -236,7 +248,7 @@ pub fn flat_width(doc: &Doc<'_>) -> usize {
             break;
         }
         match &*doc.kind {
-            Kind::Text(text) => total += width(text),
+            Kind::Text(text) | Kind::Remark(text) => total += width(text),
             Kind::Line => total += 1,
             Kind::Soft | Kind::Suffix(_) => {}
             Kind::Hard | Kind::Blank => return WIDTH + 1,

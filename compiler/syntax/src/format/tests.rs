@@ -277,7 +277,8 @@ fn comments_stay() {
             fn f() { // behind the brace
               // alone
               a // behind a
-              /* before b */ b
+              /* before b */
+              b
 
               // at the end
             }

@@ -54,7 +54,7 @@ impl<'a> Formatter<'a> {
             parts.push(gap);
             if self.cursor.kind() == Kind::Bar {
                 let bar = self.cursor.next();
-                let needed = i > 0 || bar.is_forced();
+                let needed = i > 0 || bar.has_comment();
                 parts.push(if needed {
                     concat([bar, text(" ")])
                 } else {
