@@ -204,6 +204,8 @@ prims! {
     HandlerPop "handler_pop" Borrow Write;
     /// `(id) -> i64`: the innermost handler of the effect.
     HandlerFind "handler_find" Borrow Read;
+    /// `(handler) -> i64`: the same for a known one.
+    HandlerAddress "handler_address" Borrow Pure;
     /// `(i64 handler, number of the operation) -> clause`.
     HandlerClause "handler_clause" Borrow Pure;
     /// The same, with an owner of its own.

@@ -80,6 +80,7 @@ impl Translator<'_, '_> {
                 self.code.store(Region::Handlers, parent, context, HANDLERS);
                 return Values::new();
             }
+            PrimOp::HandlerAddress => return smallvec::smallvec![self.scalar(args[0])],
             PrimOp::HandlerFind => return smallvec::smallvec![self.handler_find(args[0])],
             PrimOp::HandlerClause | PrimOp::HandlerClauseOwned => {
                 let handler = self.scalar(args[0]);

@@ -99,7 +99,7 @@ impl Translator<'_, '_> {
                 self.code.drop_value(ty, &[closure]);
                 Values::new()
             }
-            HandlerNew | HandlerPush | HandlerPop | HandlerFind | HandlerClause
+            HandlerNew | HandlerAddress | HandlerPush | HandlerPop | HandlerFind | HandlerClause
             | HandlerClauseOwned | ContinuationHandler | HandlerEnter | HandlerLeave
             | HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberSuspend | ContinuationTake
             | PayloadTake => self.effect_prim(var, prim, args),

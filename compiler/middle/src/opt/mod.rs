@@ -2,6 +2,7 @@
 
 mod cells;
 mod copy;
+mod evidence;
 mod facts;
 mod fold;
 mod inline;
@@ -34,6 +35,13 @@ pub enum OptLevel {
 const ROUNDS: usize = 6;
 
 pub fn optimise(program: &mut Program, level: OptLevel) {
+    optimise_all(program, level);
+    if level == OptLevel::Release && evidence::uses_handlers(program) && evidence::specialise(program) {
+        optimise_all(program, level);
+    }
+}
+
+fn optimise_all(program: &mut Program, level: OptLevel) {
     unreachable::remove_unreachable(program);
     for (id, function) in program.funcs.iter_mut() {
         loops::loop_self_calls(id, function);
