@@ -33,9 +33,9 @@ fn closure_fn(
 impl Effects {
     fn new() -> Effects {
         let mut b = Builder::new();
-        let (unit, never) = (b.unit, b.prim(Prim::Never));
+        let unit = b.unit;
         let handler = b.ty(Type::Fn { params: Box::default(), ret: unit });
-        let continuation = b.ty(Type::Fn { params: Box::default(), ret: never });
+        let continuation = reml_middle::layout::continuation_type(&mut b.program.types);
         Effects { b, handler, continuation }
     }
 

@@ -442,6 +442,38 @@ unsafe extern "C" fn finish(cx: Cx) -> ! {
     }
 }
 
+/// Gives up the computation of a fiber that runs: for an operation that never resumes it.
+///
+/// # Safety
+/// `call` must be the innermost call of the computation, in whose place this runs; `around` what is around its handler.
+pub unsafe fn abort(cx: Cx, fiber: *mut Fiber, call: Call, operation: u64, around: *mut Handler) -> ! {
+    // SAFETY: the context is alive; fibers live until the program ends. The stack that this runs on is given away last, and left next.
+    unsafe {
+        let resumer = (*fiber).resumer;
+        let saved = Exchange::of(cx);
+        (*cx.as_ptr()).handlers = handler::outermost();
+        let first = (*cx.as_ptr()).fiber;
+        let mut inner = Vec::new();
+        loop {
+            defer::run(cx, defer::detach(cx, 0));
+            let member = (*cx.as_ptr()).fiber;
+            leave_current(cx);
+            if member != first {
+                inner.push(member);
+            }
+            if member == fiber {
+                break;
+            }
+        }
+        roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, |address| address as *mut u8);
+        inner.into_iter().for_each(|member| vacate(cx, member));
+        vacate(cx, first);
+        saved.restore(cx);
+        (*cx.as_ptr()).handlers = around;
+        go_on(resumer, operation + 1, cx)
+    }
+}
+
 /// Makes a continuation that is reentrant, or whose computation is not stopped at it, ready to be resumed.
 extern "C" fn again(cx: Cx, continuation: *mut Continuation) {
     // SAFETY: compiled code keeps the continuation alive; fibers live until the program ends.
@@ -506,7 +538,7 @@ unsafe fn own_again(cx: Cx, fiber: *mut Fiber) {
     // SAFETY: per the contract, its frames are whole up to the record of its last fiber.
     unsafe {
         let call = Call { frame: (*fiber).frame, code: (*fiber).code };
-        roots::visit(cx, call, (*fiber).record.addr(), Act::Dup, &|address| address as *mut u8);
+        roots::visit(cx, call, (*fiber).record.addr(), Act::Dup, |address| address as *mut u8);
     }
 }
 
@@ -580,11 +612,11 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
                 let closures = (*member.cast::<FiberStack>()).defers.borrow_mut().detach(0);
                 defer::run(cx, closures);
             }
-            roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, &|address| address as *mut u8);
+            roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, |address| address as *mut u8);
             members.into_iter().for_each(|member| vacate(cx, member));
         } else if let Some(mut image) = take_image(continuation) {
             defer::run(cx, image.take_defers());
-            roots::visit(cx, image.call(), (*fiber).record.addr(), Act::Drop, &|address| image.at(address));
+            roots::visit(cx, image.call(), (*fiber).record.addr(), Act::Drop, |address| image.at(address));
             image.fibers().for_each(|member| release(cx, member));
         }
         heap::reml_free(cx, continuation.cast());
