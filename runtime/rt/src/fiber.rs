@@ -397,8 +397,194 @@ pub unsafe extern "C" fn reml_fiber_resume() {
     )
 }
 
-/// Readies a fiber for a computation; the stack pointer it starts with. `waiting`: stack pointer, frame pointer and return address of
-/// the code that waits.
+/// Saves what calls preserve, and where to go on.
+#[cfg(target_arch = "aarch64")]
+macro_rules! save {
+    () => {
+        "stp x29, x30, [sp, #-176]!
+         stp x19, x20, [sp, #16]
+         stp x22, x23, [sp, #32]
+         stp x24, x25, [sp, #48]
+         stp x26, x27, [sp, #64]
+         str x28, [sp, #80]
+         stp d8, d9, [sp, #96]
+         stp d10, d11, [sp, #112]
+         stp d12, d13, [sp, #128]
+         stp d14, d15, [sp, #144]"
+    };
+}
+
+/// Undoes [`save`].
+#[cfg(target_arch = "aarch64")]
+macro_rules! restore {
+    () => {
+        "ldp x19, x20, [sp, #16]
+         ldp x22, x23, [sp, #32]
+         ldp x24, x25, [sp, #48]
+         ldp x26, x27, [sp, #64]
+         ldr x28, [sp, #80]
+         ldp d8, d9, [sp, #96]
+         ldp d10, d11, [sp, #112]
+         ldp d12, d13, [sp, #128]
+         ldp d14, d15, [sp, #144]
+         ldp x29, x30, [sp], #176"
+    };
+}
+
+/// As on x86-64. The frame record comes first, the saved registers above it: 160 bytes.
+///
+/// # Safety
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn reml_fiber_start() {
+    core::arch::naked_asm!(
+        "mov x4, x29",
+        "mov x5, x30",
+        save!(),
+        "mov x19, x2",
+        "mov x20, x3",
+        "mov x3, sp",
+        "bl {start}",
+        "mov sp, x0",
+        "mov x29, x0",
+        "mov x0, x21",
+        "mov x1, x19",
+        "blr x20",
+        "mov x0, x21",
+        "bl {finish}",
+        "brk #1",
+        start = sym start,
+        finish = sym finish,
+    )
+}
+
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+unsafe extern "C" fn go_on(to: *mut u8, status: u64, cx: Cx) -> ! {
+    core::arch::naked_asm!("mov x9, x0", "mov x0, x1", "mov x10, x2", "mov sp, x9", restore!(), "mov x21, x10", "br x30")
+}
+
+/// As on x86-64.
+///
+/// # Safety
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn reml_fiber_suspend() {
+    core::arch::naked_asm!(
+        "ldr x8, [x1, #{handler_fiber}]",
+        "str x29, [x8, #{frame}]",
+        "str x30, [x8, #{code}]",
+        save!(),
+        "mov x9, sp",
+        "str x9, [x8, #{stack}]",
+        "ldr x9, [x0, #{current}]",
+        "str x9, [x8, #{top}]",
+        "ldr x9, [x0, #{in_force}]",
+        "str x9, [x8, #{handlers}]",
+        "ldr x9, [x1, #{around}]",
+        "str x9, [x0, #{in_force}]",
+        "ldr x9, [x8, #{parent}]",
+        "str x9, [x0, #{current}]",
+        "str x8, [x0, #{stopped}]",
+        "ldr x9, [x8, #{stamp}]",
+        "add x9, x9, x3",
+        "add x9, x9, #2",
+        "str x9, [x8, #{stamp}]",
+        "add x0, x2, #1",
+        "ldr x9, [x8, #{resumer}]",
+        "mov sp, x9",
+        restore!(),
+        "br x30",
+        handler_fiber = const offset_of!(Handler, fiber),
+        around = const offset_of!(Handler, parent),
+        frame = const offset_of!(Fiber, frame),
+        code = const offset_of!(Fiber, code),
+        stack = const offset_of!(Fiber, stack),
+        top = const offset_of!(Fiber, top),
+        handlers = const offset_of!(Fiber, handlers),
+        parent = const offset_of!(Fiber, parent),
+        resumer = const offset_of!(Fiber, resumer),
+        stamp = const offset_of!(Fiber, stamp),
+        current = const offset_of!(Context, fiber),
+        in_force = const offset_of!(Context, handlers),
+        stopped = const offset_of!(Context, stopped),
+    )
+}
+
+/// As on x86-64.
+///
+/// # Safety
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn reml_fiber_resume() {
+    core::arch::naked_asm!(
+        "ldr x8, [x1, #{its_fiber}]",
+        "ldr x9, [x1, #{its_stamp}]",
+        "ldr x10, [x8, #{stamp}]",
+        "cmp x9, x10",
+        "b.ne 2f",
+        "tbnz x9, #0, 2f",
+        "3:",
+        "ldr x9, [x8, #{stamp}]",
+        "orr x9, x9, #3",
+        "add x9, x9, #1",
+        "str x9, [x8, #{stamp}]",
+        "ldr x10, [x8, #{record}]",
+        "stp x29, x30, [x10]",
+        save!(),
+        "ldr x10, [x8, #{handler}]",
+        "ldr x9, [x0, #{in_force}]",
+        "str x9, [x10, #{around}]",
+        "ldr x9, [x8, #{handlers}]",
+        "str x9, [x0, #{in_force}]",
+        "ldr x9, [x0, #{current}]",
+        "str x9, [x8, #{parent}]",
+        "ldr x9, [x8, #{top}]",
+        "str x9, [x0, #{current}]",
+        "mov x9, sp",
+        "str x9, [x8, #{resumer}]",
+        "ldr x9, [x8, #{stack}]",
+        "mov sp, x9",
+        restore!(),
+        "br x30",
+        "2:",
+        "str x29, [x0, #{caller_frame}]",
+        "str x30, [x0, #{caller_code}]",
+        "stp x29, x30, [sp, #-32]!",
+        "str x8, [sp, #16]",
+        "bl {again}",
+        "ldr x8, [sp, #16]",
+        "ldp x29, x30, [sp], #32",
+        "mov x0, x21",
+        "b 3b",
+        its_fiber = const offset_of!(Continuation, fiber),
+        its_stamp = const offset_of!(Continuation, stamp),
+        stamp = const offset_of!(Fiber, stamp),
+        record = const offset_of!(Fiber, record),
+        handler = const offset_of!(Fiber, handler),
+        around = const offset_of!(Handler, parent),
+        stack = const offset_of!(Fiber, stack),
+        top = const offset_of!(Fiber, top),
+        handlers = const offset_of!(Fiber, handlers),
+        parent = const offset_of!(Fiber, parent),
+        resumer = const offset_of!(Fiber, resumer),
+        current = const offset_of!(Context, fiber),
+        in_force = const offset_of!(Context, handlers),
+        caller_frame = const offset_of!(Context, caller_frame),
+        caller_code = const offset_of!(Context, caller_code),
+        again = sym again,
+    )
+}
+
+/// Readies a fiber for a computation; the stack pointer it starts with. `resumer`, `frame` and `code`: stack pointer, frame pointer and
+/// return address of the code that waits.
 unsafe extern "C" fn start(
     cx: Cx,
     handler: *mut Handler,
