@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
 use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, Op, Program, Stmt};
-use reml_middle::layout::{CellLayout, Layout, Layouts, Pointer, Shape, continuation_type, field_types};
+use reml_middle::layout::{
+    CellLayout, Layout, Layouts, Pointer, RecursiveDefs, Shape, continuation_type, field_types,
+};
 use reml_semantics::typed::TypeDefKind;
 use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
 use rustc_hash::FxHashMap;
@@ -68,7 +70,7 @@ impl<'p> Plan<'p> {
         let types = program.types.clone();
         let mut scan = Scan {
             program,
-            layouts: Layouts::new(&types, &program.type_defs),
+            layouts: Layouts::new(RecursiveDefs::of(&types, &program.type_defs)),
             types,
             infos: SecondaryMap::new(),
             transparent: SecondaryMap::new(),

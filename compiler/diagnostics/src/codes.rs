@@ -68,6 +68,19 @@ codes! {
     PACKAGE_INVALID_MANIFEST = "package.manifest.invalid";
     PACKAGE_DEPENDENCY_MISSING = "package.dependency.missing";
 
+    UNRESOLVED_CFG = "unresolved.symbol.cfg";
+
+    // Conditional compilation
+    TARGET_UNKNOWN_KEY = "target.config.unknown_key";
+    TARGET_UNKNOWN_VALUE = "target.config.unsupported_value";
+    TARGET_MISMATCH = "target.config.mismatch";
+    TARGET_PROFILE_MISSING = "target.profile.missing";
+    TARGET_ABI_MISMATCH = "target.abi.mismatch";
+    TARGET_CAPABILITY_UNKNOWN = "target.capability.unknown";
+    FEATURE_MISMATCH = "config.feature.mismatch";
+    CFG_UNSATISFIED = "language.cfg.unsatisfied_branch";
+    CFG_EFFECTS = "effects.cfg.contract_violation";
+
     // Control flow and statements
     CONTROL_UNREACHABLE = "language.control_flow.unreachable";
     CONTROL_OUTSIDE_LOOP = "language.control_flow.outside_loop";
@@ -140,6 +153,11 @@ codes! {
     EFFECT_ASYNC = "effects.contract.async";
     EFFECT_BLOCKING = "effects.contract.blocking";
     EFFECT_TIMER = "effects.contract.timer";
+    EFFECT_MUST_AWAIT = "effects.contract.must_await";
+    EFFECT_STAGE_MISMATCH = "effects.contract.stage_mismatch";
+    EFFECT_HANDLES_UNDEFINED = "effects.handles.undefined";
+    EFFECT_HANDLES_ESCAPED = "effects.handles.escaped";
+    EFFECT_HANDLES_UNUSED = "effects.handles.unused";
     EFFECT_UNSAFE_REQUIRED = "effects.unsafe.required";
     EFFECT_UNKNOWN_TAG = "effects.tag.unknown";
     EFFECT_UNHANDLED = "effects.unhandled";

@@ -27,6 +27,16 @@ pub struct Diagnostic {
     pub notes: Vec<String>,
     pub helps: Vec<String>,
     pub fixes: Vec<Fix>,
+    pub stages: Option<Box<StageMismatch>>,
+}
+
+/// Stages of capabilities that do not fit what is asked of them; one entry of each list for each capability.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StageMismatch {
+    /// `exact:beta`, `at_least:stable`.
+    pub required: Vec<String>,
+    pub actual: Vec<String>,
+    pub capability: Vec<String>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -64,6 +74,7 @@ impl Diagnostic {
             notes: Vec::new(),
             helps: Vec::new(),
             fixes: Vec::new(),
+            stages: None,
         }
     }
 
@@ -90,6 +101,11 @@ impl Diagnostic {
 
     pub fn with_fix(mut self, span: Span, replacement: impl Into<String>, title: impl Into<String>) -> Self {
         self.fixes.push(Fix { span, replacement: replacement.into(), title: title.into() });
+        self
+    }
+
+    pub fn with_stages(mut self, stages: StageMismatch) -> Self {
+        self.stages = Some(Box::new(stages));
         self
     }
 

@@ -10,6 +10,6 @@ mod span;
 pub mod suggest;
 
 pub use codes::Code;
-pub use diagnostic::{Diagnostic, Fix, Label, Severity};
+pub use diagnostic::{Diagnostic, Fix, Label, Severity, StageMismatch};
 pub use source_map::{FileId, LineColumn, SourceFile, SourceMap, SourceSpaceFull};
 pub use span::Span;

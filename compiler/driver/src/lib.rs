@@ -10,3 +10,4 @@ pub mod pipeline;
 pub mod stack;
 pub mod stdlib;
 pub mod system;
+pub mod target;

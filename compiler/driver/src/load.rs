@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 
 use reml_diagnostics::{Diagnostic, FileId, SourceMap, Span, codes};
 use reml_semantics::SourceModule;
+use reml_semantics::stages::Stages;
 use reml_syntax::ast;
 use reml_syntax::names::Names;
 use rustc_hash::FxHashSet;
@@ -18,6 +19,7 @@ use rustc_hash::FxHashSet;
 use crate::package::{self, MANIFEST, Manifest};
 use crate::stdlib;
 use crate::system::{System, normal};
+use crate::target::Setting;
 
 /// Library modules that every program needs, whether or not it names them: the prelude, and what syntax desugars to.
 const ALWAYS: &[&str] = &[
@@ -46,6 +48,10 @@ pub struct Loaded {
     pub root: Option<usize>,
     /// The name of the package the program belongs to.
     pub package_name: Option<String>,
+    /// What the program's own manifest says about capabilities.
+    pub stages: Stages,
+    /// What that package says of the target.
+    pub target: Vec<Setting>,
 }
 
 /// A package, as the loader sees it.
@@ -107,7 +113,14 @@ pub fn load(
         seen_files: FxHashSet::default(),
         queue: VecDeque::new(),
         core_queue: VecDeque::new(),
-        loaded: Loaded { modules: Vec::new(), files: Vec::new(), root: None, package_name: None },
+        loaded: Loaded {
+            modules: Vec::new(),
+            files: Vec::new(),
+            root: None,
+            package_name: None,
+            stages: Stages::default(),
+            target: Vec::new(),
+        },
     };
     loader.program(input);
     loader.loaded
@@ -197,10 +210,12 @@ impl Loader<'_> {
         let file = self.add(&path.display().to_string(), text)?;
         let (manifest, problems) = package::parse(self.sources.file(file));
         self.diagnostics.extend(problems);
-        let Manifest { name, src, dependencies, .. } = manifest?;
+        let Manifest { name, src, dependencies, stages, target, .. } = manifest?;
         let index = self.packages.len();
         if index == 0 {
             self.loaded.package_name = Some(name);
+            self.loaded.stages = stages;
+            self.loaded.target = target;
         }
         self.packages.push(Package { prefix: prefix.map(Into::into), src: root.join(src), dependencies: Vec::new() });
         self.package_roots.push(key);

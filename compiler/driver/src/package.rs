@@ -8,6 +8,12 @@
 //!
 //! [dependencies]
 //! shapes = { path = "../shapes" }   # its modules are `shapes.area`, ..
+//!
+//! [capabilities]
+//! console = "beta"                 # how settled what an effect needs is
+//!
+//! [run]
+//! effect_stage = "beta"            # nothing less settled is admitted
 //! ```
 //!
 //! Sections and keys that other tools define are accepted and left alone.
@@ -16,8 +22,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use reml_diagnostics::{Diagnostic, SourceFile, Span, codes, suggest};
+use reml_semantics::stages::{Stage, Stages};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+
+use crate::target::{self, Setting};
 
 pub const MANIFEST: &str = "reml.toml";
 
@@ -29,6 +38,9 @@ pub struct Manifest {
     /// Where modules lie, relative to the manifest's directory.
     pub src: PathBuf,
     pub dependencies: Vec<Dependency>,
+    pub stages: Stages,
+    /// `[run.target]`, and the features that the package knows.
+    pub target: Vec<Setting>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -41,7 +53,7 @@ pub struct Dependency {
 }
 
 const SECTIONS: &[&str] =
-    &["project", "package", "dependencies", "dsl", "build", "registry", "config", "run", "ffi", "dev"];
+    &["project", "package", "dependencies", "dsl", "build", "registry", "config", "run", "ffi", "dev", "capabilities"];
 
 /// Reads a manifest. The manifest is `None` when name or version are unusable.
 pub fn parse(file: &SourceFile) -> (Option<Manifest>, Vec<Diagnostic>) {
@@ -113,6 +125,15 @@ impl<'a> Reader<'a> {
             None => None,
         };
         let dependencies = root.get("dependencies").map_or_else(Vec::new, |value| self.dependencies(value));
+        let stages = self.stages(root);
+        let mut target = self.target(root);
+        if let Some(features) = table.get("features").and_then(|list| list.get_ref().as_array()) {
+            for feature in features.iter() {
+                if let Some((value, range)) = self.text(feature, "a feature") {
+                    target.push(Setting { key: target::DECLARED.to_owned(), value, span: self.span(range) });
+                }
+            }
+        }
         let (name, name_range) = name?;
         if !is_package_name(&name) {
             self.error(name_range, format!("`{name}` cannot be a package name"))
@@ -125,7 +146,60 @@ impl<'a> Reader<'a> {
                 .notes
                 .push("a version has three numbers, `1.0.2`, and may end in a tag, `1.0.2-beta.1`".into());
         }
-        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies })
+        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies, stages, target })
+    }
+
+    /// `[capabilities]` and `run.effect_stage`.
+    fn stages(&mut self, root: &DeTable<'_>) -> Stages {
+        let mut stages = Stages::default();
+        if let Some(section) = root.get("capabilities") {
+            match section.get_ref().as_table() {
+                Some(table) => {
+                    for (key, value) in table {
+                        let id: &str = key.get_ref();
+                        if let Some(stage) = self.stage(value, &format!("the stage of `{id}`")) {
+                            stages.of.insert(id.to_owned(), stage);
+                        }
+                    }
+                }
+                None => self.wrong_type(section, "`capabilities`", "a section"),
+            }
+        }
+        let run = root.get("run").and_then(|run| run.get_ref().as_table());
+        if let Some(value) = run.and_then(|run| run.get("effect_stage")) {
+            stages.admitted = self.stage(value, "`run.effect_stage`");
+        }
+        stages
+    }
+
+    fn stage(&mut self, value: &Spanned<DeValue<'_>>, what: &str) -> Option<Stage> {
+        let (text, range) = self.text(value, what)?;
+        let stage = Stage::parse(&text);
+        if stage.is_none() {
+            self.error(range, format!("{what} is `{text}`, which is not a stage"))
+                .helps
+                .push("the stages are `experimental`, `beta` and `stable`".into());
+        }
+        stage
+    }
+
+    /// `[run.target]`.
+    fn target(&mut self, root: &DeTable<'_>) -> Vec<Setting> {
+        let section = root.get("run").and_then(|run| run.get_ref().as_table()).and_then(|run| run.get("target"));
+        let Some(section) = section else { return Vec::new() };
+        let Some(table) = section.get_ref().as_table() else {
+            self.wrong_type(section, "`run.target`", "a section");
+            return Vec::new();
+        };
+        let diagnostics = &mut self.diagnostics;
+        target::section(table, self.file.base, &mut |key, span| {
+            let message = format!("`run.target` has no property `{key}`");
+            let mut diagnostic = Diagnostic::error(codes::TARGET_UNKNOWN_KEY, span, message);
+            if let Some(near) = suggest::closest(key, target::section_keys()) {
+                diagnostic = diagnostic.with_fix(span, near, format!("did you mean `{near}`?"));
+            }
+            diagnostics.push(diagnostic);
+        })
     }
 
     fn dependencies(&mut self, section: &Spanned<DeValue<'_>>) -> Vec<Dependency> {

@@ -11,11 +11,13 @@ use reml_middle::core;
 use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
+pub use reml_semantics::stages::{Stage as CapabilityStage, Stages};
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
 use crate::load::{self, Loaded};
 use crate::system::System;
+use crate::target::{self, Setting};
 
 /// What can be printed along the way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -40,7 +42,11 @@ pub struct Options {
     pub check_library: bool,
     /// Warnings end the compilation as errors do.
     pub fail_on_warning: bool,
+    /// Stages of capabilities, and what the run admits, before what the manifest says.
+    pub stages: Stages,
     pub emit: Vec<Stage>,
+    /// What is said of the target on the command line.
+    pub target: Vec<Setting>,
 }
 
 pub struct Compilation<'s> {
@@ -111,7 +117,7 @@ impl<'s> Compilation<'s> {
 
     /// Loads, parses and checks. Answers whether the program is fit for the later stages.
     pub fn check(&mut self, input: &Path) -> bool {
-        let Loaded { modules, files, root, package_name } = self.timed("load and parse", |this| {
+        let Loaded { modules, files, root, package_name, stages, target } = self.timed("load and parse", |this| {
             load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
         });
         self.package_name = package_name;
@@ -125,12 +131,16 @@ impl<'s> Compilation<'s> {
                 self.emit("ast", &text);
             }
             self.phase = "TypeCheck";
+            let (settings, system) = (&self.options.target, self.system);
+            let target = target::resolve(settings, &target, system, &mut self.sources, &mut self.diagnostics);
             let options = CheckOptions {
                 root: Some(modules[root].name.clone()),
                 // What did not parse may well have been `main`.
                 require_main: self.options.require_main && !self.failed(),
                 allow_top_level_expr: self.options.allow_top_level_expr,
                 check_all_core: self.options.check_library,
+                stages: self.stages(stages),
+                target,
             };
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
             self.diagnostics.extend(checked.diagnostics);
@@ -144,6 +154,15 @@ impl<'s> Compilation<'s> {
         }
         render::arrange(&mut self.diagnostics);
         !self.failed()
+    }
+
+    /// The command line comes before the environment, which comes before the manifest.
+    fn stages(&self, manifest: Stages) -> Stages {
+        let mut stages = manifest;
+        stages.of.extend(self.options.stages.of.iter().map(|(id, stage)| (id.clone(), *stage)));
+        let environment = self.system.env("REMLC_EFFECT_STAGE").and_then(|text| CapabilityStage::parse(&text));
+        stages.admitted = self.options.stages.admitted.or(environment).or(stages.admitted);
+        stages
     }
 
     /// Takes the checked program to counted Core.

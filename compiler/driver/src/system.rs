@@ -12,6 +12,8 @@ pub trait System: Send + Sync {
     fn is_dir(&self, path: &Path) -> bool;
     /// An environment variable; `None` when unset or not text.
     fn env(&self, name: &str) -> Option<String>;
+    /// The environment variables whose names start with `prefix`, by name.
+    fn env_starting_with(&self, prefix: &str) -> BTreeMap<String, String>;
     fn current_dir(&self) -> io::Result<PathBuf>;
     fn now(&self) -> SystemTime;
 }
@@ -36,6 +38,13 @@ impl System for OsSystem {
         std::env::var(name).ok()
     }
 
+    fn env_starting_with(&self, prefix: &str) -> BTreeMap<String, String> {
+        let text = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        std::env::vars_os().filter_map(text).filter(|(name, _)| name.starts_with(prefix)).collect()
+    }
+
     fn current_dir(&self) -> io::Result<PathBuf> {
         std::env::current_dir()
     }
@@ -45,10 +54,11 @@ impl System for OsSystem {
     }
 }
 
-/// Files in memory; the clock stands still, the environment is empty.
+/// Files and an environment in memory; the clock stands still.
 #[derive(Clone, Default)]
 pub struct MemorySystem {
     files: BTreeMap<PathBuf, Vec<u8>>,
+    environment: BTreeMap<String, String>,
 }
 
 impl MemorySystem {
@@ -59,6 +69,12 @@ impl MemorySystem {
     /// The system with one more file.
     pub fn with(mut self, path: impl Into<PathBuf>, content: impl Into<Vec<u8>>) -> Self {
         self.files.insert(path.into(), content.into());
+        self
+    }
+
+    /// The system with one more environment variable.
+    pub fn with_env(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
+        self.environment.insert(name.into(), value.into());
         self
     }
 }
@@ -80,8 +96,13 @@ impl System for MemorySystem {
         self.files.keys().any(|file| file != &path && file.starts_with(&path))
     }
 
-    fn env(&self, _name: &str) -> Option<String> {
-        None
+    fn env(&self, name: &str) -> Option<String> {
+        self.environment.get(name).cloned()
+    }
+
+    fn env_starting_with(&self, prefix: &str) -> BTreeMap<String, String> {
+        let found = self.environment.iter().filter(|(name, _)| name.starts_with(prefix));
+        found.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
     fn current_dir(&self) -> io::Result<PathBuf> {

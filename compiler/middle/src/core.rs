@@ -69,6 +69,8 @@ pub struct Program {
     pub foreign: PrimaryMap<ForeignId, ForeignFn>,
     /// `() -> i32`: initialises globals, runs `main`, prints its result, drops globals; the exit status.
     pub entry: FuncId,
+    /// The files of the standard library, in the order of their places. Code inlined from them is reported at the call.
+    pub library: Vec<Span>,
 }
 
 pub struct Global {
@@ -152,7 +154,7 @@ pub enum Stmt {
     Let(Var, Op),
     /// A join point; in scope in the rest of the block (and of nested blocks), and, when `recursive`, in its own
     /// body. Its parameters are owned by the body.
-    Join(Join),
+    Join(Box<Join>),
     /// Writes a hole left by a `Construct` (tail recursion modulo cons): `*addr = value`. Consumes `value`.
     Fill {
         addr: Var,

@@ -15,6 +15,8 @@ use reml_semantics::typed::{TypeDef, TypeDefId, TypeDefKind};
 use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
 use rustc_hash::FxHashMap;
 
+use crate::components::components;
+
 /// Largest unboxed tuple, in slots: also what a function returns in registers.
 pub const MAX_TUPLE_SLOTS: usize = 6;
 /// Largest unboxed record or single-variant sum.
@@ -118,18 +120,17 @@ pub struct CellField {
 pub struct Layouts {
     layouts: FxHashMap<TypeId, Arc<Layout>>,
     cells: FxHashMap<(TypeId, u32), Arc<CellLayout>>,
-    /// Types that contain themselves inline, hence must be boxed.
-    recursive: SecondaryMap<TypeDefId, bool>,
+    recursive: RecursiveDefs,
 }
 
 impl Layouts {
-    pub fn new(types: &TypeStore, defs: &PrimaryMap<TypeDefId, TypeDef>) -> Self {
-        Layouts { layouts: FxHashMap::default(), cells: FxHashMap::default(), recursive: recursive_defs(types, defs) }
+    pub fn new(recursive: RecursiveDefs) -> Self {
+        Layouts { layouts: FxHashMap::default(), cells: FxHashMap::default(), recursive }
     }
 
     /// Does a value of this declared type contain another one inline? Then it is boxed, even as a newtype.
     pub fn is_recursive(&self, def: TypeDefId) -> bool {
-        self.recursive[def]
+        self.recursive.contains(def)
     }
 
     /// The layout of a closed type.
@@ -202,7 +203,7 @@ impl Layouts {
         def: TypeDefId,
         args: &[TypeId],
     ) -> Layout {
-        let boxed = self.recursive[def];
+        let boxed = self.recursive.contains(def);
         match &defs[def].kind {
             TypeDefKind::Opaque => pointer(Pointer::Opaque),
             TypeDefKind::Newtype(_) | TypeDefKind::Record(_) if boxed => pointer(Pointer::Product),
@@ -367,41 +368,38 @@ fn in_memory(slots: Vec<Machine>, counted: bool, shape: Shape) -> Layout {
     Layout { slots, offsets, size: size.next_multiple_of(align), align, counted, shape }
 }
 
-/// Which declared types can reach themselves without passing through a pointer type.
-fn recursive_defs(types: &TypeStore, defs: &PrimaryMap<TypeDefId, TypeDef>) -> SecondaryMap<TypeDefId, bool> {
-    let mut edges: SecondaryMap<TypeDefId, Vec<TypeDefId>> = SecondaryMap::new();
-    for (id, def) in defs {
-        let mut targets = Vec::new();
-        let fields: Vec<TypeId> = match &def.kind {
-            TypeDefKind::Sum(variants) => variants.iter().flat_map(|v| v.fields.iter().map(|f| f.ty)).collect(),
-            TypeDefKind::Record(fields) => fields.iter().map(|f| f.ty).collect(),
-            TypeDefKind::Newtype(inner) => vec![*inner],
-            TypeDefKind::Opaque => Vec::new(),
+/// The declared types that can reach themselves without passing through a pointer type, hence must be boxed.
+#[derive(Clone)]
+pub struct RecursiveDefs(Arc<SecondaryMap<TypeDefId, bool>>);
+
+impl RecursiveDefs {
+    pub fn of(types: &TypeStore, defs: &PrimaryMap<TypeDefId, TypeDef>) -> Self {
+        let inline = |def: &TypeDef| {
+            let mut targets = Vec::new();
+            match &def.kind {
+                TypeDefKind::Sum(variants) => {
+                    variants.iter().flat_map(|v| &v.fields).for_each(|f| inline_defs(types, f.ty, &mut targets))
+                }
+                TypeDefKind::Record(fields) => fields.iter().for_each(|f| inline_defs(types, f.ty, &mut targets)),
+                TypeDefKind::Newtype(inner) => inline_defs(types, *inner, &mut targets),
+                TypeDefKind::Opaque => {}
+            }
+            targets
         };
-        for field in fields {
-            inline_defs(types, field, &mut targets);
+        let edges: Vec<Vec<TypeDefId>> = defs.values().map(inline).collect();
+        let component = components(&edges);
+        let mut members = vec![0u32; component.len()];
+        component.iter().for_each(|&number| members[number as usize] += 1);
+        let mut recursive = SecondaryMap::with_capacity(defs.len());
+        for (id, number) in defs.keys().zip(component) {
+            recursive[id] = members[number as usize] > 1 || edges[id.index()].contains(&id);
         }
-        targets.sort_unstable();
-        targets.dedup();
-        edges[id] = targets;
+        RecursiveDefs(Arc::new(recursive))
     }
-    let mut recursive = SecondaryMap::new();
-    let mut seen_from: SecondaryMap<TypeDefId, u32> = SecondaryMap::new();
-    for id in defs.keys() {
-        let mark = id.index() as u32 + 1;
-        let mut stack = edges[id].clone();
-        while let Some(next) = stack.pop() {
-            if next == id {
-                recursive[id] = true;
-                break;
-            }
-            if seen_from[next] != mark {
-                seen_from[next] = mark;
-                stack.extend_from_slice(&edges[next]);
-            }
-        }
+
+    pub fn contains(&self, def: TypeDefId) -> bool {
+        self.0[def]
     }
-    recursive
 }
 
 /// Declared types that a value of `ty` may contain inline; type arguments count as contained.

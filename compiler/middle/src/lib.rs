@@ -1,10 +1,12 @@
 //! Core: lowering from the typed tree, optimisation, reference counting.
+mod components;
 pub mod core;
 pub mod core_print;
 pub mod core_verify;
 pub mod layout;
 pub mod lower;
 pub mod opt;
+mod parallel;
 pub mod prim;
 pub mod rc;
 pub mod walk;

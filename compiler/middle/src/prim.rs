@@ -161,8 +161,8 @@ prims! {
     ArraySwap "array_swap" Consume Panic;
     /// `(xs, i) -> (xs, element)`: the slot is left as a hole that only `ArrayPut` may touch next. Checked.
     ArrayTake "array_take" Consume Panic;
-    /// `(xs, i, v) -> xs`: fills the hole of `ArrayTake`.
-    ArrayPut "array_put" Consume Alloc;
+    /// `(xs, i, v) -> xs`: fills the hole of `ArrayTake`, which must not be dropped with the array.
+    ArrayPut "array_put" Consume Write;
 
     // Fixed arrays `[T; N]` are products; dynamic indexing reads memory-shaped copies. Checked.
     FixedGet "fixed_get" Borrow Panic;
@@ -226,8 +226,13 @@ prims! {
     FiberResume "fiber_resume" BorrowFirst Write;
     /// `(i64 handler, number of the operation, 1 if it is reentrant, arguments) -> answer`: stops the fiber.
     FiberSuspend "fiber_suspend" Consume Write;
-    /// Takes the continuation that came with a status; before the payload.
+    /// Takes the continuation that came with a status; before the payload. `(1 if it may be resumed again)`
     ContinuationTake "continuation_take" Consume Write;
+    /// `() -> i64`: the fiber that came with a status, not owned: for `FiberContinue`, which must follow before anything that effects
+    /// may leave.
+    FiberStopped "fiber_stopped" Consume Write;
+    /// `(i64 fiber, answer) -> i64 status`: `FiberResume` without a continuation.
+    FiberContinue "fiber_continue" Consume Write;
     /// Takes the payload that came with a status.
     PayloadTake "payload_take" Consume Write;
 
@@ -239,7 +244,7 @@ impl PrimOp {
     /// May the call that it is be left by unwinding, or its stack be copied?
     pub fn may_unwind(self) -> bool {
         use PrimOp::*;
-        matches!(self, HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberSuspend)
+        matches!(self, HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberContinue | FiberSuspend)
     }
 
     /// The operation called `name` in the standard library.

@@ -2,6 +2,7 @@
 //!
 //! Exit status: 0 fine, 1 diagnostics or an `Err` from `main`, 2 wrong usage, 101 a panic of the program or of remlc itself.
 
+mod allocator;
 mod build;
 mod check;
 mod completions;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: allocator::Allocator = allocator::Allocator;
 
 /// The compiler of the Reml language.
 #[derive(Parser)]

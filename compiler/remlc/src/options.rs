@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
+use reml_diagnostics::Span;
 use reml_diagnostics::render::ColorChoice;
-use reml_driver::pipeline::{Options, Stage};
+use reml_driver::pipeline::{CapabilityStage, Options, Stage, Stages};
+use reml_driver::target::Setting;
 
 /// What to compile.
 #[derive(Args)]
@@ -38,6 +40,37 @@ pub struct Compile {
     /// Allow expressions outside of functions
     #[arg(long)]
     pub allow_top_level_expr: bool,
+
+    /// Admit only capabilities that are at least this settled: `experimental`, `beta`, `stable`
+    #[arg(long, value_name = "STAGE", value_parser = stage)]
+    pub effect_stage: Option<CapabilityStage>,
+
+    /// How settled a capability is, as `console=beta`; an effect is experimental unless it is said here or in `reml.toml`
+    #[arg(long, value_name = "ID=STAGE", value_parser = staged)]
+    pub capability_stage: Vec<(String, CapabilityStage)>,
+
+    /// The target profile that `@cfg` conditions see
+    #[arg(long, value_name = "ID")]
+    pub target_profile: Option<String>,
+
+    /// A property of the target for `@cfg` conditions, such as `feature=fast`; may be given more than once
+    #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
+    pub cfg: Vec<Setting>,
+}
+
+fn stage(text: &str) -> Result<CapabilityStage, String> {
+    CapabilityStage::parse(text).ok_or_else(|| "a stage is `experimental`, `beta` or `stable`".to_owned())
+}
+
+fn staged(text: &str) -> Result<(String, CapabilityStage), String> {
+    let (id, text) = text.split_once('=').ok_or_else(|| "write it as `console=beta`".to_owned())?;
+    Ok((id.to_owned(), stage(text)?))
+}
+
+fn setting(text: &str) -> Result<Setting, String> {
+    let (key, value) = text.split_once('=').ok_or("it has the form KEY=VALUE")?;
+    let value = value.trim().trim_matches('"');
+    Ok(Setting { key: key.trim().to_owned(), value: value.to_owned(), span: Span::NONE })
 }
 
 impl Compile {
@@ -45,12 +78,18 @@ impl Compile {
         let mut emit: Vec<Stage> = self.emit.iter().map(|stage| stage.stage()).collect();
         emit.sort_unstable();
         emit.dedup();
+        let mut target = self.cfg.clone();
+        if let Some(id) = &self.target_profile {
+            target.push(Setting { key: "profile_id".to_owned(), value: id.clone(), span: Span::NONE });
+        }
         Options {
             release: self.release,
             allow_top_level_expr: self.allow_top_level_expr,
             require_main,
             fail_on_warning: self.fail_on_warning,
+            stages: Stages { of: self.capability_stage.iter().cloned().collect(), admitted: self.effect_stage },
             emit,
+            target,
             ..Options::default()
         }
     }

@@ -327,3 +327,46 @@ fn json_goes_to_standard_output_as_one_line() {
     assert_eq!(envelope["diagnostics"][0]["code"], "language.name.unknown");
     assert_eq!((ran.exit, ran.stderr.as_str()), (Some(1), ""));
 }
+
+const STAGED: &[u8] = b"effect Console : io { operation log : Str -> Unit }
+@requires_capability(stage = \"beta\")
+fn main() { do Console.log(\"x\") }
+";
+
+#[test]
+fn stages_come_from_flags_environment_and_manifest() {
+    let mismatch = "effects.contract.stage_mismatch";
+    let plain: &[(&str, &[u8])] = &[("a.reml", STAGED)];
+    fails_with(plain, &["check", "a.reml"], mismatch, "the capability `console` is experimental");
+    let (ran, _) = with_files(plain, &["check", "--capability-stage", "console=beta", "a.reml"]);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    let admitted = ["check", "--capability-stage", "console=beta", "--effect-stage", "stable", "a.reml"];
+    fails_with(plain, &admitted, mismatch, "this run admits stable ones only");
+    let package: &[u8] = b"[project]\nname = \"a\"\nversion = \"1.0.0\"\n[capabilities]\nconsole = \"beta\"\n";
+    let files: &[(&str, &[u8])] = &[("reml.toml", package), ("src/main.reml", STAGED)];
+    let (ran, _) = with_files(files, &["check"]);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    let strict = [package, b"[run]\neffect_stage = \"stable\"\n"].concat();
+    let files: &[(&str, &[u8])] = &[("reml.toml", &strict), ("src/main.reml", STAGED)];
+    fails_with(files, &["check"], mismatch, "this run admits stable ones only");
+    // The command line comes before the manifest.
+    let (ran, _) = with_files(files, &["check", "--effect-stage", "beta"]);
+    assert_eq!(ran.exit, Some(0), "{ran:?}");
+    let broken = [package, b"[run]\neffect_stage = \"settled\"\n"].concat();
+    let files: &[(&str, &[u8])] = &[("reml.toml", &broken), ("src/main.reml", STAGED)];
+    fails_with(files, &["check"], "package.manifest.invalid", "`settled`, which is not a stage");
+    let (ran, _) = with_files(plain, &["check", "--effect-stage", "settled", "a.reml"]);
+    assert_eq!(ran.exit, Some(2), "{ran:?}");
+}
+
+#[test]
+fn a_stage_mismatch_is_in_the_json() {
+    let (ran, _) = with_files(&[("a.reml", STAGED)], &["check", "--format", "json", "a.reml"]);
+    let envelope: serde_json::Value = serde_json::from_str(&ran.stdout).unwrap();
+    let diagnostic = &envelope["diagnostics"][0];
+    let stage = &diagnostic["extensions"]["effects"]["stage"];
+    assert_eq!(stage["required"], "exact:beta", "{diagnostic}");
+    assert_eq!(stage["actual"], "experimental");
+    assert_eq!(stage["capability"], "console");
+    assert_eq!(diagnostic["audit_metadata"]["effect.stage.required"], "exact:beta");
+}

@@ -127,6 +127,8 @@ pub(crate) struct FieldInfo {
     pub name: Option<Symbol>,
     pub ty: Ty,
     pub span: Span,
+    /// The function that computes the default value.
+    pub default: Option<FnId>,
 }
 
 #[derive(Clone, Debug)]
@@ -384,6 +386,10 @@ pub(crate) struct Checker<'a> {
     pub rigid_base: u32,
     pub effects: crate::effects::solve::EffectFacts,
     pub error_spans: FxHashSet<(Span, &'static str)>,
+    /// What `@cfg` has taken out.
+    pub removed: crate::cfg::Removed,
+    /// The modules of blocks with declarations, by `ast::Block::scope`.
+    pub local_modules: Vec<ModuleId>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -440,7 +446,7 @@ macro_rules! symbols {
 }
 
 symbols! {
-    self_value = "self"; self_type = "Self"; main = "main"; some = "Some"; none = "None"; ok = "Ok"; err = "Err";
+    null = "null"; json_null = "Null"; self_value = "self"; self_type = "Self"; main = "main"; some = "Some"; none = "None"; ok = "Ok"; err = "Err";
     nil = "Nil"; cons = "Cons"; less = "Less"; greater = "Greater"; next = "next"; format = "format"; print = "print"; println = "println";
     eprint = "eprint"; eprintln = "eprintln"; panic = "panic"; assert = "assert"; lambda = "<lambda>";
 }

@@ -14,6 +14,7 @@ impl<'a> Checker<'a> {
     pub fn finish(mut self) -> Checked {
         self.check_active_contracts();
         self.check_recursive_types();
+        self.check_expanding_types();
         self.check_polymorphic_recursion();
         self.solve_effects();
         self.check_contracts();
@@ -61,6 +62,9 @@ impl<'a> Checker<'a> {
         let effects = self.final_effects();
         self.check_patterns(&type_defs, &fns, &globals);
         let main = main.map(|main| self.handled_main(main, &mut fns));
+        let files = self.modules.values().filter(|module| module.is_core).filter_map(|module| module.ast);
+        let mut library: Vec<Span> = files.map(|ast| ast.span).collect();
+        library.sort_unstable();
         let mut diagnostics = std::mem::take(&mut self.diagnostics);
         diagnostics.sort_by_key(|d| (d.primary.start, d.primary.end));
         let program = Program {
@@ -76,6 +80,7 @@ impl<'a> Checker<'a> {
             main,
             init_order,
             tests,
+            library,
         };
         Checked { program, diagnostics }
     }

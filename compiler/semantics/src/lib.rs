@@ -3,6 +3,7 @@
 //! [`check`] takes the parsed modules of a program, the standard library's included, and gives the typed tree and
 //! every independent diagnostic. Bodies of library functions are checked only when the program reaches them.
 
+pub mod cfg;
 mod contracts;
 mod cx;
 mod effects;
@@ -10,10 +11,12 @@ mod finish;
 mod infer;
 mod init_order;
 mod lang;
+mod local_items;
 mod modules;
 pub mod patterns;
 mod recursion;
 mod resolve;
+pub mod stages;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -46,6 +49,9 @@ pub struct CheckOptions {
     pub allow_top_level_expr: bool,
     /// Check every body of the standard library, not only what the program reaches.
     pub check_all_core: bool,
+    pub stages: stages::Stages,
+    /// What `@cfg` conditions are compared with.
+    pub target: cfg::Target,
 }
 
 pub struct Checked {
@@ -61,9 +67,22 @@ impl Checked {
 }
 
 /// Checks a whole program. Finishes on any input; every independent error is reported.
-pub fn check(modules: Vec<SourceModule>, names: &mut Names, options: &CheckOptions) -> Checked {
+pub fn check(mut modules: Vec<SourceModule>, names: &mut Names, options: &CheckOptions) -> Checked {
+    let mut removed = cfg::Removed::default();
+    let mut diagnostics = Vec::new();
+    let mut scopes = Vec::new();
+    for (index, module) in modules.iter_mut().enumerate() {
+        if module.ast.has_cfg {
+            cfg::apply(&mut module.ast, &options.target, names, &mut removed, &mut diagnostics);
+        }
+        if module.ast.has_local_items {
+            local_items::take(index, &mut module.ast, &mut scopes);
+        }
+    }
     let mut checker = cx::Checker::new(&modules, names, options);
-    checker.collect_modules(&modules);
+    checker.diagnostics = diagnostics;
+    checker.removed = removed;
+    checker.collect_modules(&modules, &scopes);
     checker.resolve_uses();
     checker.declare_effect_families();
     checker.declare_types();

@@ -60,15 +60,7 @@ impl<'a> Checker<'a> {
 
     /// A generic function whose recursive call wraps its own type parameter needs an instance per call.
     pub fn check_polymorphic_recursion(&mut self) {
-        let mut numbers: FxHashMap<(FnId, u32), usize> = FxHashMap::default();
-        let mut edges: Vec<Vec<usize>> = Vec::new();
-        let mut growing: Vec<(usize, usize, Span, FnId)> = Vec::new();
-        let mut number = |id: FnId, param: u32, edges: &mut Vec<Vec<usize>>| {
-            *numbers.entry((id, param)).or_insert_with(|| {
-                edges.push(Vec::new());
-                edges.len() - 1
-            })
-        };
+        let mut growth: Growth<(FnId, u32), (FnId, Span)> = Growth::default();
         let mut ids: Vec<FnId> = self.fn_bodies.keys().copied().collect();
         ids.sort_unstable();
         for id in ids {
@@ -82,37 +74,87 @@ impl<'a> Checker<'a> {
                     self.params_in(arg, &mut params);
                     let wraps = !matches!(self.store.get(arg), Type::Param(_));
                     for param in params {
-                        let from = number(id, param, &mut edges);
-                        let to = number(*callee, index as u32, &mut edges);
-                        edges[from].push(to);
-                        if wraps {
-                            growing.push((from, to, expr.span, id));
-                        }
+                        growth.flow((id, param), (*callee, index as u32), wraps.then_some((id, expr.span)));
                     }
                 }
             }
         }
-        if growing.is_empty() {
-            return;
+        for (id, span) in growth.endless() {
+            let name = self.names.text(self.fns[id].name).to_owned();
+            self.report_endless(span, format!("`{name}` calls itself with an ever larger type"), "function");
         }
-        let mut group_of = vec![0; edges.len()];
-        for (index, group) in components(&edges).into_iter().enumerate() {
-            for member in group {
-                group_of[member] = index;
+    }
+
+    /// A generic type that holds itself applied to a larger argument needs an instance per level.
+    pub fn check_expanding_types(&mut self) {
+        let mut growth: Growth<(TypeDefId, u32), (TypeDefId, Span)> = Growth::default();
+        for (id, info) in &self.adts {
+            if self.is_core(info.module) {
+                continue;
+            }
+            match &info.kind {
+                AdtKind::Sum(variants) => {
+                    for variant in variants {
+                        variant.fields.iter().for_each(|f| self.applications(id, f.ty, variant.span, &mut growth));
+                    }
+                }
+                AdtKind::Record(fields) => {
+                    fields.iter().for_each(|f| self.applications(id, f.ty, info.span, &mut growth));
+                }
+                AdtKind::Newtype(ty) => self.applications(id, *ty, info.span, &mut growth),
+                AdtKind::Opaque => {}
             }
         }
-        for (from, to, span, id) in growing {
-            if group_of[from] == group_of[to] {
-                let name = self.names.text(self.fns[id].name).to_owned();
-                self.error_once(
-                    Diagnostic::error(
-                        codes::TYPE_POLYMORPHIC_RECURSION,
-                        span,
-                        format!("`{name}` calls itself with an ever larger type"),
-                    )
-                    .with_help("every instance of a function is compiled on its own: there would be no end of them"),
-                );
+        for (id, span) in growth.endless() {
+            let name = self.names.text(self.adts[id].name).to_owned();
+            self.report_endless(span, format!("`{name}` holds itself with an ever larger type"), "type");
+        }
+    }
+
+    fn report_endless(&mut self, span: Span, message: String, what: &str) {
+        let help = format!("every instance of a {what} is compiled on its own: there would be no end of them");
+        self.error_once(Diagnostic::error(codes::TYPE_POLYMORPHIC_RECURSION, span, message).with_help(help));
+    }
+
+    /// Where the parameters of `owner` go in the types that are applied inside `ty`.
+    fn applications(
+        &self,
+        owner: TypeDefId,
+        ty: Ty,
+        span: Span,
+        growth: &mut Growth<(TypeDefId, u32), (TypeDefId, Span)>,
+    ) {
+        let node = self.t.head(ty);
+        if let Node::Adt(def, args, _) = node {
+            for index in args.range() {
+                let arg = self.t.at(args, index);
+                let mut params = Vec::new();
+                self.params_of(arg, &mut params);
+                let wraps = !matches!(self.t.head(arg), Node::Param(_));
+                for param in params {
+                    growth.flow((owner, param), (def, index as u32), wraps.then_some((owner, span)));
+                }
             }
+        }
+        self.parts(node).into_iter().for_each(|part| self.applications(owner, part, span, growth));
+    }
+
+    fn params_of(&self, ty: Ty, out: &mut Vec<u32>) {
+        match self.t.head(ty) {
+            Node::Param(index) => out.push(index),
+            node => self.parts(node).into_iter().for_each(|part| self.params_of(part, out)),
+        }
+    }
+
+    /// The types that a type is made of.
+    fn parts(&self, node: Node) -> Vec<Ty> {
+        match node {
+            Node::Tuple(list)
+            | Node::Record { fields: list, .. }
+            | Node::Fn { sig: list, .. }
+            | Node::Adt(_, list, _) => list.range().map(|index| self.t.at(list, index)).collect(),
+            Node::Array(inner) | Node::Fixed(inner, _) | Node::Ref { inner, .. } | Node::Cell(inner) => vec![inner],
+            Node::Var(_) | Node::Prim(_) | Node::Param(_) | Node::Error => Vec::new(),
         }
     }
 
@@ -130,5 +172,47 @@ impl<'a> Checker<'a> {
             }
             Type::Prim(_) | Type::Error => {}
         }
+    }
+}
+
+/// Where type parameters flow; an endless expansion is a cycle with an edge on which the type grows [Kennedy and Pierce
+/// 2007, section 5].
+struct Growth<Param, Site> {
+    numbers: FxHashMap<Param, usize>,
+    edges: Vec<Vec<usize>>,
+    growing: Vec<(usize, usize, Site)>,
+}
+
+impl<Param, Site> Default for Growth<Param, Site> {
+    fn default() -> Self {
+        Growth { numbers: FxHashMap::default(), edges: Vec::new(), growing: Vec::new() }
+    }
+}
+
+impl<Param: Eq + std::hash::Hash, Site> Growth<Param, Site> {
+    /// `from` is part of the argument for `to`; `wrapped` is where, if it is not the whole of it.
+    fn flow(&mut self, from: Param, to: Param, wrapped: Option<Site>) {
+        let (from, to) = (self.number(from), self.number(to));
+        self.edges[from].push(to);
+        self.growing.extend(wrapped.map(|site| (from, to, site)));
+    }
+
+    fn number(&mut self, param: Param) -> usize {
+        *self.numbers.entry(param).or_insert_with(|| {
+            self.edges.push(Vec::new());
+            self.edges.len() - 1
+        })
+    }
+
+    /// The growing edges that lie on a cycle.
+    fn endless(self) -> impl Iterator<Item = Site> {
+        let mut group_of = vec![0; self.edges.len()];
+        if !self.growing.is_empty() {
+            for (index, group) in components(&self.edges).into_iter().enumerate() {
+                group.into_iter().for_each(|member| group_of[member] = index);
+            }
+        }
+        let on_cycle = move |(from, to, site)| (group_of[from] == group_of[to]).then_some(site);
+        self.growing.into_iter().filter_map(on_cycle)
     }
 }

@@ -245,8 +245,9 @@ impl<'a> Checker<'a> {
         match container.ty {
             Some(TypeItem::Error) => return Some(Target::Error),
             Some(TypeItem::Trait(id)) => {
-                let index = self.traits[id].methods.iter().position(|m| m.name == name.name)?;
-                return Some(Target::Method(id, index as u32, None));
+                if let Some(index) = self.traits[id].methods.iter().position(|m| m.name == name.name) {
+                    return Some(Target::Method(id, index as u32, None));
+                }
             }
             _ => {}
         }
@@ -403,6 +404,9 @@ impl<'a> Checker<'a> {
     }
 
     pub fn no_member(&mut self, owner: &str, name: ast::Ident, candidates: &[Symbol]) {
+        if self.report_removed(name.span, name.name) {
+            return;
+        }
         let text = self.names.text(name.name).to_owned();
         let suggestion =
             crate::suggest::closest(&text, candidates.iter().map(|&c| self.names.text(c))).map(str::to_owned);

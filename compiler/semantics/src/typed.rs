@@ -53,6 +53,8 @@ pub struct Program {
     pub init_order: Vec<GlobalId>,
     /// Functions marked `@test`, in source order.
     pub tests: Vec<FnId>,
+    /// The files of the standard library, in the order of their places.
+    pub library: Vec<Span>,
 }
 
 /// Where the compiler's own vocabulary lives in `stdlib/Core`. Each is found by its canonical path when
@@ -253,6 +255,8 @@ pub struct Local {
     pub mutable: bool,
     /// A `var` some lambda captures: it lives in a heap cell.
     pub boxed: bool,
+    /// Stands for a `var` of a module where that is changed in place; `boxed`, and declared nowhere.
+    pub global: Option<GlobalId>,
 }
 
 pub struct Expr {

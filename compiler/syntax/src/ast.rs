@@ -43,6 +43,10 @@ pub struct Module {
     /// `//!` lines, joined by newlines.
     pub docs: Option<Box<str>>,
     pub items: Vec<Item>,
+    /// Some attribute is `@cfg`.
+    pub has_cfg: bool,
+    /// Some block declares types, traits, impls, ..
+    pub has_local_items: bool,
     pub span: Span,
 }
 
@@ -260,6 +264,8 @@ pub enum VariantPayload {
 pub struct Field {
     pub name: Ident,
     pub ty: Type,
+    /// What the field is when a construction leaves it out.
+    pub default: Option<Expr>,
     pub span: Span,
 }
 
@@ -394,6 +400,8 @@ pub struct Block {
     pub stmts: Vec<Stmt>,
     /// The value of the block; `None` means `()`.
     pub result: Option<Box<Expr>>,
+    /// The scope of the items that a pass before the checker took out of the block; the parser leaves it open.
+    pub scope: Option<u32>,
     pub span: Span,
 }
 

@@ -1,6 +1,7 @@
 //! From source text to syntax tree: tokens, layout, parser. In: text. Out: an [`ast::Module`] and diagnostics.
 pub mod ast;
 pub mod ast_print;
+pub mod ast_walk;
 mod layout;
 mod lex;
 mod literal;

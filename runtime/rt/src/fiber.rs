@@ -337,31 +337,60 @@ pub unsafe extern "C" fn reml_fiber_resume() {
         "jne 2f",
         "test r9, 1",
         "jne 2f",
-        "3:",
-        "mov r9, [r8 + {stamp}]",
+        "mov rsi, r8",
+        "jmp {go}",
+        "2:",
+        "mov [rdi + {caller_frame}], rbp",
+        "mov rax, [rsp]",
+        "mov [rdi + {caller_code}], rax",
+        "push r8",
+        "call {again}",
+        "pop rsi",
+        "mov rdi, r15",
+        "jmp {go}",
+        its_fiber = const offset_of!(Continuation, fiber),
+        its_stamp = const offset_of!(Continuation, stamp),
+        stamp = const offset_of!(Fiber, stamp),
+        caller_frame = const offset_of!(Context, caller_frame),
+        caller_code = const offset_of!(Context, caller_code),
+        again = sym again,
+        go = sym reml_fiber_continue,
+    )
+}
+
+/// `(context, fiber) -> status`
+///
+/// # Safety
+/// As for [`reml_fiber_start`].
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn reml_fiber_continue() {
+    core::arch::naked_asm!(
+        "mov r9, [rsi + {stamp}]",
         "or r9, 3",
         "inc r9",
-        "mov [r8 + {stamp}], r9",
+        "mov [rsi + {stamp}], r9",
         "mov r9, [rsp]",
         "push rbp",
         "push rbx",
         "push r12",
         "push r13",
         "push r14",
-        "mov r10, [r8 + {record}]",
+        "mov r10, [rsi + {record}]",
         "mov [r10], rbp",
         "mov [r10 + 8], r9",
-        "mov r10, [r8 + {handler}]",
+        "mov r10, [rsi + {handler}]",
         "mov r9, [rdi + {in_force}]",
         "mov [r10 + {around}], r9",
-        "mov r9, [r8 + {handlers}]",
+        "mov r9, [rsi + {handlers}]",
         "mov [rdi + {in_force}], r9",
         "mov r9, [rdi + {current}]",
-        "mov [r8 + {parent}], r9",
-        "mov r9, [r8 + {top}]",
+        "mov [rsi + {parent}], r9",
+        "mov r9, [rsi + {top}]",
         "mov [rdi + {current}], r9",
-        "mov [r8 + {resumer}], rsp",
-        "mov rsp, [r8 + {stack}]",
+        "mov [rsi + {resumer}], rsp",
+        "mov rsp, [rsi + {stack}]",
         "pop r14",
         "pop r13",
         "pop r12",
@@ -369,17 +398,6 @@ pub unsafe extern "C" fn reml_fiber_resume() {
         "pop rbp",
         "pop rcx",
         "jmp rcx",
-        "2:",
-        "mov [rdi + {caller_frame}], rbp",
-        "mov rax, [rsp]",
-        "mov [rdi + {caller_code}], rax",
-        "push r8",
-        "call {again}",
-        "pop r8",
-        "mov rdi, r15",
-        "jmp 3b",
-        its_fiber = const offset_of!(Continuation, fiber),
-        its_stamp = const offset_of!(Continuation, stamp),
         stamp = const offset_of!(Fiber, stamp),
         record = const offset_of!(Fiber, record),
         handler = const offset_of!(Fiber, handler),
@@ -391,9 +409,6 @@ pub unsafe extern "C" fn reml_fiber_resume() {
         resumer = const offset_of!(Fiber, resumer),
         current = const offset_of!(Context, fiber),
         in_force = const offset_of!(Context, handlers),
-        caller_frame = const offset_of!(Context, caller_frame),
-        caller_code = const offset_of!(Context, caller_code),
-        again = sym again,
     )
 }
 
@@ -531,41 +546,59 @@ pub unsafe extern "C" fn reml_fiber_resume() {
         "cmp x9, x10",
         "b.ne 2f",
         "tbnz x9, #0, 2f",
-        "3:",
-        "ldr x9, [x8, #{stamp}]",
-        "orr x9, x9, #3",
-        "add x9, x9, #1",
-        "str x9, [x8, #{stamp}]",
-        "ldr x10, [x8, #{record}]",
-        "stp x29, x30, [x10]",
-        save!(),
-        "ldr x10, [x8, #{handler}]",
-        "ldr x9, [x0, #{in_force}]",
-        "str x9, [x10, #{around}]",
-        "ldr x9, [x8, #{handlers}]",
-        "str x9, [x0, #{in_force}]",
-        "ldr x9, [x0, #{current}]",
-        "str x9, [x8, #{parent}]",
-        "ldr x9, [x8, #{top}]",
-        "str x9, [x0, #{current}]",
-        "mov x9, sp",
-        "str x9, [x8, #{resumer}]",
-        "ldr x9, [x8, #{stack}]",
-        "mov sp, x9",
-        restore!(),
-        "br x30",
+        "mov x1, x8",
+        "b {go}",
         "2:",
         "str x29, [x0, #{caller_frame}]",
         "str x30, [x0, #{caller_code}]",
         "stp x29, x30, [sp, #-32]!",
         "str x8, [sp, #16]",
         "bl {again}",
-        "ldr x8, [sp, #16]",
+        "ldr x1, [sp, #16]",
         "ldp x29, x30, [sp], #32",
         "mov x0, x21",
-        "b 3b",
+        "b {go}",
         its_fiber = const offset_of!(Continuation, fiber),
         its_stamp = const offset_of!(Continuation, stamp),
+        stamp = const offset_of!(Fiber, stamp),
+        caller_frame = const offset_of!(Context, caller_frame),
+        caller_code = const offset_of!(Context, caller_code),
+        again = sym again,
+        go = sym reml_fiber_continue,
+    )
+}
+
+/// As on x86-64.
+///
+/// # Safety
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn reml_fiber_continue() {
+    core::arch::naked_asm!(
+        "ldr x9, [x1, #{stamp}]",
+        "orr x9, x9, #3",
+        "add x9, x9, #1",
+        "str x9, [x1, #{stamp}]",
+        "ldr x10, [x1, #{record}]",
+        "stp x29, x30, [x10]",
+        save!(),
+        "ldr x10, [x1, #{handler}]",
+        "ldr x9, [x0, #{in_force}]",
+        "str x9, [x10, #{around}]",
+        "ldr x9, [x1, #{handlers}]",
+        "str x9, [x0, #{in_force}]",
+        "ldr x9, [x0, #{current}]",
+        "str x9, [x1, #{parent}]",
+        "ldr x9, [x1, #{top}]",
+        "str x9, [x0, #{current}]",
+        "mov x9, sp",
+        "str x9, [x1, #{resumer}]",
+        "ldr x9, [x1, #{stack}]",
+        "mov sp, x9",
+        restore!(),
+        "br x30",
         stamp = const offset_of!(Fiber, stamp),
         record = const offset_of!(Fiber, record),
         handler = const offset_of!(Fiber, handler),
@@ -577,9 +610,6 @@ pub unsafe extern "C" fn reml_fiber_resume() {
         resumer = const offset_of!(Fiber, resumer),
         current = const offset_of!(Context, fiber),
         in_force = const offset_of!(Context, handlers),
-        caller_frame = const offset_of!(Context, caller_frame),
-        caller_code = const offset_of!(Context, caller_code),
-        again = sym again,
     )
 }
 
@@ -676,7 +706,9 @@ extern "C" fn again(cx: Cx, continuation: *mut Continuation) {
             panic::raise(
                 cx,
                 "effects.resume.reused",
-                format_args!("this computation has been resumed already; only `@reentrant` operations can be resumed again"),
+                format_args!(
+                    "this computation has been resumed already; only `@reentrant` operations can be resumed again"
+                ),
             );
         };
         if let Err(Active) = make_room(cx, &image) {
@@ -809,4 +841,5 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
     }
 }
 
-const _: () = assert!(offset_of!(Continuation, drop) == offset_of!(Closure, drop) && offset_of!(FiberStack, fiber) == 0);
+const _: () =
+    assert!(offset_of!(Continuation, drop) == offset_of!(Closure, drop) && offset_of!(FiberStack, fiber) == 0);

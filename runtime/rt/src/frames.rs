@@ -12,8 +12,10 @@ use crate::stack::Bounds;
 /// Frames printed from the innermost end of a deep stack, and from its outermost end.
 const FIRST_FRAMES: usize = 20;
 const LAST_FRAMES: usize = 5;
-/// Functions of the library, whose callers are the better place to blame.
+/// Functions of the library, and its files: a place in both is less to blame than where it was called from. (A lambda
+/// inlined into a function of the library is not in a file of it.)
 const LIBRARY_PREFIX: &str = "Core.";
+const LIBRARY_FILES: &str = "Core/";
 
 #[derive(Default)]
 pub struct FrameTables(Vec<&'static FrameTable>);
@@ -162,12 +164,16 @@ impl Iterator for Walk {
     }
 }
 
+fn is_library(function: &str, file: &str) -> bool {
+    function.starts_with(LIBRARY_PREFIX) && file.starts_with(LIBRARY_FILES)
+}
+
 /// Writes `  at place` and, when there is more than one frame, the `  backtrace:`.
 pub fn write_trace(out: &mut dyn Write, tables: &FrameTables, walk: Walk) -> fmt::Result {
     let places = || walk.clone().filter_map(|code| tables.place(code)).filter(|place| !place.hidden);
     let blamed = places()
         .take(FIRST_FRAMES)
-        .find(|place| place.source.is_some() && !place.function.starts_with(LIBRARY_PREFIX))
+        .find(|place| place.source.is_some_and(|source| !is_library(place.function, source.file)))
         .or_else(|| places().next());
     let Some(blamed) = blamed else { return Ok(()) };
     writeln!(out, "  at {blamed}")?;
@@ -219,7 +225,7 @@ impl fmt::Display for Grouped {
 mod tests {
     use super::*;
 
-    const TEXT: &str = "main.mainmain.lookupCore.List.getstubsrc/main.reml";
+    const TEXT: &str = "main.mainmain.lookupCore.List.getstubsrc/main.remlCore/List.reml";
     const MAIN: usize = 0x1000;
     const LOOKUP: usize = 0x2000;
     const GET: usize = 0x3000;
@@ -239,19 +245,25 @@ mod tests {
                 site_count: 2,
                 hidden: u32::from(start == STUB),
             });
-            let file = if start == STUB { NO_FILE } else { 0 };
+            let file = match start {
+                STUB => NO_FILE,
+                GET => 1,
+                _ => 0,
+            };
             let line = 10 * (index as u32 + 1);
             sites.push(FrameSite { offset: 16, file, line, column: 5 });
+            // The last call of `get` is one of a lambda that was inlined into it.
+            let file = if start == GET { 0 } else { file };
             sites.push(FrameSite { offset: 256, file, line: line + 1, column: 7 });
         }
         functions.rotate_left(2);
-        let files = vec![FrameText { start: 37, len: 13 }];
+        let files = vec![FrameText { start: 37, len: 13 }, FrameText { start: 50, len: 14 }];
         let table = FrameTable {
             function_count: functions.len() as u64,
             functions: functions.leak().as_ptr(),
             site_count: sites.len() as u64,
             sites: sites.leak().as_ptr(),
-            file_count: 1,
+            file_count: 2,
             files: files.leak().as_ptr(),
             text: TEXT.as_ptr(),
             text_len: TEXT.len() as u64,
@@ -310,9 +322,14 @@ mod tests {
     fn blame_goes_to_the_first_frame_outside_the_library() {
         assert_eq!(
             trace(&[GET + 16, LOOKUP + 16, MAIN + 256, STUB + 16, 0x9999]),
-            "  at main.lookup (src/main.reml:20:5)\n  backtrace:\n    1: Core.List.get (src/main.reml:30:5)\n    \
+            "  at main.lookup (src/main.reml:20:5)\n  backtrace:\n    1: Core.List.get (Core/List.reml:30:5)\n    \
              2: main.lookup (src/main.reml:20:5)\n    3: main.main (src/main.reml:11:7)\n"
         );
+    }
+
+    #[test]
+    fn a_lambda_inlined_into_the_library_is_to_blame() {
+        assert!(trace(&[GET + 256, MAIN + 16]).starts_with("  at Core.List.get (src/main.reml:31:7)\n"));
     }
 
     #[test]

@@ -15,9 +15,9 @@ use std::cell::Cell;
 use std::ptr;
 use std::sync::Once;
 
+use crate::abi::Fiber;
 use crate::abi::{Context, PANIC_EXIT};
 use crate::context::Cx;
-use crate::abi::Fiber;
 use crate::fiber::{self, FiberStack};
 use crate::frames::Walk;
 use crate::panic;

@@ -47,6 +47,7 @@ table! {
     fiber:
         reml_fiber_start
         reml_fiber_resume
+        reml_fiber_continue
         reml_fiber_suspend
         reml_continuation_free
     ;

@@ -5,7 +5,9 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::{Inst, InstBuilder, StackSlotData, StackSlotKey, StackSlotKind, UserStackMapEntry, Value, types};
+use cranelift_codegen::ir::{
+    Inst, InstBuilder, StackSlotData, StackSlotKey, StackSlotKind, UserStackMapEntry, Value, types,
+};
 use reml_middle::core::{Atom, Var};
 use reml_middle::prim::PrimOp;
 use reml_rt::abi::{Context, Continuation, Fiber, HANDLER_CLAUSES, Handler};
@@ -97,8 +99,14 @@ impl Translator<'_, '_> {
             }
             PrimOp::ContinuationHandler => {
                 let continuation = self.scalar(args[0]);
-                let fiber = self.code.load(types::I64, Region::Closure, continuation, offset_of!(Continuation, fiber) as i32);
-                return smallvec::smallvec![self.code.load(types::I64, Region::Handlers, fiber, offset_of!(Fiber, handler) as i32)];
+                let fiber =
+                    self.code.load(types::I64, Region::Closure, continuation, offset_of!(Continuation, fiber) as i32);
+                return smallvec::smallvec![self.code.load(
+                    types::I64,
+                    Region::Handlers,
+                    fiber,
+                    offset_of!(Fiber, handler) as i32
+                )];
             }
             PrimOp::HandlerEnter => {
                 let handler = self.scalar(args[0]);
@@ -131,6 +139,15 @@ impl Translator<'_, '_> {
                 let dead = self.code.cold_block();
                 self.code.switch_to(dead);
                 return Values::new();
+            }
+            PrimOp::FiberStopped => {
+                let context = self.code.context();
+                return smallvec::smallvec![self.code.load(types::I64, Region::Handlers, context, STOPPED)];
+            }
+            PrimOp::FiberContinue => {
+                let fiber = self.scalar(args[0]);
+                self.give(args[1]);
+                self.unwinding(var, "reml_fiber_continue", &[fiber])
             }
             PrimOp::FiberResume => {
                 let continuation = self.scalar(args[0]);

@@ -101,7 +101,8 @@ impl Translator<'_, '_> {
             }
             HandlerNew | HandlerAddress | HandlerPush | HandlerPop | HandlerFind | HandlerClause
             | HandlerClauseOwned | ContinuationHandler | HandlerEnter | HandlerLeave
-            | HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberSuspend | ContinuationTake
+            | HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberStopped
+            | FiberContinue | FiberSuspend | ContinuationTake
             | PayloadTake => self.effect_prim(var, prim, args),
             BlackBox => {
                 let values = self.atom(args[0]);

@@ -37,6 +37,7 @@ impl Builder {
             runtime: PrimaryMap::new(),
             foreign: PrimaryMap::new(),
             entry: FuncId::from_u32(0),
+            library: Vec::new(),
         };
         Builder { program, int, i32, f64, bool, str, unit }
     }
@@ -208,7 +209,7 @@ impl Body {
         let id = self.joins.push(JoinInfo::default());
         let params: Vec<Var> = params.iter().map(|&ty| self.var(ty)).collect();
         let block = self.block(|b| body(b, id, &params));
-        self.stmts.push(Stmt::Join(Join { id, params, recursive, body: block }));
+        self.stmts.push(Stmt::Join(Box::new(Join { id, params, recursive, body: block })));
         id
     }
 }

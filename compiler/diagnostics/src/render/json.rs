@@ -121,6 +121,7 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: 
             })
         })
         .collect();
+    let (metadata, extensions) = stages(diagnostic);
     json!({
         "schema_version": SCHEMA_VERSION,
         "id": null,
@@ -141,11 +142,33 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: 
         "fixits": fixits,
         "expected": null,
         "recoverability": if diagnostic.is_error() { "fatal" } else { "report-only" },
-        "audit": { "metadata": {} },
-        "audit_metadata": {},
-        "extensions": {},
+        "audit": { "metadata": metadata },
+        "audit_metadata": metadata,
+        "extensions": extensions,
         "timestamp": timestamp,
     })
+}
+
+/// What a stage mismatch adds: the flat keys of the audit log, and the `effects` extension.
+fn stages(diagnostic: &Diagnostic) -> (Value, Value) {
+    let Some(stages) = &diagnostic.stages else { return (json!({}), json!({})) };
+    let one = |list: &[String]| match list {
+        [only] => json!(only),
+        _ => json!(list),
+    };
+    let (required, actual, capability) = (one(&stages.required), one(&stages.actual), one(&stages.capability));
+    let metadata = json!({
+        "effect.stage.required": required, "effect.stage.actual": actual, "effect.capability": capability,
+    });
+    let extensions = json!({
+        "effects": {
+            "stage": {
+                "required": required, "actual": actual, "capability": capability,
+                "required_capabilities": stages.capability, "actual_capabilities": stages.capability,
+            },
+        },
+    });
+    (metadata, extensions)
 }
 
 /// 1-based lines and columns; columns count Unicode scalar values; the end is exclusive.

@@ -44,7 +44,7 @@ impl Builder {
         while let Some(frame) = self.frames.pop() {
             block = match frame {
                 Frame::Join { mut stmts, id, params, after, end } => {
-                    stmts.push(Stmt::Join(Join { id, params, recursive: false, body: block }));
+                    stmts.push(Stmt::Join(Box::new(Join { id, params, recursive: false, body: block })));
                     stmts.extend(after);
                     Block::new(stmts, end)
                 }

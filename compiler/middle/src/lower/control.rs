@@ -125,12 +125,12 @@ impl FnLower<'_, '_> {
                         self.cx.code.cursor.continue_join_with(join, Vec::new(), fail, block.stmts, block.end);
                     }
                     Some(join) => {
-                        self.push(Stmt::Join(Join {
+                        self.push(Stmt::Join(Box::new(Join {
                             id: join,
                             params: Vec::new(),
                             recursive: false,
                             body: fail.finish(),
-                        }));
+                        })));
                         self.cx.code.cursor.switch(test, cases(rest, jump_block(join)));
                     }
                 }
@@ -158,7 +158,12 @@ impl FnLower<'_, '_> {
         match shared {
             None => switch.switch(test, cases(rest, fail)),
             Some(join) => {
-                switch.push(Stmt::Join(Join { id: join, params: Vec::new(), recursive: false, body: fail.finish() }));
+                switch.push(Stmt::Join(Box::new(Join {
+                    id: join,
+                    params: Vec::new(),
+                    recursive: false,
+                    body: fail.finish(),
+                })));
                 switch.switch(test, cases(rest, jump_block(join)));
             }
         }
@@ -349,7 +354,7 @@ impl FnLower<'_, '_> {
         }
         let code = std::mem::replace(&mut self.cx.code.cursor, outer).finish_or_unreachable();
         let context = self.cx.loops.pop().expect("the loop pushed above");
-        let head_join = Stmt::Join(Join { id: head, params: head_params, recursive: true, body: code });
+        let head_join = Stmt::Join(Box::new(Join { id: head, params: head_params, recursive: true, body: code }));
         let enter = End::Jump(head, entry);
         match exit {
             Some(exit) if context.breaks > 0 => {

@@ -294,7 +294,7 @@ impl Deriver<'_, '_> {
             let outside = this.block(|this| this.code.end(End::Jump(exit, carried.into_iter().collect())));
             this.choose(more, inside, outside);
         });
-        let head_join = Stmt::Join(Join { id: head, params, recursive: true, body: body.finish() });
+        let head_join = Stmt::Join(Box::new(Join { id: head, params, recursive: true, body: body.finish() }));
         let result = exit_params.first().map(|&var| Atom::Var(var));
         self.code.cursor.continue_in_join(exit, exit_params, vec![head_join], End::Jump(head, entry));
         result
@@ -435,12 +435,12 @@ impl Deriver<'_, '_> {
                     let (a, b) = this.tags(a, b);
                     this.compare_numbers(a, b);
                 });
-                self.code.cursor.push(Stmt::Join(Join {
+                self.code.cursor.push(Stmt::Join(Box::new(Join {
                     id: by_tag,
                     params: Vec::new(),
                     recursive: false,
                     body: tags.finish(),
-                }));
+                })));
                 let mut cases = Vec::new();
                 for variant in 0..count {
                     let fields = self.l.field_types(ty, variant);
@@ -619,12 +619,12 @@ impl Deriver<'_, '_> {
             cases.push((Some(Case::Variant(variant)), case));
         }
         let body = self.block(|this| this.code.cursor.switch(Atom::Var(rest), cases));
-        self.code.cursor.push(Stmt::Join(Join {
+        self.code.cursor.push(Stmt::Join(Box::new(Join {
             id: head,
             params: vec![rest, items],
             recursive: true,
             body: body.finish_or_unreachable(),
-        }));
+        })));
         self.code.end(End::Jump(head, vec![list, empty]));
     }
 }

@@ -14,11 +14,11 @@ use reml_diagnostics::Span;
 use reml_semantics::typed::{Clause, ClauseKind, EffectId, ExprId, ExprKind, Handle};
 use reml_semantics::types::{Prim, Type, TypeId};
 
+use super::Lower;
 use super::build::FunctionBuilder;
 use super::closure::closure_modes;
 use super::function::FnLower;
 use super::instances::Signature;
-use super::Lower;
 use crate::core::{Atom, Callee, Case, End, FuncId, Inline, Mode, Op, Var};
 use crate::prim::PrimOp;
 
@@ -283,7 +283,8 @@ impl Lower<'_> {
             let case = code.in_block(|code| {
                 let continuation = (style == Style::Fiber && !slot.aborts()).then(|| {
                     let ty = self.continuation_type();
-                    Atom::Var(code.emit(ty, Op::Prim(PrimOp::ContinuationTake, Vec::new()), span))
+                    let again = Atom::Int(i128::from(slot.reentrant), i64);
+                    Atom::Var(code.emit(ty, Op::Prim(PrimOp::ContinuationTake, vec![again]), span))
                 });
                 let taken = Op::Prim(PrimOp::PayloadTake, Vec::new());
                 let mut args = self.unpack(code, taken, &slot.params, span);

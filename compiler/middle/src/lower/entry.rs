@@ -166,7 +166,8 @@ impl Lower<'_> {
             let no = code.in_block(|code| code.end(End::Jump(done, vec![Atom::Var(rest)])));
             code.cursor.switch(Atom::Var(more), vec![(Some(Case::Bool(true)), yes), (Some(Case::Bool(false)), no)]);
         });
-        let head_join = Stmt::Join(Join { id: head, params: vec![left, rest], recursive: true, body: body.finish() });
+        let head_join =
+            Stmt::Join(Box::new(Join { id: head, params: vec![left, rest], recursive: true, body: body.finish() }));
         let enter = End::Jump(head, vec![Atom::Var(count), nil]);
         code.cursor.continue_in_join(done, vec![all], vec![head_join], enter);
         Some(Atom::Var(all))

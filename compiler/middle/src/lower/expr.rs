@@ -277,7 +277,7 @@ impl FnLower<'_, '_> {
     }
 
     /// A global: constants in line, others from their slot.
-    fn global_value(&mut self, id: reml_semantics::typed::GlobalId, span: Span) -> Atom {
+    pub fn global_value(&mut self, id: reml_semantics::typed::GlobalId, span: Span) -> Atom {
         let def = &self.l.src.globals[id];
         let ty = self.l.core_type(def.ty);
         match (&def.body.exprs[def.body.root].kind, self.l.types.get(ty)) {

@@ -275,9 +275,17 @@ impl<'l, 'a> FnLower<'l, 'a> {
         }
     }
 
+    /// The binding of a local; one that stands for a `var` of a module is in that one's cell.
+    pub fn place_binding(&mut self, local: LocalId, span: Span) -> Binding {
+        match self.body.locals[local].global {
+            Some(global) => Binding::Cell(self.global_value(global, span)),
+            None => self.env[local],
+        }
+    }
+
     /// The current value of a local.
     pub fn read(&mut self, local: LocalId, span: Span) -> Atom {
-        match self.env[local] {
+        match self.place_binding(local, span) {
             Binding::Value(atom) => atom,
             Binding::Cell(cell) => {
                 let ty = self.local_core(local);
@@ -294,7 +302,7 @@ impl<'l, 'a> FnLower<'l, 'a> {
 
     /// Assigns a whole local.
     pub fn write(&mut self, local: LocalId, value: Atom, span: Span) {
-        match self.env[local] {
+        match self.place_binding(local, span) {
             Binding::Cell(cell) => {
                 let unit = self.unit();
                 self.emit(unit, Op::Prim(PrimOp::CellSet, vec![cell, value]), span);

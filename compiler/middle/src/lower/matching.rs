@@ -194,7 +194,7 @@ impl FnLower<'_, '_> {
             if body.is_open() {
                 open_join = Some((id, params, body));
             } else {
-                joins.push(Stmt::Join(Join { id, params, recursive: false, body: body.finish() }));
+                joins.push(Stmt::Join(Box::new(Join { id, params, recursive: false, body: body.finish() })));
             }
         }
 

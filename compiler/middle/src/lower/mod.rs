@@ -89,6 +89,7 @@ pub fn lower(
         runtime: lower.runtime,
         foreign: lower.foreign,
         entry,
+        library: program.library.clone(),
     })
 }
 

@@ -8,7 +8,7 @@ use reml_diagnostics::Span;
 use reml_semantics::typed::{LocalId, Place, PlaceStep};
 use reml_semantics::types::{Type, TypeId};
 
-use super::function::{Binding, FnLower};
+use super::function::FnLower;
 use crate::core::{Atom, Op};
 use crate::prim::PrimOp;
 
@@ -120,13 +120,7 @@ impl FnLower<'_, '_> {
         let Location { local, steps, span } = location;
         let source = self.source(self.body.locals[local].ty);
         let mut ty = self.l.deref(source);
-        let mut part = match self.binding(local) {
-            Binding::Cell(cell) if !steps.is_empty() => {
-                let core = self.l.core_type(ty);
-                self.emit(core, Op::Prim(PrimOp::CellTake, vec![cell]), span)
-            }
-            _ => self.read(local, span),
-        };
+        let mut part = self.read(local, span);
         let mut rebuild = Vec::with_capacity(steps.len());
         for step in steps {
             match step {

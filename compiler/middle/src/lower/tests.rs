@@ -37,11 +37,11 @@ impl Code {
     }
 
     fn local(&mut self, ty: TypeId) -> LocalId {
-        self.locals.push(Local { name: None, ty, span: Span::NONE, mutable: false, boxed: false })
+        self.locals.push(Local { name: None, ty, span: Span::NONE, mutable: false, boxed: false, global: None })
     }
 
     fn var(&mut self, ty: TypeId) -> LocalId {
-        self.locals.push(Local { name: None, ty, span: Span::NONE, mutable: true, boxed: false })
+        self.locals.push(Local { name: None, ty, span: Span::NONE, mutable: true, boxed: false, global: None })
     }
 
     fn get(&mut self, local: LocalId) -> ExprId {
@@ -94,6 +94,7 @@ impl Make {
         let program = Program {
             types: types_,
             modules,
+            library: Vec::new(),
             type_defs,
             fns: PrimaryMap::new(),
             globals: PrimaryMap::new(),

@@ -1,6 +1,7 @@
 //! How is code duplicated? With fresh variables and join points for everything it defines.
 
 use cranelift_entity::{PrimaryMap, SecondaryMap};
+use reml_diagnostics::Span;
 use rustc_hash::FxHashMap;
 
 use crate::core::{Atom, Block, End, JoinId, JoinInfo, Op, Stmt, Var, VarInfo};
@@ -14,6 +15,8 @@ pub struct Copier<'a> {
     pub joins: &'a mut PrimaryMap<JoinId, JoinInfo>,
     renamed: FxHashMap<Var, Atom>,
     renamed_joins: FxHashMap<JoinId, JoinId>,
+    /// What a place in the source becomes.
+    place: Option<&'a dyn Fn(Span) -> Span>,
 }
 
 impl<'a> Copier<'a> {
@@ -22,7 +25,13 @@ impl<'a> Copier<'a> {
         vars: &'a mut PrimaryMap<Var, VarInfo>,
         joins: &'a mut PrimaryMap<JoinId, JoinInfo>,
     ) -> Self {
-        Copier { from, vars, joins, renamed: FxHashMap::default(), renamed_joins: FxHashMap::default() }
+        Copier { from, vars, joins, renamed: FxHashMap::default(), renamed_joins: FxHashMap::default(), place: None }
+    }
+
+    /// Makes the copy say `place(span)` where the original says `span`.
+    pub fn placed(mut self, place: &'a dyn Fn(Span) -> Span) -> Self {
+        self.place = Some(place);
+        self
     }
 
     /// Makes the copy say `atom` where the original says `var`.
@@ -31,10 +40,13 @@ impl<'a> Copier<'a> {
     }
 
     pub fn fresh(&mut self, var: Var) -> Var {
-        let info = match self.from {
+        let mut info = match self.from {
             Some(from) => from[var].clone(),
             None => self.vars[var].clone(),
         };
+        if let Some(place) = self.place {
+            info.span = place(info.span);
+        }
         let new = self.vars.push(info);
         self.renamed.insert(var, Atom::Var(new));
         new
@@ -61,6 +73,9 @@ impl<'a> Copier<'a> {
             End::Jump(join, args) => End::Jump(self.renamed_joins.get(join).copied().unwrap_or(*join), args.clone()),
             other => other.clone(),
         };
+        if let (End::TailCall { span, .. }, Some(place)) = (&mut end, self.place) {
+            *span = place(*span);
+        }
         walk::end_atoms_mut(&mut end, &mut |atom| self.atom(atom));
         Block::new(stmts, end)
     }
@@ -77,7 +92,7 @@ impl<'a> Copier<'a> {
                 self.renamed_joins.insert(join.id, id);
                 let params = join.params.iter().map(|&param| self.fresh(param)).collect();
                 let body = self.block(&join.body);
-                Stmt::Join(crate::core::Join { id, params, recursive: join.recursive, body })
+                Stmt::Join(Box::new(crate::core::Join { id, params, recursive: join.recursive, body }))
             }
             other => {
                 let mut stmt = other.clone();

@@ -6,13 +6,14 @@
 use std::rc::Rc;
 
 use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
+use reml_diagnostics::Span;
 use rustc_hash::FxHashMap;
 
 use super::OptLevel;
 use super::facts::size;
 use super::specialise::{Known, Specialiser};
+use crate::components::components;
 use crate::core::{Block, Callee, End, FuncId, Function, Inline, Mode, Op, Program, Stmt};
-use crate::rc::components;
 use crate::walk;
 
 /// Sizes up to which a function is inlined.
@@ -124,10 +125,12 @@ pub struct Inliner<'p> {
     /// Those of them that are still to be optimised.
     pub unfinished: Vec<FuncId>,
     specialiser: Specialiser,
+    /// The files of the standard library.
+    library: &'p [Span],
 }
 
 impl<'p> Inliner<'p> {
-    pub fn new(graph: &'p CallGraph, level: OptLevel) -> Self {
+    pub fn new(graph: &'p CallGraph, level: OptLevel, library: &'p [Span]) -> Self {
         Inliner {
             graph,
             level,
@@ -137,13 +140,23 @@ impl<'p> Inliner<'p> {
             added: Vec::new(),
             unfinished: Vec::new(),
             specialiser: Specialiser::default(),
+            library,
         }
     }
 
-    /// Starts another function.
-    pub fn start(&mut self, function: &Function) {
+    /// The place that code inlined by the call at `call` has from now on: panics name the innermost place outside the
+    /// library.
+    pub fn place(&self, span: Span, call: Span) -> Span {
+        let next = self.library.partition_point(|file| file.start <= span.start);
+        let inside = next.checked_sub(1).is_some_and(|file| span.start <= self.library[file].end);
+        if inside && !call.is_none() { call } else { span }
+    }
+
+    /// Starts another function. The entry runs once and keeps its calls, so that backtraces show them.
+    pub fn start(&mut self, function: &Function, entry: bool) {
         let own = size(&function.body);
         self.budget = match self.level {
+            _ if entry => 0,
             OptLevel::Debug => own / 2 + 60,
             OptLevel::Release => (own * 4 + 1200).min(own + 12_000),
         };

@@ -32,7 +32,7 @@ enum Undo {
 
 /// An atom that can be compared exactly and hashed.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-enum Operand {
+pub enum Operand {
     Var(Var),
     Int(i128, TypeId),
     Float(u64, TypeId),
@@ -42,7 +42,7 @@ enum Operand {
     None,
 }
 
-type PrimKey = (PrimOp, TypeId, [Operand; 3]);
+pub type PrimKey = (PrimOp, TypeId, [Operand; 3]);
 
 fn operand(atom: Atom) -> Operand {
     match atom {
@@ -56,7 +56,7 @@ fn operand(atom: Atom) -> Operand {
     }
 }
 
-fn prim_key(prim: PrimOp, args: &[Atom], ty: TypeId) -> Option<PrimKey> {
+pub fn prim_key(prim: PrimOp, args: &[Atom], ty: TypeId) -> Option<PrimKey> {
     let repeatable =
         matches!(prim.effect(), PrimEffect::Pure | PrimEffect::Panic) && prim.args() == crate::prim::ArgModes::Borrow;
     if !repeatable || args.len() > 3 {

@@ -24,7 +24,7 @@ pub fn loop_self_calls(id: FuncId, function: &mut Function) -> bool {
     jump_instead(id, join, &mut body);
     let args = function.params.iter().map(|&param| Atom::Var(param)).collect();
     function.body =
-        Block::new(vec![Stmt::Join(Join { id: join, params, recursive: true, body })], End::Jump(join, args));
+        Block::new(vec![Stmt::Join(Box::new(Join { id: join, params, recursive: true, body }))], End::Jump(join, args));
     true
 }
 

@@ -8,9 +8,11 @@ mod fold;
 mod inline;
 mod known;
 mod loops;
+mod resume;
 mod simplify;
 mod specialise;
 mod tail_mod_cons;
+mod takes;
 mod unreachable;
 
 use cranelift_entity::SecondaryMap;
@@ -18,6 +20,7 @@ use reml_semantics::typed::{TypeDefId, TypeDefKind};
 use reml_semantics::types::{Type, TypeId, TypeStore};
 
 use crate::core::{Block, End, FuncId, Function, Program};
+use crate::layout::{Layouts, RecursiveDefs};
 use inline::{CallGraph, Inliner};
 
 use crate::rc::Unwinds;
@@ -36,26 +39,35 @@ const ROUNDS: usize = 6;
 
 pub fn optimise(program: &mut Program, level: OptLevel) {
     optimise_all(program, level);
-    if level == OptLevel::Release && evidence::uses_handlers(program) && evidence::specialise(program) {
-        optimise_all(program, level);
+    if level == OptLevel::Release && evidence::uses_handlers(program) {
+        if evidence::specialise(program) {
+            optimise_all(program, level);
+        }
+        for function in program.funcs.values_mut() {
+            resume::resume_at_once(function, &program.types);
+        }
     }
 }
 
 fn optimise_all(program: &mut Program, level: OptLevel) {
     unreachable::remove_unreachable(program);
+    let mut layouts = Layouts::new(RecursiveDefs::of(&program.types, &program.type_defs));
+    takes::take(program, &mut layouts);
     for (id, function) in program.funcs.iter_mut() {
         loops::loop_self_calls(id, function);
     }
     let graph = CallGraph::of(program);
     let unwinds = Unwinds::of(&program.funcs);
     let variants = Variants::of(program);
-    let mut inliner = Inliner::new(&graph, level);
+    let library = std::mem::take(&mut program.library);
+    let mut inliner = Inliner::new(&graph, level, &library);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {
-        optimise_function(program, id, level, &variants, &unwinds, &mut inliner);
+        optimise_function(program, id, level, &variants, &unwinds, &mut layouts, &mut inliner);
         order.append(&mut inliner.unfinished);
     }
+    program.library = library;
     unreachable::remove_unreachable(program);
 }
 
@@ -65,10 +77,11 @@ fn optimise_function(
     level: OptLevel,
     variants: &Variants,
     unwinds: &Unwinds,
+    layouts: &mut Layouts,
     inliner: &mut Inliner,
 ) {
     let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
-    inliner.start(&function);
+    inliner.start(&function, id == program.entry);
     rewrite(program, &mut function, level, variants, inliner);
     // A clone's calls of itself were found while it was optimised.
     if loops::loop_self_calls(id, &mut function) {
@@ -77,7 +90,7 @@ fn optimise_function(
     program.funcs[id] = function;
     // A cell with a hole can be neither dropped nor copied.
     if !unwinds.may_leave_function(id)
-        && let Some(worker) = tail_mod_cons::split(program, id)
+        && let Some(worker) = tail_mod_cons::split(program, id, layouts)
     {
         let mut function = std::mem::replace(&mut program.funcs[worker], placeholder());
         loops::loop_self_calls(worker, &mut function);
@@ -134,7 +147,7 @@ pub struct Variants(SecondaryMap<TypeDefId, u32>);
 
 impl Variants {
     fn of(program: &Program) -> Variants {
-        let mut counts = SecondaryMap::new();
+        let mut counts = SecondaryMap::with_capacity(program.type_defs.len());
         for (id, def) in &program.type_defs {
             counts[id] = match &def.kind {
                 TypeDefKind::Sum(variants) => variants.len() as u32,

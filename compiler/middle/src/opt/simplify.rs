@@ -15,6 +15,7 @@
 //! defined before it.
 
 use cranelift_entity::{PrimaryMap, SecondaryMap};
+use reml_diagnostics::Span;
 use reml_semantics::types::{TypeId, TypeStore};
 
 use super::copy::{Copier, return_to};
@@ -172,7 +173,7 @@ impl Simplifier<'_, '_> {
                     let info = self.vars[var].clone();
                     return_to(&mut body, id, &info, self.vars);
                     self.facts.scan(&body);
-                    let join = Join { id, params: vec![var], recursive: false, body: rest };
+                    let join = Box::new(Join { id, params: vec![var], recursive: false, body: rest });
                     *todo = stack(body.stmts);
                     // The body's own joins may jump there.
                     let lets = todo.iter().rev().take_while(|stmt| !matches!(stmt, Stmt::Join(_))).count();
@@ -241,7 +242,7 @@ impl Simplifier<'_, '_> {
                 }
                 if self.types.is_never(ty) && prim == PrimOp::Panic { Result::Diverges(op) } else { Result::Op(op) }
             }
-            Op::Call(callee, args) => match self.call(callee, args) {
+            Op::Call(callee, args) => match self.call(callee, args, self.vars[var].span) {
                 Ok(body) => Result::Inline(body),
                 Err((callee, args)) => {
                     let op = Op::Call(callee, args);
@@ -254,16 +255,16 @@ impl Simplifier<'_, '_> {
     }
 
     /// The body to put in place of a call, or else whom to call: a known closure's function is called directly.
-    fn call(&mut self, callee: Callee, args: Vec<Atom>) -> std::result::Result<Block, (Callee, Vec<Atom>)> {
+    fn call(&mut self, callee: Callee, args: Vec<Atom>, span: Span) -> std::result::Result<Block, (Callee, Vec<Atom>)> {
         match callee {
-            Callee::Func(func) => match self.inline(func, &args) {
+            Callee::Func(func) => match self.inline(func, &args, span) {
                 Some(body) => Ok(body),
                 None => Err(self.specialised(func, args)),
             },
             Callee::Closure(Atom::Var(closure)) => {
                 let Some((func, captures)) = self.knowledge.closure(closure) else { return Err((callee, args)) };
                 let all: Vec<Atom> = captures.iter().chain(&args).copied().collect();
-                if let Some(body) = self.inline(func, &all) {
+                if let Some(body) = self.inline(func, &all, span) {
                     return Ok(body);
                 }
                 match self.inliner.direct(func, captures.len(), self.funcs) {
@@ -310,11 +311,13 @@ impl Simplifier<'_, '_> {
         (Callee::Func(clone), all)
     }
 
-    fn inline(&mut self, func: FuncId, args: &[Atom]) -> Option<Block> {
+    fn inline(&mut self, func: FuncId, args: &[Atom], call: Span) -> Option<Block> {
         let closures = args.iter().any(|&arg| self.is_closure(arg));
         let site = Site { closures };
         let callee = self.inliner.choose(func, site)?;
-        let mut copier = Copier::new(Some(&callee.vars), self.vars, self.join_table);
+        let inliner = &*self.inliner;
+        let place = |span| inliner.place(span, call);
+        let mut copier = Copier::new(Some(&callee.vars), self.vars, self.join_table).placed(&place);
         for (&param, &arg) in callee.params.iter().zip(args) {
             copier.replace(param, arg);
         }
@@ -338,9 +341,9 @@ impl Simplifier<'_, '_> {
     // -----------------------------------------------------------------------------------------------
     // Joins
 
-    fn join(&mut self, mut join: Join, out: &mut Vec<Stmt>, todo: &mut Vec<Stmt>) {
+    fn join(&mut self, mut join: Box<Join>, out: &mut Vec<Stmt>, todo: &mut Vec<Stmt>) {
         if let Some(index) = self.dispatching[join.id] {
-            self.joins[join.id] = Treatment::Dispatch(Box::new(join.clone()), index);
+            self.joins[join.id] = Treatment::Dispatch(join.clone(), index);
             self.keep(join, out);
             return;
         }
@@ -353,12 +356,12 @@ impl Simplifier<'_, '_> {
             if facts.jumps == 1 {
                 self.changed = true;
                 let id = join.id;
-                self.joins[id] = Treatment::Once(Some(Box::new(join)));
+                self.joins[id] = Treatment::Once(Some(join));
                 return;
             }
             if facts.small && !self.ends_in_once(&join.body) {
                 let id = join.id;
-                self.joins[id] = Treatment::Repeat(Box::new(join));
+                self.joins[id] = Treatment::Repeat(join);
                 self.changed = true;
                 return;
             }
@@ -399,7 +402,7 @@ impl Simplifier<'_, '_> {
     }
 
     /// Writes a join point.
-    fn keep(&mut self, mut join: Join, out: &mut Vec<Stmt>) {
+    fn keep(&mut self, mut join: Box<Join>, out: &mut Vec<Stmt>) {
         for &param in &join.params {
             self.bound[param] = true;
         }
@@ -414,7 +417,7 @@ impl Simplifier<'_, '_> {
     }
 
     /// Gives each branch of a join that switches on a parameter a join of its own.
-    fn split(&mut self, mut join: Join, index: usize, todo: &mut Vec<Stmt>) {
+    fn split(&mut self, mut join: Box<Join>, index: usize, todo: &mut Vec<Stmt>) {
         self.changed = true;
         let param = join.params[index];
         let End::Switch(switch) = &mut join.body.end else { unreachable!("a dispatching join switches") };
@@ -438,7 +441,7 @@ impl Simplifier<'_, '_> {
         self.dispatching[join.id] = Some(index);
         // A stack: the branches come before the join that jumps to them.
         todo.push(Stmt::Join(join));
-        todo.extend(branches.into_iter().flatten().map(Stmt::Join));
+        todo.extend(branches.into_iter().flatten().map(|branch| Stmt::Join(Box::new(branch))));
     }
 
     /// Moves a branch into a join whose parameters are the fields it reads of the scrutinee and what else it
@@ -504,7 +507,7 @@ impl Simplifier<'_, '_> {
             End::Unreachable => Next::Done(End::Unreachable),
             End::Jump(join, args) => self.jump(join, args),
             End::TailCall { callee, args, span } => {
-                let (callee, args) = match self.call(callee, args) {
+                let (callee, args) = match self.call(callee, args, span) {
                     Ok(body) => {
                         self.changed = true;
                         self.facts.scan(&body);

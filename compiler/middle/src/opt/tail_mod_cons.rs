@@ -5,18 +5,19 @@
 //! always unique.
 
 use cranelift_entity::{EntityRef, PrimaryMap};
-use reml_semantics::types::{Prim, TypeId};
+use reml_semantics::typed::{TypeDef, TypeDefId};
+use reml_semantics::types::{Prim, TypeId, TypeStore};
 
 use super::copy::Copier;
 use crate::core::{Atom, Block, Callee, End, FuncId, Function, Mode, Op, Program, Stmt, Var, VarInfo};
-use crate::rc::types::{Kind, Types};
+use crate::layout::{Layouts, Pointer, Shape};
 use crate::walk;
 
 /// Largest function to split: its code is doubled.
 const LARGEST: usize = 800;
 
 /// Splits the function if it ends in a constructor around a call of itself; the worker's id.
-pub fn split(program: &mut Program, id: FuncId) -> Option<FuncId> {
+pub fn split(program: &mut Program, id: FuncId, layouts: &mut Layouts) -> Option<FuncId> {
     let function = &program.funcs[id];
     if function.captures > 0 || super::facts::size(&function.body) > LARGEST {
         return None;
@@ -27,8 +28,8 @@ pub fn split(program: &mut Program, id: FuncId) -> Option<FuncId> {
     let Program { types: store, type_defs, funcs, .. } = program;
     let address = store.prim(Prim::RawPtr);
     let unit = store.unit();
-    let mut types = Types::new(store, type_defs);
-    if !is_cell(&mut types, funcs[id].ret) {
+    let mut cells = Cells { store, type_defs, layouts };
+    if !cells.contain(funcs[id].ret) {
         return None;
     }
     let mut entry = funcs[id].clone();
@@ -41,7 +42,7 @@ pub fn split(program: &mut Program, id: FuncId) -> Option<FuncId> {
     let mut split = Split {
         id,
         worker: worker_id,
-        types: &mut types,
+        cells: &mut cells,
         vars: &mut entry.vars,
         ret: entry.ret,
         address,
@@ -65,8 +66,18 @@ pub fn split(program: &mut Program, id: FuncId) -> Option<FuncId> {
     Some(worker_id)
 }
 
-fn is_cell(types: &mut Types, ty: TypeId) -> bool {
-    matches!(types.kind(ty), Kind::BoxedSum | Kind::BoxedProduct)
+/// The types whose values are cells that can have a hole.
+struct Cells<'a> {
+    store: &'a mut TypeStore,
+    type_defs: &'a PrimaryMap<TypeDefId, TypeDef>,
+    layouts: &'a mut Layouts,
+}
+
+impl Cells<'_> {
+    fn contain(&mut self, ty: TypeId) -> bool {
+        let layout = self.layouts.of(self.store, self.type_defs, ty);
+        matches!(layout.shape, Shape::Pointer(Pointer::Product | Pointer::Sum { .. }))
+    }
 }
 
 /// A block that ends in constructors around a call of the function.
@@ -140,7 +151,7 @@ fn site(id: FuncId, block: &Block) -> Option<Site> {
 struct Split<'a, 'b> {
     id: FuncId,
     worker: FuncId,
-    types: &'a mut Types<'b>,
+    cells: &'a mut Cells<'b>,
     vars: &'a mut PrimaryMap<Var, VarInfo>,
     /// What the entry returns.
     ret: TypeId,
@@ -193,7 +204,7 @@ impl Split<'_, '_> {
 
     fn is_boxed(&mut self, block: &Block, at: usize) -> bool {
         match &block.stmts[at] {
-            Stmt::Let(var, _) => is_cell(self.types, self.vars[*var].ty),
+            Stmt::Let(var, _) => self.cells.contain(self.vars[*var].ty),
             _ => false,
         }
     }

@@ -18,6 +18,9 @@ pub fn remove_unreachable(program: &mut Program) {
             }
         });
     }
+    if program.funcs.keys().all(|func| reached[func]) {
+        return;
+    }
     let mut renamed: SecondaryMap<FuncId, Option<FuncId>> = SecondaryMap::new();
     let mut kept: PrimaryMap<FuncId, Function> = PrimaryMap::new();
     for (func, function) in std::mem::take(&mut program.funcs) {

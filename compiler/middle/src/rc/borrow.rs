@@ -17,6 +17,7 @@ use rustc_hash::FxHashMap;
 
 use super::source::{Source, prim_mode, prim_writes};
 use super::types::Types;
+use crate::components::components;
 use crate::core::{Atom, Block, Callee, End, FuncId, Function, JoinId, Mode, Op, RuntimeFn, RuntimeId, Stmt, Var};
 use crate::walk;
 
@@ -39,7 +40,7 @@ pub struct JoinModes {
 pub fn infer(
     functions: &PrimaryMap<FuncId, Function>,
     runtime: &PrimaryMap<RuntimeId, RuntimeFn>,
-    types: &mut Types,
+    types: &Types,
 ) -> Modes {
     let calls = Calls::of(functions);
     let mut graph = Graph::default();
@@ -189,10 +190,10 @@ struct Entries {
     atoms: Vec<Atom>,
 }
 
-struct Walker<'a, 'b> {
+struct Walker<'a> {
     function: &'a Function,
     runtime: &'a PrimaryMap<RuntimeId, RuntimeFn>,
-    types: &'a mut Types<'b>,
+    types: &'a Types,
     graph: &'a mut Graph,
     /// The node of each function's first parameter.
     first: &'a [usize],
@@ -209,7 +210,7 @@ struct Walker<'a, 'b> {
     cells: FxHashMap<u32, Vec<usize>>,
 }
 
-impl Walker<'_, '_> {
+impl Walker<'_> {
     fn root(&self, atom: Atom) -> Root {
         match atom {
             Atom::Var(var) => self.roots[var],
@@ -480,54 +481,4 @@ impl Calls {
         }
         Calls { address_taken, component: components(&tails), writes }
     }
-}
-
-/// Strongly connected components [Tarjan 1972], without recursion.
-pub fn components(edges: &[Vec<FuncId>]) -> Vec<u32> {
-    const NONE: u32 = u32::MAX;
-    let count = edges.len();
-    let mut index = vec![NONE; count];
-    let mut low = vec![0u32; count];
-    let mut component = vec![NONE; count];
-    let mut stack = Vec::new();
-    let mut next = 0;
-    let mut found = 0;
-    for start in 0..count {
-        if index[start] != NONE {
-            continue;
-        }
-        let mut work: Vec<(usize, usize)> = vec![(start, 0)];
-        while let Some(&mut (node, ref mut at)) = work.last_mut() {
-            if index[node] == NONE {
-                index[node] = next;
-                low[node] = next;
-                next += 1;
-                stack.push(node);
-            }
-            if let Some(target) = edges[node].get(*at) {
-                *at += 1;
-                let target = target.index();
-                if index[target] == NONE {
-                    work.push((target, 0));
-                } else if component[target] == NONE {
-                    low[node] = low[node].min(index[target]);
-                }
-                continue;
-            }
-            work.pop();
-            if let Some(&(parent, _)) = work.last() {
-                low[parent] = low[parent].min(low[node]);
-            }
-            if low[node] == index[node] {
-                while let Some(member) = stack.pop() {
-                    component[member] = found;
-                    if member == node {
-                        break;
-                    }
-                }
-                found += 1;
-            }
-        }
-    }
-    component
 }

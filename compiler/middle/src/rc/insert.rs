@@ -28,7 +28,7 @@ use super::source::{Signatures, Source};
 use super::types::{Kind, Types};
 use crate::core::{Atom, Block, Callee, Case, End, Function, JoinId, Mode, Op, Stmt, Var, VarInfo};
 
-pub fn insert(function: &mut Function, join_modes: &JoinModes, signatures: Signatures, types: &mut Types) {
+pub fn insert(function: &mut Function, join_modes: &JoinModes, signatures: Signatures, types: &Types) {
     let counted = counted_vars(function, types);
     let Liveness { body: live, join_needs } = liveness(function, &counted);
     let body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
@@ -63,7 +63,7 @@ pub fn insert(function: &mut Function, join_modes: &JoinModes, signatures: Signa
     function.roots = roots;
 }
 
-pub fn counted_vars(function: &Function, types: &mut Types) -> EntitySet<Var> {
+pub fn counted_vars(function: &Function, types: &Types) -> EntitySet<Var> {
     let mut counted = EntitySet::with_capacity(function.vars.len());
     for (var, info) in &function.vars {
         if types.counted(info.ty) {
@@ -89,9 +89,9 @@ struct Point {
     state: State,
 }
 
-struct Inserter<'a, 'b> {
+struct Inserter<'a> {
     signatures: Signatures<'a>,
-    types: &'a mut Types<'b>,
+    types: &'a Types,
     vars: &'a mut cranelift_entity::PrimaryMap<Var, VarInfo>,
     ret: reml_semantics::types::TypeId,
     join_modes: &'a JoinModes,
@@ -111,7 +111,7 @@ struct Inserter<'a, 'b> {
     roots: FxHashMap<Var, Box<[Var]>>,
 }
 
-impl Inserter<'_, '_> {
+impl Inserter<'_> {
     fn block(&mut self, block: Block, live: Live, state: State) -> Block {
         let outer = std::mem::replace(&mut self.at, Point { out: Vec::with_capacity(block.stmts.len()), state });
         // A call that is unwound instead of returning is not the end of the program.

@@ -3,8 +3,7 @@
 //! of a count explicit, `reuse` hands the memory of dying cells to new ones.
 
 mod borrow;
-
-pub use borrow::components;
+mod gather;
 mod insert;
 pub(crate) mod liveness;
 mod prepare;
@@ -15,25 +14,29 @@ mod unwind;
 
 pub use unwind::Unwinds;
 
-use cranelift_entity::EntityRef;
+use cranelift_entity::PrimaryMap;
 
-use crate::core::Program;
+use crate::core::{FuncId, Function, Program};
+use crate::parallel;
+use types::Types;
 
 pub fn count(program: &mut Program) {
     let Program { types, type_defs, funcs, runtime, .. } = program;
-    let unwinds = unwind::Unwinds::of(funcs);
+    let unwinds = Unwinds::of(funcs);
     for function in funcs.values_mut() {
         unwinds.fill_holes(function, types);
     }
-    let mut types = types::Types::new(types, type_defs);
-    for function in funcs.values_mut() {
-        prepare::prepare(function, &mut types);
-    }
-    let modes = borrow::infer(funcs, runtime, &mut types);
+    let types = &Types::of(types, type_defs, funcs);
+    each_function(funcs, |_, function| prepare::prepare(function, types));
+    let modes = borrow::infer(funcs, runtime, types);
     let signatures = source::Signatures { runtime, modes: &modes.functions, writes: &modes.writes, unwinds: &unwinds };
-    for (id, function) in funcs.iter_mut() {
-        function.modes.clone_from(&modes.functions[id.index()]);
-        insert::insert(function, &modes.joins[id.index()], signatures, &mut types);
-        reuse::reuse(function, &mut types);
-    }
+    each_function(funcs, |index, function| {
+        function.modes.clone_from(&modes.functions[index]);
+        insert::insert(function, &modes.joins[index], signatures, types);
+        reuse::reuse(function, types);
+    });
+}
+
+fn each_function(funcs: &mut PrimaryMap<FuncId, Function>, pass: impl Fn(usize, &mut Function) + Sync) {
+    parallel::for_each(funcs.values_mut().into_slice(), pass);
 }

@@ -3,8 +3,8 @@
 //! - no copies: a value has one name;
 //! - no join points that nothing jumps to;
 //! - a field of a value is read once on each path, so that its ownership can move to one variable;
-//! - fields of unboxed products are read where the product is made (that costs nothing), and the fields of a cell that a
-//!   block reads are read together: the cell is dead earlier, and what was read from it can be updated in place.
+//! - fields of unboxed products are read where the product is made (that costs nothing), and fields of a cell are read
+//!   together ([`super::gather`]).
 
 use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap};
 use rustc_hash::FxHashMap;
@@ -13,10 +13,11 @@ use super::types::{Kind, Types};
 use crate::core::{Atom, Block, End, Function, JoinId, Op, Stmt, Var, VarInfo};
 use crate::walk;
 
-pub fn prepare(function: &mut Function, types: &mut Types) {
+pub fn prepare(function: &mut Function, types: &Types) {
     prune_joins(&mut function.body, &mut EntitySet::new());
     let mut copies = Copies { vars: &function.vars, atoms: SecondaryMap::new(), fields: FxHashMap::default() };
     copies.block(&mut function.body);
+    super::gather::gather(function, types);
     let mut explode = Explode { vars: &function.vars, types, reads: SecondaryMap::new(), atoms: SecondaryMap::new() };
     explode.collect(&mut function.body);
     let mut start = Vec::new();
@@ -113,15 +114,15 @@ fn substitute(atoms: &SecondaryMap<Var, Option<Atom>>, atom: &mut Atom) {
 }
 
 /// Reads fields early.
-struct Explode<'a, 'b> {
+struct Explode<'a> {
     vars: &'a PrimaryMap<Var, VarInfo>,
-    types: &'a mut Types<'b>,
+    types: &'a Types,
     /// The fields of an unboxed product that are read anywhere, and the variable that holds each.
     reads: SecondaryMap<Var, Vec<(u32, Var)>>,
     atoms: SecondaryMap<Var, Option<Atom>>,
 }
 
-impl Explode<'_, '_> {
+impl Explode<'_> {
     fn is_product(&mut self, var: Var) -> bool {
         matches!(self.types.kind(self.vars[var].ty), Kind::UnboxedProduct | Kind::Newtype)
     }
@@ -160,25 +161,12 @@ impl Explode<'_, '_> {
     }
 
     fn block(&mut self, block: &mut Block, start: Vec<Stmt>) {
-        let mut groups = self.field_groups(block);
         let mut out = start;
         for mut stmt in std::mem::take(&mut block.stmts) {
-            match &mut stmt {
-                Stmt::Let(_, Op::Field { base: Atom::Var(base), variant, .. })
-                    if let Some(group) = groups.get_mut(&(*base, *variant)) =>
-                {
-                    for (index, var) in std::mem::take(group) {
-                        out.push(Stmt::Let(var, Op::Field { base: Atom::Var(*base), variant: *variant, index }));
-                        self.reads_of(var, &mut out);
-                    }
-                    continue;
-                }
-                Stmt::Join(join) => {
-                    let mut start = Vec::new();
-                    join.params.iter().for_each(|&param| self.reads_of(param, &mut start));
-                    self.block(&mut join.body, start);
-                }
-                _ => {}
+            if let Stmt::Join(join) = &mut stmt {
+                let mut start = Vec::new();
+                join.params.iter().for_each(|&param| self.reads_of(param, &mut start));
+                self.block(&mut join.body, start);
             }
             let defined = match &stmt {
                 Stmt::Let(var, _) => Some(*var),
@@ -193,16 +181,5 @@ impl Explode<'_, '_> {
         if let End::Switch(switch) = &mut block.end {
             walk::switch_blocks_mut(switch).for_each(|block| self.block(block, Vec::new()));
         }
-    }
-
-    /// The fields that the statements of this block (not of nested ones) read, by cell.
-    fn field_groups(&self, block: &Block) -> FxHashMap<(Var, u32), Vec<(u32, Var)>> {
-        let mut groups: FxHashMap<(Var, u32), Vec<(u32, Var)>> = FxHashMap::default();
-        for stmt in &block.stmts {
-            if let Stmt::Let(var, Op::Field { base: Atom::Var(base), variant, index }) = stmt {
-                groups.entry((*base, *variant)).or_default().push((*index, *var));
-            }
-        }
-        groups
     }
 }

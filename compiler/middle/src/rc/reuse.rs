@@ -15,16 +15,16 @@ use crate::walk;
 /// How many statements a token looks ahead: keeps the pass linear on long straight code.
 const HORIZON: usize = 600;
 
-pub fn reuse(function: &mut Function, types: &mut Types) {
+pub fn reuse(function: &mut Function, types: &Types) {
     let mut reuse = Reuse { vars: &mut function.vars, roots: &function.roots, types };
     reuse.block(&mut function.body);
 }
 
-struct Reuse<'a, 'b> {
+struct Reuse<'a> {
     vars: &'a mut PrimaryMap<Var, VarInfo>,
     /// Calls that may be unwound: no token is alive during them.
     roots: &'a FxHashMap<Var, Box<[Var]>>,
-    types: &'a mut Types<'b>,
+    types: &'a Types,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -49,7 +49,7 @@ struct Paths {
     served: u32,
 }
 
-impl Reuse<'_, '_> {
+impl Reuse<'_> {
     fn block(&mut self, block: &mut Block) {
         let mut at = 0;
         while at < block.stmts.len() {

@@ -351,7 +351,7 @@ impl Generator<'_> {
             self.block(depth)
         };
         self.scope.truncate(scope);
-        out.push(Stmt::Join(Join { id, params, recursive, body }));
+        out.push(Stmt::Join(Box::new(Join { id, params, recursive, body })));
         let counter = recursive.then(|| self.world.int_atom(2));
         self.joins.push((id, types, counter));
     }
@@ -463,6 +463,8 @@ mod tests {
             println!("{}\n=====", core_print::dump(&world.program));
             optimise(&mut world.program, OptLevel::Release);
             println!("{}", core_print::dump(&world.program));
+            crate::rc::count(&mut world.program);
+            println!("=====\n{}", core_print::dump(&world.program));
         }
     }
 

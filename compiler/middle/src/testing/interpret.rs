@@ -59,9 +59,10 @@ pub struct Outcome {
 /// Runs the entry function. `counted`: check counts.
 pub fn run(program: &mut Program, counted: bool) -> Outcome {
     let Program { types, type_defs, funcs, .. } = program;
+    let types = Types::of(types, type_defs, funcs);
     let mut machine = Machine {
         funcs,
-        types: Types::new(types, type_defs),
+        types,
         entry: program.entry,
         objects: Vec::new(),
         globals: HashMap::new(),
@@ -85,7 +86,7 @@ pub fn run(program: &mut Program, counted: bool) -> Outcome {
 
 struct Machine<'a> {
     funcs: &'a cranelift_entity::PrimaryMap<FuncId, Function>,
-    types: Types<'a>,
+    types: Types,
     entry: FuncId,
     objects: Vec<Object>,
     globals: HashMap<u32, Value>,
@@ -281,7 +282,11 @@ impl<'a> Machine<'a> {
                     if object.count == 0 {
                         match object.contents.clone() {
                             Contents::Cell { fields, .. } => work.extend(fields),
-                            Contents::Array(items) | Contents::Closure(_, items) => work.extend(items),
+                            Contents::Array(items) => {
+                                assert!(!items.contains(&Value::Hole), "an array with a hole is dropped");
+                                work.extend(items);
+                            }
+                            Contents::Closure(_, items) => work.extend(items),
                             Contents::Var(value) => work.push(value),
                         }
                     }
@@ -521,6 +526,20 @@ impl<'a> Machine<'a> {
                     self.drop(&old);
                 }
                 self.put_array(items, place)
+            }
+            PrimOp::ArrayTake => {
+                let at = int(1) as usize;
+                let (mut items, place) = self.take_array(&args[0]);
+                let element = std::mem::replace(&mut items[at], Value::Hole);
+                Value::Unboxed(0, vec![self.put_array(items, place), element])
+            }
+            PrimOp::ArrayPut => {
+                let at = int(1) as usize;
+                let Value::Object(object) = args[0] else { panic!("{:?} is no array", args[0]) };
+                let Contents::Array(items) = &mut self.live(object).contents else { panic!("no array") };
+                assert_eq!(items[at], Value::Hole, "`array_put` fills a hole");
+                items[at] = args[2].clone();
+                args[0].clone()
             }
             PrimOp::CellNew => self.allocate(Contents::Var(args[0].clone())),
             PrimOp::CellGet => self.cell(&args[0]).clone(),

@@ -95,6 +95,7 @@ impl World {
             runtime,
             foreign: PrimaryMap::new(),
             entry: FuncId::from_u32(0),
+            library: Vec::new(),
         };
         World { program, int, bool, unit, list, tree, pair, option, either, wrap, record, array, cell, arrow, emit }
     }

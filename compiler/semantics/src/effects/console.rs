@@ -147,7 +147,7 @@ impl Builder {
 
     fn param(&mut self, name: Option<reml_syntax::names::Symbol>, ty: TypeId) -> PatternId {
         let span = self.span;
-        let local = self.locals.push(Local { name, ty, span, mutable: false, boxed: false });
+        let local = self.locals.push(Local { name, ty, span, mutable: false, boxed: false, global: None });
         self.patterns.push(Pattern { kind: PatternKind::Bind(local, None), ty, span })
     }
 

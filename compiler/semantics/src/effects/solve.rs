@@ -358,6 +358,10 @@ impl<'a> Checker<'a> {
                         .filter_map(|id| self.effects.summaries.get(&Def::Fn(*id)))
                         .filter_map(|summary| summary.first())
                         .fold(TagSet::default(), |all, own| all.union(&own.tags));
+                    let tags = match self.declared_by_trait(u.callee) {
+                        Some(declared) => tags.intersection(&declared),
+                        None => tags,
+                    };
                     if let Some(&row) = u.rows.first() {
                         values[row as usize].tags.add(&tags);
                     }
@@ -385,6 +389,14 @@ impl<'a> Checker<'a> {
             values[row as usize] = value;
         }
         values
+    }
+
+    /// What a trait's method may have in any impl, if its row is written.
+    fn declared_by_trait(&self, callee: Callee) -> Option<TagSet> {
+        let (Callee::Method(trait_, index) | Callee::MethodOn(trait_, index, _)) = callee else { return None };
+        let method = self.traits[trait_].methods[index as usize].def;
+        let declared = &self.fns[method].declared.as_ref()?.closed.tags;
+        Some(self.tags.expand(declared).union(&super::tags::ALLOC))
     }
 
     /// The tags a function may perform.

@@ -228,6 +228,10 @@ impl Tags {
         }
     }
 
+    pub fn name(&self, index: u32) -> &str {
+        &self.names[index as usize]
+    }
+
     /// The tags of the language.
     pub fn builtin(&self) -> impl Iterator<Item = &str> {
         BUILTIN.iter().copied()

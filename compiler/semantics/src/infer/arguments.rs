@@ -175,7 +175,8 @@ impl<'a> Checker<'a> {
     fn default_of(&self, names: ParamNames, slot: usize) -> Option<FnId> {
         match names {
             ParamNames::Fn(id) => self.fns[id].params.get(slot)?.default,
-            _ => None,
+            ParamNames::Ctor(def, variant) => self.variant_fields(def, variant).get(slot)?.default,
+            ParamNames::Operation(..) | ParamNames::None => None,
         }
     }
 
@@ -188,6 +189,11 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Option<ExprId> {
         let id = self.default_of(names, slot)?;
+        Some(self.default_value(id, ty, with, span))
+    }
+
+    /// The default value of a parameter or field of a type.
+    pub fn default_value(&mut self, id: FnId, ty: Ty, with: &Instantiated, span: Span) -> ExprId {
         self.reference(Reference::Fn(id));
         let own = self.b.row();
         let first_row = self.t.rows.use_rows.len() as u32;
@@ -197,7 +203,7 @@ impl<'a> Checker<'a> {
         let fn_ty = self.t.func(&[], value, Row::NONE);
         let callee = self.fn_node(id, with, fn_ty, span);
         let call = self.b.expr(ExprKind::Call { callee, args: Vec::new() }, value, span);
-        Some(self.coerce(call, ty, Why::None))
+        self.coerce(call, ty, Why::None)
     }
 
     fn param_named(&self, names: ParamNames, name: ast::Ident) -> Option<usize> {

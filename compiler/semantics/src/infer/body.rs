@@ -299,9 +299,17 @@ impl BodyCx {
     }
 
     pub fn local(&mut self, name: Option<Symbol>, ty: Ty, span: Span, mutable: bool) -> LocalId {
-        let id = self.locals.push(Local { name, ty: PENDING, span, mutable, boxed: false });
+        let id = self.locals.push(Local { name, ty: PENDING, span, mutable, boxed: false, global: None });
         self.local_tys.push(ty);
         self.local_depths.push(self.lambda_depth);
+        id
+    }
+
+    /// A local that stands for a `var` of a module.
+    pub fn global_local(&mut self, global: GlobalId, ty: Ty, span: Span) -> LocalId {
+        let id = self.local(None, ty, span, true);
+        self.locals[id].boxed = true;
+        self.locals[id].global = Some(global);
         id
     }
 

@@ -194,6 +194,7 @@ impl<'a> Checker<'a> {
     pub fn target_value(&mut self, target: Target, want: Want, span: Span) -> ExprId {
         match target {
             Target::Local(local) => self.local_value(local, span),
+            Target::Fn(id) if self.is_constant(id) => self.call_fn(id, &[], want, span, span),
             Target::Fn(id) | Target::Pattern(id) => self.fn_value(id, span),
             Target::Global(id) => self.global_value(id, span),
             Target::Ctors(set) => match self.pick_ctor(set, want.ty, None, span) {
@@ -216,6 +217,13 @@ impl<'a> Checker<'a> {
             }
             Target::Error => self.b.error(span),
         }
+    }
+
+    /// `let zero = ..` in an impl: a function of nothing, called wherever it is mentioned.
+    fn is_constant(&self, id: FnId) -> bool {
+        let info = &self.fns[id];
+        matches!(info.container, Container::Impl(_))
+            && matches!(info.source, FnSource::Let(decl) if !matches!(*decl.value.kind, Ast::Lambda { .. }))
     }
 
     pub fn local_value(&mut self, local: LocalId, span: Span) -> ExprId {
@@ -741,9 +749,9 @@ impl<'a> Checker<'a> {
             }
         }
         let params: Vec<Ty> = fields.iter().map(|f| self.field_type(f.ty, list, row)).collect();
-        let none = Instantiated { args: Vec::new(), rows: Vec::new(), monomorphic: true };
+        let with = Instantiated { args: self.t.items(list).to_vec(), rows: Vec::new(), monomorphic: false };
         let names = ParamNames::Ctor(def, variant);
-        let Some((values, binds)) = self.arguments(names, &params, args, &none, false, span) else {
+        let Some((values, binds)) = self.arguments(names, &params, args, &with, false, span) else {
             return self.b.expr(ExprKind::Error, adt, span);
         };
         if !values.is_empty() && matches!(self.adts[def].kind, AdtKind::Sum(_)) && Some(def) != self.lang.option {

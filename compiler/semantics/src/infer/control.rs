@@ -3,7 +3,7 @@
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind as Ast};
 
-use super::body::{Frame, LoopFrame, Want, Why};
+use super::body::{Frame, FrameKind, LoopFrame, Want, Why};
 use super::ty::{Node, Row, Ty, Types};
 use crate::cx::*;
 use crate::typed::*;
@@ -209,11 +209,24 @@ impl<'a> Checker<'a> {
         self.leave(value, span)
     }
 
+    /// `break` or `continue` without a loop.
+    pub(super) fn outside_loop(&mut self, word: &str, span: Span) -> ExprId {
+        let mut diagnostic =
+            Diagnostic::error(codes::CONTROL_OUTSIDE_LOOP, span, format!("`{word}` stands outside of a loop"));
+        if self.b.frame().kind != FrameKind::Function {
+            diagnostic = diagnostic.with_note(
+                "a handled computation and the clauses of its handler are functions of their own: they cannot leave a loop around the `handle`",
+            );
+        }
+        self.report(diagnostic);
+        self.b.error(span)
+    }
+
     pub(super) fn break_expr(&mut self, value: Option<&ast::Expr>, span: Span) -> ExprId {
-        let Some(frame) = self.b.frame().loops.last_mut() else {
-            self.error(codes::CONTROL_OUTSIDE_LOOP, span, "`break` stands outside of a loop");
-            return self.b.error(span);
-        };
+        if self.b.frame().loops.is_empty() {
+            return self.outside_loop("break", span);
+        }
+        let Some(frame) = self.b.frame().loops.last_mut() else { return self.b.error(span) };
         let was_broken = frame.broken;
         frame.broken = true;
         let (result, first) = (frame.result, frame.first);

@@ -105,8 +105,7 @@ impl<'a> Checker<'a> {
             Ast::Break(value) => self.break_expr(value.as_ref(), span),
             Ast::Continue => {
                 if self.b.frame().loops.is_empty() {
-                    self.error(codes::CONTROL_OUTSIDE_LOOP, span, "`continue` stands outside of a loop");
-                    return self.b.error(span);
+                    return self.outside_loop("continue", span);
                 }
                 self.b.expr(ExprKind::Continue, Types::NEVER, span)
             }

@@ -134,7 +134,8 @@ impl<'a> Checker<'a> {
                 let (params, ret): (&'a [ast::Param], Option<&'a ast::Type>) = match self.fns[id].source {
                     FnSource::Let(decl) => match &*decl.value.kind {
                         ast::ExprKind::Lambda { params, ret, .. } => (params, ret.as_ref()),
-                        _ => (&[], None),
+                        // A constant of an impl.
+                        _ => (&[], decl.ty.as_ref()),
                     },
                     FnSource::Decl(_)
                     | FnSource::Active(_)
@@ -166,6 +167,7 @@ impl<'a> Checker<'a> {
                 self.fns[id].ret = ret_ty;
                 if let FnSource::Let(decl) = self.fns[id].source
                     && let Some(written) = &decl.ty
+                    && matches!(*decl.value.kind, ast::ExprKind::Lambda { .. })
                 {
                     let expected = self.body_type(written);
                     let types: Vec<Ty> = self.fns[id].params.iter().map(|p| p.ty).collect();

@@ -86,6 +86,12 @@ impl<'a> Checker<'a> {
             Ast::JsonObject(_) | Ast::JsonArray(_) | Ast::JsonValue(_) => self.value(value, Want::NOTHING),
             // Elements of an array in a Json literal need not be of one type.
             Ast::Array(items) => self.json_array(items, value.span),
+            Ast::Path(path) if self.is_json_null(path) => {
+                let Some(json) = self.json_type(value.span) else { return self.b.error(value.span) };
+                let null = self.lang.json.and_then(|def| self.variant_named(def, self.sym.json_null));
+                let Some(variant) = null else { return self.b.error(value.span) };
+                self.b.expr(ExprKind::Construct { variant, args: Vec::new() }, json, value.span)
+            }
             _ => {
                 let Some(json) = self.json_type(value.span) else { return self.b.error(value.span) };
                 let operand = self.value(value, Want::NOTHING);
@@ -94,6 +100,15 @@ impl<'a> Checker<'a> {
                 id
             }
         }
+    }
+
+    /// `null` inside a Json literal, unless something of the program has that name.
+    fn is_json_null(&mut self, path: &ast::Path) -> bool {
+        let [name] = &*path.segments else { return false };
+        path.anchor == ast::PathAnchor::Relative
+            && name.name == self.sym.null
+            && self.lookup_local(name.name).is_none()
+            && self.lookup_value(self.b.module, name.name).is_none()
     }
 
     pub fn try_json(&mut self, operand: ExprId, span: Span, last: bool) -> Option<ExprId> {

@@ -286,13 +286,19 @@ impl<'a> Checker<'a> {
     }
 
     /// Inherent, then trait, then a field, then the type's module, then the scope.
+    /// Can the function be called as a method? `fn Type.f(x: Type)` can, like a function of the type's module.
+    fn has_receiver(&self, id: FnId) -> bool {
+        let info = &self.fns[id];
+        info.has_self || (info.container == Container::Module && !info.params.is_empty())
+    }
+
     fn find_method(&mut self, ty: Ty, name: Symbol) -> Method {
         if let Some(head) = self.head_of(ty)
             && let Some(found) = self.inherent.get(&(head, name))
         {
             let found = found.clone();
             let fitting: Vec<FnId> =
-                found.iter().copied().filter(|&id| self.fns[id].has_self && self.receiver_fits(id, ty)).collect();
+                found.iter().copied().filter(|&id| self.has_receiver(id) && self.receiver_fits(id, ty)).collect();
             if let Some(&id) = fitting.first() {
                 return Method::Fn(id);
             }
@@ -436,7 +442,7 @@ impl<'a> Checker<'a> {
             Node::Ref { .. } => self.deref(id),
             Node::Error => id,
             _ => {
-                for name in ["deref", "get"] {
+                for name in ["deref", "get", "unbox"] {
                     let name = self.names.intern(name);
                     if let Method::Fn(function) = self.find_method(ty, name)
                         && self.fns[function].params.len() == 1

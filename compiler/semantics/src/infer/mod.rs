@@ -4,6 +4,7 @@
 //! mutual dependency within their module and inferred group by group; a group is generalised when it is done. Bodies
 //! of the library are checked when something reaches them.
 
+mod answers;
 mod arguments;
 pub(crate) mod body;
 mod call;
@@ -17,6 +18,7 @@ mod effects;
 mod expr;
 mod format;
 pub(crate) mod groups;
+mod handlers;
 mod leave;
 mod literal;
 mod local_fns;

@@ -105,7 +105,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `counter := v` sets the cell; `state.x := v` takes the value out, changes it and puts it back.
+    /// `counter := v` sets the cell; `state.x := v` changes what is in it.
     fn assign_global(
         &mut self,
         global: GlobalId,
@@ -122,25 +122,18 @@ impl<'a> Checker<'a> {
             crate::effects::What::Text("this assignment to a variable of the module"),
         );
         let ty = self.globals[global].ty.unwrap_or(Types::ERROR);
-        let cell_ty = self.t.node(Node::Cell(ty));
         self.reference(Reference::Global(global));
-        let cell = self.b.expr(ExprKind::Global(global), cell_ty, span);
         if path.is_empty() {
+            let cell_ty = self.t.node(Node::Cell(ty));
+            let cell = self.b.expr(ExprKind::Global(global), cell_ty, span);
             return self.prim_call("cell_set", vec![cell, value], Types::UNIT, span);
         }
-        let local = self.b.local(None, ty, span, true);
-        let current = self.prim_call("cell_get", vec![cell], ty, span);
-        let pattern = self.b.bind_pattern(local, span);
-        let place = Place { local, path };
-        let changed = self.b.expr(ExprKind::Assign { place, value }, Types::UNIT, span);
+        let place = Place { local: self.b.global_local(global, ty, span), path };
+        let id = self.b.expr(ExprKind::Assign { place, value }, Types::UNIT, span);
         for (index, ty) in steps.into_iter().enumerate() {
-            self.b.place_tys.push((changed, index as u32, ty));
+            self.b.place_tys.push((id, index as u32, ty));
         }
-        let cell = self.b.expr(ExprKind::Global(global), cell_ty, span);
-        let result = self.b.use_local(local, span);
-        let stored = self.prim_call("cell_set", vec![cell, result], Types::UNIT, span);
-        let stmts = vec![Stmt::Let { pattern, value: current }, Stmt::Expr(changed)];
-        self.b.expr(ExprKind::Block { stmts, result: Some(stored) }, Types::UNIT, span)
+        id
     }
 
     fn check_mutable(&mut self, place: &Place, span: Span) {
@@ -200,6 +193,19 @@ impl<'a> Checker<'a> {
         if self.b.is_error(id) {
             return id;
         }
+        if let Some((global, path, steps)) = self.global_place(id) {
+            let row = self.b.row();
+            self.effect_event(
+                row,
+                tags::MUT,
+                span,
+                crate::effects::What::Text("this change of a variable of the module"),
+            );
+            self.reference(Reference::Global(global));
+            let whole = self.globals[global].ty.unwrap_or(Types::ERROR);
+            let place = Place { local: self.b.global_local(global, whole, span), path };
+            return self.borrow_place(place, steps, ty, span);
+        }
         let Some((place, steps)) = self.place_of(id) else {
             self.report(
                 Diagnostic::error(codes::ASSIGN_INVALID_PLACE, span, "this value cannot be changed in place")
@@ -208,6 +214,10 @@ impl<'a> Checker<'a> {
             return self.b.error(span);
         };
         self.check_mutable(&place, span);
+        self.borrow_place(place, steps, ty, span)
+    }
+
+    fn borrow_place(&mut self, place: Place, steps: Vec<Ty>, ty: Ty, span: Span) -> ExprId {
         let node = self.b.expr(ExprKind::BorrowMut(place), ty, span);
         for (index, ty) in steps.into_iter().enumerate() {
             self.b.place_tys.push((node, index as u32, ty));

@@ -5,6 +5,7 @@ use reml_syntax::ast;
 use reml_syntax::names::Symbol;
 
 use super::body::{Want, Why};
+use super::call::Instantiated;
 use super::ty::{Node, Ty};
 use crate::cx::*;
 use crate::modules::Container;
@@ -252,7 +253,7 @@ impl<'a> Checker<'a> {
         let Node::Adt(_, args, row) = self.t.get(adt) else { return self.b.error(span) };
         // A newtype of a record, or a variant with one record inside: `T { .. }` builds the inner record.
         let declared = self.variant_fields(def, variant);
-        if let [FieldInfo { name: None, ty, span: field_span }] = declared[..] {
+        if let [FieldInfo { name: None, ty, span: field_span, .. }] = declared[..] {
             let inner_ty = self.field_type(ty, args, row);
             let inner = self.record_expr(None, inits, None, Want::of(inner_ty, Why::Field(field_span)), span);
             let inner = self.coerce(inner, inner_ty, Why::Field(field_span));
@@ -275,7 +276,18 @@ impl<'a> Checker<'a> {
             }
             given.push((init.name.name, value));
         }
-        let missing: Vec<Symbol> = names.iter().copied().filter(|name| !given.iter().any(|g| g.0 == *name)).collect();
+        let with = Instantiated { args: self.t.items(args).to_vec(), rows: Vec::new(), monomorphic: false };
+        let mut missing = Vec::new();
+        for field in &declared {
+            let Some(name) = field.name.filter(|&name| !given.iter().any(|g| g.0 == name)) else { continue };
+            match field.default {
+                Some(default) => {
+                    let ty = self.field_type(field.ty, args, row);
+                    given.push((name, self.default_value(default, ty, &with, span)));
+                }
+                None => missing.push(name),
+            }
+        }
         // A misspelt field is not also a missing one.
         if !missing.is_empty() && !failed {
             let declared_at = self.adts[def].span;

@@ -5,6 +5,7 @@ use reml_syntax::names::Symbol;
 use super::body::RIGID;
 use super::ty::{List, Node, RowKind, Ty, VarKind};
 use crate::cx::Checker;
+use crate::effects::Closed;
 use crate::typed::{EffectId, FnId};
 
 impl<'a> Checker<'a> {
@@ -48,8 +49,7 @@ impl<'a> Checker<'a> {
     }
 
     /// `{io, State<Int>}`
-    fn show_row(&self, index: u32, names: &[Symbol], depth: u32) -> String {
-        let closed = self.t.rows.closed(index);
+    pub fn show_closed(&self, closed: &Closed, names: &[Symbol], depth: u32) -> String {
         let mut text = self.tags.show(&closed.tags);
         for &(family, args) in &closed.args {
             let Some(effect) = self.t.rows.families.effect(family) else { continue };
@@ -135,7 +135,7 @@ impl<'a> Checker<'a> {
                 self.write_type(self.t.at(sig, params), names, out, false, depth + 1);
                 if let RowKind::Const(index) = row.kind() {
                     out.push_str(" ! ");
-                    out.push_str(&self.show_row(index, names, depth));
+                    out.push_str(&self.show_closed(self.t.rows.closed(index), names, depth));
                 }
                 if nested {
                     out.push(')');

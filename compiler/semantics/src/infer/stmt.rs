@@ -31,8 +31,8 @@ impl<'a> Checker<'a> {
     pub fn block(&mut self, block: &ast::Block, want: Want) -> ExprId {
         let mark = self.scope.len();
         let outer_module = self.b.module;
-        if let Some(cfg) = block.attrs.iter().find(|a| self.names.text(a.name.name) == "cfg") {
-            self.not_supported(cfg.span, "`@cfg` conditions");
+        if let Some(scope) = block.scope {
+            self.b.module = self.local_modules[scope as usize];
         }
         let mut segments = vec![Segment { stmts: Vec::new(), then: Vec::new() }];
         let mut diverged: Option<Span> = None;
@@ -149,9 +149,6 @@ impl<'a> Checker<'a> {
     }
 
     pub fn stmt(&mut self, stmt: &ast::Stmt) -> Option<Stmt> {
-        if let Some(cfg) = stmt.attrs.iter().find(|a| self.names.text(a.name.name) == "cfg") {
-            self.not_supported(cfg.span, "`@cfg` conditions");
-        }
         match &stmt.kind {
             StmtKind::Let(decl) => self.let_stmt(decl),
             StmtKind::Fn(_) => None,
@@ -216,8 +213,8 @@ impl<'a> Checker<'a> {
                     }
                 }
             }
-            ast::ItemKind::Error => {}
-            _ => self.not_supported(item.span, "declarations inside of functions, other than functions and imports,"),
+            // A block's other declarations have been taken out of it.
+            _ => {}
         }
     }
 

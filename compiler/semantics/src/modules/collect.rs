@@ -6,10 +6,12 @@ use reml_syntax::ast::{self, ItemKind, PatternKind};
 use reml_syntax::names::{Names, Symbol};
 use rustc_hash::{FxHashMap, FxHashSet};
 
+use crate::cfg::Removed;
 use crate::cx::*;
 use crate::effects::tags::Tags;
 use crate::infer::body::BodyCx;
 use crate::infer::ty::{Row, Types};
+use crate::local_items::LocalScope;
 use crate::typed::{FnId, GlobalId, ImplId, LangItems, ModuleId, TypeDefId};
 use crate::types::{Prim, TypeStore};
 use crate::{CheckOptions, SourceModule};
@@ -87,10 +89,12 @@ impl<'a> Checker<'a> {
             rigid_base: 0,
             effects: Default::default(),
             error_spans: FxHashSet::default(),
+            removed: Removed::default(),
+            local_modules: Vec::new(),
         }
     }
 
-    pub fn collect_modules(&mut self, modules: &'a [SourceModule]) {
+    pub fn collect_modules(&mut self, modules: &'a [SourceModule], scopes: &'a [LocalScope]) {
         for source in modules {
             let id = self.module_at(&source.name, source.is_core);
             let info = &mut self.modules[id];
@@ -102,6 +106,17 @@ impl<'a> Checker<'a> {
         for source in modules {
             let id = self.module_names[&source.name];
             for item in &source.ast.items {
+                self.collect_item(id, item);
+            }
+        }
+        for scope in scopes {
+            let around = match scope.parent {
+                Some(parent) => self.local_modules[parent as usize],
+                None => self.module_names[&modules[scope.module].name],
+            };
+            let id = self.push_local_module(around);
+            self.local_modules.push(id);
+            for item in &scope.items {
                 self.collect_item(id, item);
             }
         }
@@ -124,9 +139,6 @@ impl<'a> Checker<'a> {
     }
 
     fn collect_item(&mut self, module: ModuleId, item: &'a ast::Item) {
-        if let Some(cfg) = item.attrs.iter().find(|attr| self.names.text(attr.name.name) == "cfg") {
-            self.not_supported(cfg.span, "`@cfg` conditions");
-        }
         match &item.kind {
             ItemKind::Use(decl) => self.collect_use(module, &decl.tree, &[], None, item.public),
             ItemKind::Let(decl) => self.collect_let(module, item, decl),

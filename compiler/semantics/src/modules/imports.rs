@@ -292,6 +292,11 @@ impl<'a> Checker<'a> {
             );
             return;
         }
+        if self.report_removed(wrong.span, wrong.name) {
+            let name = self.modules[module].uses[index].name.name;
+            self.error_names(module, name);
+            return;
+        }
         let text = self.names.text(wrong.name).to_owned();
         let mut candidates: Vec<&str> = Vec::new();
         let message = match container.and_then(|c| c.module) {

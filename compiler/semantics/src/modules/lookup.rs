@@ -208,12 +208,34 @@ impl<'a> Checker<'a> {
 
     /// Reports an unknown name with the closest known one.
     pub fn unknown_name(&mut self, span: Span, name: Symbol, suggestion: Option<String>) {
+        if self.report_removed(span, name) {
+            return;
+        }
         let text = self.names.text(name);
         let mut diagnostic = Diagnostic::error(codes::NAME_UNKNOWN, span, format!("there is no `{text}` in scope"));
         if let Some(suggestion) = suggestion {
             let title = format!("did you mean `{suggestion}`?");
             diagnostic = diagnostic.with_fix(span, suggestion, title);
+        } else if name == self.sym.null {
+            diagnostic =
+                diagnostic.with_help("there is no null: write `None`, or `Json.Null` outside of a Json literal");
         }
         self.error_once(diagnostic);
+    }
+
+    /// Says so when the name is defined, but not for this target.
+    pub fn report_removed(&mut self, span: Span, name: Symbol) -> bool {
+        let Some(&condition) = self.removed.names.get(&name) else { return false };
+        if condition.is_none() {
+            return true;
+        }
+        let text = self.names.text(name);
+        let message = format!("`{text}` is not there for this target");
+        self.error_once(
+            Diagnostic::error(codes::UNRESOLVED_CFG, span, message)
+                .with_label(condition, "its definition asks for another one")
+                .with_help("put the same condition on this use, or define it for this target too"),
+        );
+        true
     }
 }

@@ -217,6 +217,7 @@ impl<'a> Checker<'a> {
                 }
                 self.t.node(crate::infer::ty::Node::Cell(arg_types[0]))
             }
+            None if self.report_removed(last.span, last.name) => Types::ERROR,
             None => {
                 let text = self.names.text(last.name).to_owned();
                 let suggestion = self.suggest_type(scope.module, last.name);

@@ -9,7 +9,7 @@ use super::lookup::Container;
 use super::type_expr::{RowMode, TypeScope};
 use crate::cx::*;
 use crate::infer::ty::Ty;
-use crate::typed::{ModuleId, TypeDefId};
+use crate::typed::{FnId, ModuleId, TypeDefId};
 
 impl<'a> Checker<'a> {
     /// `type X = Name` is an alias when `Name` is a type that is known here, else a sum of one variant.
@@ -80,9 +80,10 @@ impl<'a> Checker<'a> {
                                     name: None,
                                     ty: self.written_type(ty, &mut scope),
                                     span: ty.span,
+                                    default: None,
                                 })
                                 .collect(),
-                            VariantPayload::Named(fields) => self.field_infos(fields, &mut scope),
+                            VariantPayload::Named(fields) => self.field_infos(id, fields, &mut scope),
                         };
                         VariantInfo { name: variant.name.name, fields, span: variant.span }
                     })
@@ -90,7 +91,7 @@ impl<'a> Checker<'a> {
                 AdtKind::Sum(variants)
             }
             TypeDeclKind::Record(fields) => {
-                let mut fields = self.field_infos(fields, &mut scope);
+                let mut fields = self.field_infos(id, fields, &mut scope);
                 let names = &self.names;
                 fields.sort_by(|a, b| {
                     let text = |f: &FieldInfo| f.name.map_or("", |n| names.text(n));
@@ -108,7 +109,7 @@ impl<'a> Checker<'a> {
         self.adts[id].kind = kind;
     }
 
-    fn field_infos(&mut self, fields: &[ast::Field], scope: &mut TypeScope<'_>) -> Vec<FieldInfo> {
+    fn field_infos(&mut self, owner: TypeDefId, fields: &'a [ast::Field], scope: &mut TypeScope<'_>) -> Vec<FieldInfo> {
         let mut infos: Vec<FieldInfo> = Vec::with_capacity(fields.len());
         for field in fields {
             let ty = self.written_type(&field.ty, scope);
@@ -117,9 +118,36 @@ impl<'a> Checker<'a> {
                 self.error(codes::RECORD_DUPLICATE_FIELD, field.name.span, format!("field `{text}` is declared twice"));
                 continue;
             }
-            infos.push(FieldInfo { name: Some(field.name.name), ty, span: field.span });
+            let default = field.default.as_ref().and_then(|value| self.field_default(owner, field.name, ty, value));
+            infos.push(FieldInfo { name: Some(field.name.name), ty, span: field.span, default });
         }
         infos
+    }
+
+    /// The function that computes the default value of a field.
+    fn field_default(&mut self, owner: TypeDefId, field: ast::Ident, ty: Ty, value: &'a ast::Expr) -> Option<FnId> {
+        let info = &self.adts[owner];
+        let (module, attrs, decl, arity) = (info.module, info.attrs, info.decl, info.arity);
+        if info.has_row {
+            self.report(
+                Diagnostic::error(
+                    codes::SIGNATURE_INCOMPLETE,
+                    value.span,
+                    "fields of a type that holds functions of any effect have no defaults",
+                )
+                .with_help("write the effects of the functions: `() -> Int ! {}`"),
+            );
+            return None;
+        }
+        let text = format!("{}.<default {}>", self.names.text(info.name), self.names.text(field.name));
+        let name = ast::Ident { name: self.names.intern(&text), span: value.span };
+        let (source, linkage) = (FnSource::Default(value), Linkage::Reml);
+        let id = self.push_fn(module, name, source, attrs, crate::cx::Container::Module, linkage, false);
+        let made = &mut self.fns[id];
+        made.generics = decl.generics.iter().map(|generic| generic.name.name).collect();
+        made.arity = arity;
+        made.ret = ty;
+        Some(id)
     }
 
     /// The generics of a declaration as parameters from `first` on.
@@ -252,7 +280,7 @@ impl<'a> Checker<'a> {
         match &self.adts[def].kind {
             AdtKind::Sum(variants) => variants.get(variant as usize).map(|v| v.fields.clone()).unwrap_or_default(),
             AdtKind::Record(fields) => fields.clone(),
-            AdtKind::Newtype(ty) => vec![FieldInfo { name: None, ty: *ty, span: self.adts[def].span }],
+            AdtKind::Newtype(ty) => vec![FieldInfo { name: None, ty: *ty, span: self.adts[def].span, default: None }],
             AdtKind::Opaque => Vec::new(),
         }
     }

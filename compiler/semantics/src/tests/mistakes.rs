@@ -190,12 +190,17 @@ fn recursion_without_end() {
 type A = new B
 type B = { a: (Int, A) }
 type C = { next: Option<C> }
+type N<T> = Nil | Deep(T, N<(T, T)>)
+type P<T> = None | Some(Q<[T]>)
+type Q<T> = { items: P<T>, flat: [Q<T>] }
 fn f<T>(x: T, n: Int) -> Int = if n == 0 then 0 else f((x, x), n - 1)
 fn g<T>(x: T, n: Int) -> Int = if n == 0 then 0 else g(x, n - 1)",
         expect![[r#"
             1:6 [type.recursive_without_indirection] a value of `T` would hold another one inside, without end
             2:6 [type.recursive_without_indirection] a value of `A` would hold another one inside, without end
-            5:54 [type.polymorphic_recursion] `f` calls itself with an ever larger type
+            5:19 [type.polymorphic_recursion] `N` holds itself with an ever larger type
+            6:20 [type.polymorphic_recursion] `P` holds itself with an ever larger type
+            8:54 [type.polymorphic_recursion] `f` calls itself with an ever larger type
         "#]],
     );
 }

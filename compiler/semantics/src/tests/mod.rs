@@ -1,6 +1,8 @@
 //! Whole programs through the checker, against a small library of the tests' own.
 
+mod contracts;
 mod effects;
+mod handlers;
 mod inference;
 mod mistakes;
 mod modules;
@@ -35,6 +37,11 @@ fn split(text: &str) -> Vec<(String, String)> {
 
 /// Checks a program; gives what was reported, one line each, and the program.
 fn run(text: &str) -> (String, Checked, Names) {
+    let (lines, checked, names, _) = run_with(CheckOptions::default(), text);
+    (lines, checked, names)
+}
+
+fn run_with(options: CheckOptions, text: &str) -> (String, Checked, Names, SourceMap) {
     let core = split(CORE);
     let user = split(text);
     let mut map = SourceMap::new();
@@ -52,7 +59,7 @@ fn run(text: &str) -> (String, Checked, Names) {
             package: 0,
         });
     }
-    let options = CheckOptions { root: Some("main".into()), ..CheckOptions::default() };
+    let options = CheckOptions { root: Some("main".into()), ..options };
     let checked = crate::check(modules, &mut names, &options);
     let mut lines = String::new();
     for diagnostic in diagnostics.iter().chain(&checked.diagnostics) {
@@ -67,12 +74,36 @@ fn run(text: &str) -> (String, Checked, Names) {
             lines.push_str(&format!("    fix: {} `{}`\n", fix.title, fix.replacement));
         }
     }
-    (lines, checked, names)
+    (lines, checked, names, map)
 }
 
 /// What is reported about a program.
 fn check(text: &str, expected: Expect) {
     expected.assert_eq(&run(text).0);
+}
+
+fn check_with(options: CheckOptions, text: &str, expected: Expect) {
+    expected.assert_eq(&run_with(options, text).0);
+}
+
+/// What is reported about a program, with labels, notes and helps.
+fn report(text: &str, expected: Expect) {
+    let (_, checked, _, map) = run_with(CheckOptions::default(), text);
+    let mut out = String::new();
+    let at = |span| map.position(span).map_or("?".to_owned(), |(_, at)| format!("{}:{}", at.line, at.column));
+    for diagnostic in &checked.diagnostics {
+        out.push_str(&format!("{} [{}] {}\n", at(diagnostic.primary), diagnostic.code, diagnostic.message));
+        for label in &diagnostic.labels {
+            out.push_str(&format!("    {} {}\n", at(label.span), label.text));
+        }
+        for note in &diagnostic.notes {
+            out.push_str(&format!("    note: {note}\n"));
+        }
+        for help in &diagnostic.helps {
+            out.push_str(&format!("    help: {help}\n"));
+        }
+    }
+    expected.assert_eq(&out);
 }
 
 /// The signatures of a program without mistakes, effects included.
@@ -99,6 +130,14 @@ fn signatures(text: &str, expected: Expect) {
         }
     }
     expected.assert_eq(&out);
+}
+
+/// The typed tree of a program without mistakes.
+fn typed(text: &str, expected: Expect) {
+    let (lines, checked, names) = run(text);
+    assert_eq!(lines, "", "the program should be fine");
+    let program = &checked.program;
+    expected.assert_eq(&crate::typed_print::dump(program, &names, |module| !program.modules[module].is_core));
 }
 
 fn show(program: &Program, names: &Names, ty: TypeId) -> String {

@@ -54,6 +54,7 @@ pub struct Words {
     pub struct_: Symbol,
     pub const_: Symbol,
     pub pattern: Symbol,
+    pub cfg: Symbol,
     pub inline_asm: Symbol,
     pub llvm_ir: Symbol,
     pub json: Symbol,
@@ -75,6 +76,7 @@ impl Words {
             struct_: names.intern("struct"),
             const_: names.intern("const"),
             pattern: names.intern("pattern"),
+            cfg: names.intern("cfg"),
             inline_asm: names.intern("inline_asm"),
             llvm_ir: names.intern("llvm_ir"),
             json: names.intern("json"),
@@ -108,6 +110,10 @@ pub struct State<'s> {
     pub guard: bool,
     /// In attribute arguments, where `not(..)` is a call.
     pub attribute: bool,
+    /// Some attribute so far is `@cfg`.
+    pub has_cfg: bool,
+    /// Some block so far declares more than values and imports.
+    pub has_local_items: bool,
     /// All brackets of the file pair up.
     pub balanced: bool,
     pub depth: u32,
@@ -148,6 +154,8 @@ impl<'s> State<'s> {
             piped: false,
             guard: false,
             attribute: false,
+            has_cfg: false,
+            has_local_items: false,
             balanced,
             depth: 0,
             height: 0,

@@ -373,6 +373,9 @@ pub fn args(p: &mut In) -> R<Vec<Arg>> {
 
 fn arg(p: &mut In) -> R<Arg> {
     let first = token(p);
+    if p.state().attribute && first.kind == Kind::Ident && token_at(p, 1).kind == Kind::Dot {
+        return dotted_arg(p);
+    }
     let second = token_at(p, 1);
     let named = matches!(second.kind, Kind::Eq | Kind::Colon) && (first.kind == Kind::Ident || first.kind.is_keyword());
     let name = if named {
@@ -390,6 +393,21 @@ fn arg(p: &mut In) -> R<Arg> {
     }
     let value = expr(p)?;
     Ok(Arg { name, value })
+}
+
+/// `extra.flavour = "vanilla"`: in an attribute the name of an argument may have dots. It is interned as a whole.
+fn dotted_arg(p: &mut In) -> R<Arg> {
+    let start = token(p);
+    let value = expr(p)?;
+    if !eat(p, Kind::Eq) {
+        return Ok(Arg { name: None, value });
+    }
+    let span = span_from(p, start);
+    let state = p.state();
+    let text = &state.text[(value.span.start - state.base) as usize..(value.span.end - state.base) as usize];
+    let name = state.names.intern(text);
+    let value = expr(p)?;
+    Ok(Arg { name: Some(Ident { name, span }), value })
 }
 
 /// The body of `=`, an arrow, `then`, `else` or a lambda: an indented block when it starts on a new line, else one

@@ -1,6 +1,8 @@
 //! Items: attributes, `use`, functions and their signatures, types, traits, impls. Effects and what goes with them are
 //! in [`super::effects`].
 
+use reml_diagnostics::Span;
+
 use super::control::pass_to;
 use super::cursor::*;
 use super::effects;
@@ -24,6 +26,8 @@ pub fn attrs(p: &mut In) -> R<Vec<Attr>> {
         pass_line_break(p);
         let start = bump(p);
         let name = any_name(p)?;
+        let state = p.state();
+        state.has_cfg |= name.name == state.words.cfg;
         let args = if peek(p) == Kind::LParen {
             let outer = std::mem::replace(&mut p.state().attribute, true);
             let result = args(p);
@@ -252,7 +256,7 @@ pub fn param(p: &mut In) -> R<Param> {
     // Any attribute of a parameter is read and dropped.
     attrs(p)?;
     let pattern = pattern::pattern(p)?;
-    let ty = if eat(p, Kind::Colon) { Some(ty::ty(p)?) } else { None };
+    let ty = if eat(p, Kind::Colon) { Some(ty::param_ty(p)?) } else { None };
     let default = if eat(p, Kind::Eq) { Some(expr(p)?) } else { None };
     let span = span_from(p, start);
     Ok(Param { pattern, ty, default, span })
@@ -341,7 +345,10 @@ fn where_block(p: &mut In, start: crate::token::Token, value: Expr) -> R<Expr> {
     };
     let stmts = definitions.into_iter().map(equation_to_fn).collect();
     let span = span_from(p, start);
-    Ok(make(ExprKind::Block(Block { attrs: Vec::new(), stmts, result: Some(Box::new(value)), span }), span))
+    Ok(make(
+        ExprKind::Block(Block { attrs: Vec::new(), stmts, result: Some(Box::new(value)), scope: None, span }),
+        span,
+    ))
 }
 
 /// In a `where` block `f(x) = e` defines a function and `x = e` a variable.
@@ -429,7 +436,7 @@ fn type_rhs(p: &mut In) -> R<TypeDeclKind> {
         }
         Kind::Bar => Ok(TypeDeclKind::Sum(variants(p)?)),
         Kind::LBrace => {
-            let fields = delimited(p, Kind::LBrace, ty::field, None)?;
+            let fields = delimited(p, Kind::LBrace, ty::declared_field, None)?;
             Ok(TypeDeclKind::Record(fields))
         }
         Kind::Ident | Kind::ColonColon | Kind::SelfValue | Kind::Super => {
@@ -473,7 +480,7 @@ fn variant(p: &mut In, docs_before: Option<Box<str>>) -> R<Variant> {
     let start = token(p);
     let name = name(p)?;
     let payload = match peek(p) {
-        Kind::LBrace => VariantPayload::Named(delimited(p, Kind::LBrace, ty::field, None)?),
+        Kind::LBrace => VariantPayload::Named(delimited(p, Kind::LBrace, ty::declared_field, None)?),
         Kind::LParen => {
             let list = delimited(p, Kind::LParen, payload_part, None)?;
             payload(list)
@@ -484,7 +491,10 @@ fn variant(p: &mut In, docs_before: Option<Box<str>>) -> R<Variant> {
     Ok(Variant { name, docs, payload, span })
 }
 
-fn payload_part(p: &mut In) -> R<(Option<Ident>, Type)> {
+/// A part of a payload: its name and default, if it has them, and its type.
+type Part = (Option<Ident>, Type, Option<Expr>);
+
+fn payload_part(p: &mut In) -> R<Part> {
     let first = token(p);
     let named = (first.kind == Kind::Ident || first.kind.is_keyword()) && token_at(p, 1).kind == Kind::Colon;
     let name = if named {
@@ -494,26 +504,35 @@ fn payload_part(p: &mut In) -> R<(Option<Ident>, Type)> {
     } else {
         None
     };
-    Ok((name, ty::ty(p)?))
+    if name.is_none() && peek(p) == Kind::LBrace {
+        // `Named({ x: Int = 1 })`.
+        let start = token(p);
+        let fields = delimited(p, Kind::LBrace, ty::declared_field, None)?;
+        let span = span_from(p, start);
+        return Ok((None, ty::type_of(TypeKind::Record(fields), span), None));
+    }
+    let ty = ty::ty(p)?;
+    let default = if name.is_some() && eat(p, Kind::Eq) { Some(expr(p)?) } else { None };
+    Ok((name, ty, default))
 }
 
 /// `(name: T, ..)` and `({ name: T, .. })` name the payload's parts.
-fn payload(mut list: Vec<(Option<Ident>, Type)>) -> VariantPayload {
+fn payload(mut list: Vec<Part>) -> VariantPayload {
     if list.len() == 1 && list[0].0.is_none() {
-        let (_, only) = list.remove(0);
+        let (_, only, _) = list.remove(0);
         return match *only.kind {
             TypeKind::Record(fields) => VariantPayload::Named(fields),
             kind => VariantPayload::Positional(vec![ty::type_of(kind, only.span)]),
         };
     }
-    if !list.is_empty() && list.iter().all(|(name, _)| name.is_some()) {
+    if !list.is_empty() && list.iter().all(|(name, ..)| name.is_some()) {
         let fields = list
             .into_iter()
-            .filter_map(|(name, ty)| name.map(|name| Field { name, span: name.span.to(ty.span), ty }))
+            .filter_map(|(name, ty, default)| name.map(|name| Field { name, span: name.span.to(ty.span), ty, default }))
             .collect();
         return VariantPayload::Named(fields);
     }
-    VariantPayload::Positional(list.into_iter().map(|(_, ty)| ty).collect())
+    VariantPayload::Positional(list.into_iter().map(|(_, ty, _)| ty).collect())
 }
 
 /// `struct P { x: Int }`, `struct S;`, `struct S = ..`; the word comes next.
@@ -523,7 +542,7 @@ fn struct_decl(p: &mut In) -> R<TypeDecl> {
     let generics = generics(p)?;
     pass_to(p, Kind::LBrace);
     let kind = match peek(p) {
-        Kind::LBrace => TypeDeclKind::Record(delimited(p, Kind::LBrace, ty::field, None)?),
+        Kind::LBrace => TypeDeclKind::Record(delimited(p, Kind::LBrace, ty::declared_field, None)?),
         Kind::LParen => {
             let mut types = delimited(p, Kind::LParen, ty::ty, None)?;
             let ty = match types.len() {
@@ -621,7 +640,7 @@ pub fn item_body(p: &mut In, element: impl Fn(&mut In) -> R<Item>) -> R<Vec<Item
     })
 }
 
-pub fn error_item(span: reml_diagnostics::Span) -> Item {
+pub fn error_item(span: Span) -> Item {
     Item { attrs: Vec::new(), docs: None, public: false, kind: ItemKind::Error, span }
 }
 
@@ -674,7 +693,7 @@ fn header(p: &mut In) -> R<Option<Path>> {
 }
 
 /// All items of the file. A broken item does not hide the others.
-pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
+pub fn module(p: &mut In) -> R<Module> {
     skip_separators(p);
     pass_line_break(p);
     let header = match header(p) {
@@ -719,7 +738,9 @@ pub fn module(p: &mut In) -> R<(Option<Path>, Vec<Item>)> {
         }
     }
     items.shrink_to_fit();
-    Ok((header, items))
+    let State { has_cfg, has_local_items, base, text, .. } = *p.state();
+    let span = Span::new(base, base + text.len() as u32);
+    Ok(Module { header, docs: None, items, has_cfg, has_local_items, span })
 }
 
 /// Back to the state between items, whatever rule gave up.

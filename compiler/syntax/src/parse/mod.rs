@@ -42,9 +42,10 @@ pub fn parse(text: &str, base: u32, names: &mut Names) -> Parsed {
     let lexed = lex::lex(text, base, names);
     let module_docs = (!lexed.module_docs.is_empty()).then(|| cursor::join_docs(text, lexed.module_docs.iter()));
     let (parsed, diagnostics) = run(text, base, names, lexed, item::module);
-    let (header, items) = parsed.unwrap_or_default();
     let span = Span::new(base, base + text.len() as u32);
-    Parsed { module: Module { header, docs: module_docs, items, span }, diagnostics }
+    let empty = || Module { header: None, docs: None, items: Vec::new(), has_cfg: false, has_local_items: false, span };
+    let module = Module { docs: module_docs, ..parsed.unwrap_or_else(empty) };
+    Parsed { module, diagnostics }
 }
 
 /// Parses one expression that takes up all of `text`: a `{placeholder}` of a format string.

@@ -119,6 +119,11 @@ fn named(p: &mut In) -> R<PatternKind> {
             Ok(PatternKind::Alias { pattern, name: path.segments[0] })
         }
         Kind::LParen if upper || !single => {
+            if token_at(p, 1).kind == Kind::DotDot && token_at(p, 2).kind == Kind::RParen {
+                // `Named(..)`: whatever it holds.
+                (0..3).for_each(|_| _ = bump(p));
+                return Ok(PatternKind::ConstructorRecord { path, fields: Vec::new(), rest: true });
+            }
             let braced = token_at(p, 1).kind == Kind::LBrace;
             let mut args = delimited(p, Kind::LParen, pattern, Some(error_pattern))?;
             // `Named({ x, .. })` is `Named { x, .. }`.
@@ -256,6 +261,8 @@ fn range_or(p: &mut In, start: Option<PatternLiteral>) -> R<PatternKind> {
     }
     let end = match peek(p) {
         Kind::Int | Kind::Float | Kind::Minus | Kind::Char => Some(literal(p)?),
+        // Open on both sides: every value.
+        _ if start.is_none() && !inclusive => return Ok(PatternKind::Wildcard),
         _ if start.is_none() => return Err(fail_wanting(p, Kind::Int)),
         _ => None,
     };

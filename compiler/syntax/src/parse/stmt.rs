@@ -21,7 +21,7 @@ pub fn block(p: &mut In) -> R<Block> {
         let (stmts, result) = statements(p, false, Some(opening))?;
         close_brace(p, opening);
         let span = span_from(p, start);
-        Ok(Block { attrs: Vec::new(), stmts, result, span })
+        Ok(Block { attrs: Vec::new(), stmts, result, scope: None, span })
     })
 }
 
@@ -53,7 +53,7 @@ pub fn indented_block(p: &mut In, layout: Layout) -> R<Expr> {
         result => result,
     };
     let span = span_from(p, start);
-    Ok(make(ExprKind::Block(Block { attrs: Vec::new(), stmts, result, span }), span))
+    Ok(make(ExprKind::Block(Block { attrs: Vec::new(), stmts, result, scope: None, span }), span))
 }
 
 /// Statements up to the end of the block. In an indented block anything that cannot go on a statement ends it.
@@ -194,12 +194,9 @@ fn statement_kind(p: &mut In) -> R<StmtKind> {
             bump(p);
             Ok(StmtKind::Defer(inline_body(p)?))
         }
-        Kind::Use | Kind::Type | Kind::Trait | Kind::Impl | Kind::Extern | Kind::Pub => {
-            Ok(StmtKind::Item(Box::new(item::item(p)?)))
-        }
-        Kind::Effect | Kind::Handler | Kind::Conductor if next.kind == Kind::Ident => {
-            Ok(StmtKind::Item(Box::new(item::item(p)?)))
-        }
+        Kind::Use => Ok(StmtKind::Item(Box::new(item::item(p)?))),
+        Kind::Type | Kind::Trait | Kind::Impl | Kind::Extern | Kind::Pub => local_item(p),
+        Kind::Effect | Kind::Handler | Kind::Conductor if next.kind == Kind::Ident => local_item(p),
         Kind::Ident => {
             let words = p.state().words;
             let first = token(p);
@@ -209,7 +206,10 @@ fn statement_kind(p: &mut In) -> R<StmtKind> {
                 if is_word(first, words.const_) {
                     return Ok(StmtKind::Let(Box::new(const_decl(p)?)));
                 }
-                return Ok(StmtKind::Item(Box::new(item::item(p)?)));
+                return local_item(p);
+            }
+            if is_word(first, words.pattern) && next.kind == Kind::LParen && token_at(p, 2).kind == Kind::Bar {
+                return local_item(p);
             }
             if is_word(first, words.async_) && next.kind == Kind::Fn {
                 bump(p);
@@ -219,6 +219,11 @@ fn statement_kind(p: &mut In) -> R<StmtKind> {
         }
         _ => expression_statement(p),
     }
+}
+
+fn local_item(p: &mut In) -> R<StmtKind> {
+    p.state().has_local_items = true;
+    Ok(StmtKind::Item(Box::new(item::item(p)?)))
 }
 
 fn expression_statement(p: &mut In) -> R<StmtKind> {
@@ -284,7 +289,7 @@ pub fn maybe_assignment(p: &mut In, start: usize, value: Expr) -> R<Expr> {
         Ok(kind) => {
             let span = span_from(p, first);
             let stmts = vec![Stmt { attrs: Vec::new(), kind, span }];
-            make(ExprKind::Block(Block { attrs: Vec::new(), stmts, result: None, span }), span)
+            make(ExprKind::Block(Block { attrs: Vec::new(), stmts, result: None, scope: None, span }), span)
         }
     })
 }
@@ -336,7 +341,14 @@ pub fn const_decl(p: &mut In) -> R<LetDecl> {
 }
 
 fn let_rest(p: &mut In, kind: LetKind) -> R<LetDecl> {
-    let pattern = pattern::pattern(p)?;
+    let mut pattern = pattern::pattern(p)?;
+    // A constant is a name, however it is written.
+    if kind == LetKind::Const
+        && let PatternKind::Constructor { path, args } = &*pattern.kind
+        && let ([name], true) = (&*path.segments, args.is_empty())
+    {
+        *pattern.kind = PatternKind::Bind(*name);
+    }
     let ty = if eat(p, Kind::Colon) { Some(ty::ty(p)?) } else { None };
     let value = initializer(p)?;
     Ok(LetDecl { kind, pattern, ty, value })

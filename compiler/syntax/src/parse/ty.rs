@@ -108,7 +108,7 @@ fn parameter_type(p: &mut In) -> R<Type> {
         bump(p);
         bump(p);
     }
-    ty(p)
+    param_ty(p)
 }
 
 pub fn error_type(p: &mut In) -> Type {
@@ -129,9 +129,33 @@ pub fn field(p: &mut In) -> R<Field> {
     let start = token(p);
     let name = any_name(p)?;
     expect(p, Kind::Colon)?;
-    let ty = ty(p)?;
+    let ty = param_ty(p)?;
     let span = span_from(p, start);
-    Ok(Field { name, ty, span })
+    Ok(Field { name, ty, default: None, span })
+}
+
+/// A field of a declared type: `name: Type`, `name: Type = default`.
+pub fn declared_field(p: &mut In) -> R<Field> {
+    let mut field = field(p)?;
+    if eat(p, Kind::Eq) {
+        field.default = Some(super::expr::expr(p)?);
+    }
+    Ok(field)
+}
+
+/// The type of a parameter or field: a function's may name an effect after `with`, as nothing else can follow there.
+pub fn param_ty(p: &mut In) -> R<Type> {
+    let start = token(p);
+    let mut annotation = ty(p)?;
+    if let TypeKind::Fn { effects: effects @ None, .. } = &mut *annotation.kind
+        && at(p, Kind::With)
+    {
+        let with = bump(p);
+        let tags = vec![effect_tag(p)?];
+        *effects = Some(EffectRow { tags, span: span_from(p, with) });
+        annotation.span = span_from(p, start);
+    }
+    Ok(annotation)
 }
 
 /// `<A, B>`, or nothing.

@@ -116,6 +116,48 @@ fn g() =
 }
 
 #[test]
+fn handlers_with_state() {
+    check(
+        "handler state<S>(init: S) for State<S> {
+  var s = init
+  let limit = 3
+  operation get(resume) { resume(s) }
+}
+fn f() = handle g() with handler State<Int> {
+  var n = 0
+  operation get(resume) = resume(n)
+}
+",
+        expect![[r#"
+            (handler
+              state
+              (generics S)
+              (: init S)
+              (for (State S))
+              (var s init)
+              (let limit 3)
+              (operation get (params resume) (block (call resume s))))
+            (fn
+              f
+              (params)
+              (handle (call g) (handler (State Int) (var n 0) (operation get (params resume) (call resume n)))))
+        "#]],
+    );
+    check_errors(
+        "handler twice for Ask {
+  operation ask(resume) { resume(1) }
+  return x { x }
+  return y { y }
+}
+",
+        expect![[r#"
+            4:3 effects.handler.duplicate_clause: this handler has a `return` clause already
+                3:3 the first one
+        "#]],
+    );
+}
+
+#[test]
 fn a_handle_without_with_is_reported() {
     check_errors(
         "fn f() = handle g()\nfn h() = 1\n",

@@ -3,13 +3,16 @@
 //! A violation points at the expression that brings the effect in, and follows the calls from there to where it
 //! arises.
 
+mod attributes;
+mod handles;
+mod stages;
+mod uses;
+
 use reml_diagnostics::{Code, Diagnostic, Span, codes};
-use reml_syntax::ast;
 use rustc_hash::FxHashSet;
 
 use crate::cx::*;
 use crate::effects::{Callee, TagSet, What, tags};
-use crate::suggest;
 use crate::typed::*;
 
 /// What a promise says about tags.
@@ -37,29 +40,6 @@ struct Cause {
     next: Option<FnId>,
 }
 
-const ATTRIBUTES: &[&str] = &[
-    "pure",
-    "no_panic",
-    "no_alloc",
-    "async_free",
-    "no_blocking",
-    "no_timer",
-    "must_await",
-    "must_use",
-    "inline",
-    "handles",
-    "requires_capability",
-    "dsl_export",
-    "intrinsic",
-    "unstable",
-    "stable",
-    "cfg",
-    "derive",
-    "test",
-    "reentrant",
-    "deprecated",
-];
-
 impl<'a> Checker<'a> {
     pub fn check_contracts(&mut self) {
         let ids: Vec<FnId> = self.fns.keys().collect();
@@ -70,6 +50,7 @@ impl<'a> Checker<'a> {
                 continue;
             }
             let contracts = self.contracts_of(id);
+            self.check_trait_declares(id);
             if contracts.is_empty() {
                 continue;
             }
@@ -84,6 +65,9 @@ impl<'a> Checker<'a> {
         self.check_bounds();
         self.check_unhandled();
         self.check_attributes();
+        self.check_handles();
+        self.check_stages();
+        self.check_uses();
     }
 
     fn contracts_of(&self, id: FnId) -> Vec<Contract> {
@@ -94,7 +78,7 @@ impl<'a> Checker<'a> {
             Contract {
                 rule: Rule::Only(self.tags.expand(tags).union(&tags::ALLOC)),
                 code: codes::EFFECT_EXCEEDED,
-                text: format!("{words} `! {}`", self.tags.show(tags)),
+                text: format!("{words} `! {}`", self.show_closed(&declared.closed, &info.generics, 0)),
                 span: declared.span,
             }
         };
@@ -124,6 +108,37 @@ impl<'a> Checker<'a> {
             contracts.push(Contract { rule, code, text: format!("is `@{name}`"), span: attr.span });
         }
         contracts
+    }
+
+    /// What a generic effect of an impl's method is applied to, only the trait can tell its callers.
+    fn check_trait_declares(&mut self, id: FnId) {
+        let Container::Impl(impl_id) = self.fns[id].container else { return };
+        let Some(trait_) = self.impls[impl_id].trait_ else { return };
+        let name = self.fns[id].name;
+        let Some(method) = self.traits[trait_].methods.iter().find(|m| m.name == name).map(|m| m.def) else { return };
+        if self.fns[method].declared.is_some() || !self.t.rows.families.exist() {
+            return;
+        }
+        let Some(actual) = self.body_effects(Def::Fn(id)) else { return };
+        let generic = self.effect_decls.iter().find(|(_, info)| info.family.is_some() && actual.has(info.tag));
+        let Some((effect, info)) = generic else { return };
+        let (tag, effect_name) = (TagSet::one(info.tag), self.names.text(info.name).to_owned());
+        let generics: Vec<&str> =
+            self.effect_decls[effect].generics.iter().map(|&name| self.names.text(name)).collect();
+        let (text, generics) = (self.names.text(name).to_owned(), generics.join(", "));
+        let cause = self.cause(Def::Fn(id), &tag);
+        let span = cause.as_ref().map_or(self.fns[id].span, |cause| cause.span);
+        let diagnostic = Diagnostic::error(
+            codes::EFFECT_UNDECLARED_IN_TRAIT,
+            span,
+            format!("the method `{text}` has the effect `{effect_name}`, which its trait does not declare"),
+        )
+        .with_label(self.fns[method].span, "the trait's method")
+        .with_help(format!(
+            "write `! {{{effect_name}<{generics}>}}` with its types after the method's result in the trait"
+        ));
+        let diagnostic = self.with_chain(diagnostic, Def::Fn(id), cause, &tag);
+        self.report(diagnostic);
     }
 
     /// The effects of a body, whatever its signature declares.
@@ -353,7 +368,7 @@ impl<'a> Checker<'a> {
         let mut diagnostic = Diagnostic::error(
             codes::EFFECT_UNHANDLED,
             span,
-            format!("nothing handles the effect `{name}` of {what}: it leaves `{owner}`"),
+            format!("nothing handles the effect `{name}` that {what} has: it leaves `{owner}`"),
         );
         if self.names.text(self.effect_decls[effect].name) == "Console" {
             diagnostic = diagnostic.with_note(
@@ -401,81 +416,6 @@ impl<'a> Checker<'a> {
                 span,
                 format!("a function with effects `{allowed}` is expected here, but this one also has `{extra}`"),
             ));
-        }
-    }
-
-    // -----------------------------------------------------------------------------------------------
-    // Attributes
-
-    fn check_attributes(&mut self) {
-        let modules: Vec<ModuleId> = self.modules.keys().collect();
-        for module in modules {
-            if self.is_core(module) {
-                continue;
-            }
-            let Some(tree) = self.modules[module].ast else { continue };
-            for item in &tree.items {
-                self.check_item_attributes(item);
-            }
-        }
-    }
-
-    fn check_item_attributes(&mut self, item: &ast::Item) {
-        for attr in &item.attrs {
-            let text = self.names.text(attr.name.name).to_owned();
-            if !ATTRIBUTES.contains(&&*text) {
-                let mut diagnostic = Diagnostic::warning(
-                    codes::ATTRIBUTE_UNKNOWN,
-                    attr.span,
-                    format!("there is no attribute `@{text}`"),
-                );
-                if let Some(known) = suggest::closest(&text, ATTRIBUTES.iter().copied()) {
-                    diagnostic = diagnostic.with_fix(attr.name.span, known, format!("did you mean `@{known}`?"));
-                }
-                self.report(diagnostic);
-                continue;
-            }
-            match &*text {
-                "handles" | "requires_capability" | "dsl_export" | "intrinsic" | "reentrant" | "must_await" => {
-                    self.not_supported(attr.span, &format!("`@{text}` contracts"));
-                }
-                "test" => {
-                    let fine = matches!(&item.kind, ast::ItemKind::Fn(f) if f.sig.params.is_empty() && f.sig.self_param.is_none());
-                    if !fine {
-                        self.error(
-                            codes::ATTRIBUTE_INVALID,
-                            attr.span,
-                            "`@test` stands before a function without parameters",
-                        );
-                    }
-                }
-                "pure" | "no_panic" | "no_alloc" | "async_free" | "no_blocking" | "no_timer" => {
-                    let fine = matches!(
-                        item.kind,
-                        ast::ItemKind::Fn(_) | ast::ItemKind::ActivePattern(_) | ast::ItemKind::Let(_)
-                    );
-                    if !fine {
-                        self.error(
-                            codes::ATTRIBUTE_INVALID,
-                            attr.span,
-                            format!("`@{text}` is a promise of a function"),
-                        );
-                    }
-                }
-                "derive" if !matches!(item.kind, ast::ItemKind::Type(_)) => {
-                    self.error(codes::ATTRIBUTE_INVALID, attr.span, "`@derive` stands before a type");
-                }
-                _ => {}
-            }
-        }
-        let inner = match &item.kind {
-            ast::ItemKind::Trait(decl) => &decl.items,
-            ast::ItemKind::Impl(decl) => &decl.items,
-            ast::ItemKind::Extern(decl) => &decl.items,
-            _ => return,
-        };
-        for item in inner {
-            self.check_item_attributes(item);
         }
     }
 }

@@ -1,0 +1,201 @@
+//! Updates happen in place: programs that would copy an array, or grow the stack, at every step end within seconds.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+/// Far more than any of them needs, and far less than copying takes.
+const LIMIT: Duration = Duration::from_secs(15);
+
+/// Runs a program in both modes; it prints `expected`.
+fn check(source: &str, expected: &str) {
+    let scratch = support::scratch();
+    let file = scratch.path().join("program.reml");
+    std::fs::write(&file, source).expect("the scratch directory can be written");
+    for mode in [&["run"][..], &["run", "--release"]] {
+        let start = Instant::now();
+        let ran = support::run(support::remlc().args(mode).arg(&file), "").expect("runs");
+        assert_eq!((ran.stdout.trim(), ran.exit), (expected, Some(0)), "{mode:?}: {}", ran.stderr);
+        assert!(start.elapsed() < LIMIT, "{mode:?} took {:?}", start.elapsed());
+    }
+}
+
+#[test]
+fn a_field_is_updated_in_its_record() {
+    check(
+        "struct S { xs: [Int], n: Int }
+fn push(s: &mut S, i: Int) {
+  s.xs.push(i)
+  s.n := s.n + 1
+}
+impl S {
+  fn double(&mut self, i: Int) {
+    self.xs[i] := self.xs[i] * 2
+  }
+}
+fn main() -> Int = {
+  var s = S { xs: [], n: 0 }
+  var pair = ([0], 1)
+  for i in 0..200000 {
+    push(&mut s, i)
+    s.xs.push(i)
+    pair.0.push(i)
+  }
+  for i in 0..200000 {
+    s.double(i)
+    s.xs[i] := s.xs[i] + 1
+    pair.0[i] := i
+  }
+  s.xs[199999] + s.n + pair.0[199999]
+}
+",
+        "599998",
+    );
+}
+
+/// The function is inlined, loop and all: the reads of the other fields end up behind the loop.
+#[test]
+fn a_field_goes_through_a_function_and_back() {
+    check(
+        "struct B { xs: [Int], a: Int, b: Int, c: Int, d: Int, e: Int }
+struct Outer { inner: B, n: Int, m: Map<Int, Int> }
+fn bump(xs: [Int], i: Int) -> [Int] = {
+  var ys = xs
+  for k in i..i + 1 { ys[k] := ys[k] + 1 }
+  ys
+}
+fn step(b: &mut B, i: Int) {
+  b.xs := bump(b.xs, i)
+}
+fn main() -> Int = {
+  var b = B { xs: Array.filled(200000, 1), a: 1, b: 2, c: 3, d: 4, e: 5 }
+  var o = Outer { inner: B { xs: Array.filled(200000, 1), a: 1, b: 2, c: 3, d: 4, e: 5 }, n: 0, m: Map.empty() }
+  for i in 0..200000 {
+    b.xs := bump(b.xs, i)
+    b.a := b.a + 1
+    step(&mut b, i)
+    o.inner.xs := bump(o.inner.xs, i)
+    step(&mut o.inner, i)
+    o.m := o.m.insert(i % 10, i)
+  }
+  b.xs[199999] + b.a + o.inner.xs[7] + o.m.len()
+}
+",
+        "200017",
+    );
+}
+
+#[test]
+fn an_element_goes_through_a_function_and_back() {
+    check(
+        "struct S { xs: [Int], n: Int }
+struct T { rows: [S], n: Int }
+fn bump(xs: [Int], i: Int) -> [Int] = {
+  var ys = xs
+  ys[i] := ys[i] + 1
+  ys
+}
+fn main() -> Int = {
+  var records = [S { xs: Array.filled(200000, 1), n: 0 }, S { xs: [], n: 0 }]
+  var grid = [Array.filled(200000, 1), []]
+  var t = T { rows: [S { xs: Array.filled(200000, 1), n: 0 }], n: 0 }
+  for i in 0..200000 {
+    records[0].xs := bump(records[0].xs, i)
+    records[1].xs.push(i)
+    records[1].xs[i] := i + 1
+    grid[0] := bump(grid[0], i)
+    grid[1].push(i)
+    t.rows[0].xs := bump(t.rows[0].xs, i)
+    t.rows[0].n := t.rows[0].n + 1
+  }
+  records[0].xs[5] + records[1].xs[199999] + grid[0][5] + grid[1].len() + t.rows[0].xs[5] + t.rows[0].n
+}
+",
+        "600006",
+    );
+}
+
+#[test]
+fn a_captured_variable_is_updated_in_its_cell() {
+    check(
+        "struct S { xs: [Int], rows: [[Int]], n: Int }
+fn run(f: (Int) -> (), n: Int) {
+  for i in 0..n { f(i) }
+}
+fn bump(xs: [Int], i: Int) -> [Int] = {
+  var ys = xs
+  ys[i] := ys[i] + 1
+  ys
+}
+fn main() -> Int = {
+  var s = S { xs: [], rows: [[], []], n: 0 }
+  var grid = [[0], [1]]
+  var xs: [Int] = []
+  let fs = [
+    |i: Int| { s.xs.push(i); s.rows[1].push(i); s.n := s.n + 1; xs.push(i) },
+    |i: Int| { s.xs[i] := s.xs[i] + s.n; s.rows[1][i] := i; grid[i % 2].push(i); xs := bump(xs, i) },
+  ]
+  run(fs[0], 200000)
+  run(fs[1], 200000)
+  for i in 0..200000 {
+    xs[i] := xs[i] + 1
+    xs.swap(0, i)
+  }
+  s.xs[199999] + s.rows[1].len() + grid[0].len() + xs.len()
+}
+",
+        "900000",
+    );
+}
+
+/// Deferred code that a panic runs finds the variable as it was.
+#[test]
+fn deferred_code_sees_no_hole() {
+    let scratch = support::scratch();
+    let file = scratch.path().join("program.reml");
+    let source = "fn main() -> Int = {
+  var xs: [Int] = []
+  let show = || println(\"{}\", xs.len())
+  defer show()
+  for i in 0..200000 { xs.push(i) }
+  for i in 0..200000 { xs[i] := xs[i] + 1 }
+  let fs = [show, show]
+  fs[0]()
+  xs[300000] := 1
+  xs[0]
+}
+";
+    std::fs::write(&file, source).expect("the scratch directory can be written");
+    for mode in [&["run"][..], &["run", "--release"]] {
+        let start = Instant::now();
+        let ran = support::run(support::remlc().args(mode).arg(&file), "").expect("runs");
+        assert_eq!((ran.stdout.as_str(), ran.exit), ("200000\n200000\n", Some(101)), "{mode:?}: {}", ran.stderr);
+        assert!(start.elapsed() < LIMIT, "{mode:?} took {:?}", start.elapsed());
+    }
+}
+
+/// Nothing reads the results: the memory is released all the same, and only once.
+#[test]
+fn updates_and_lists_that_nobody_reads() {
+    check(
+        "struct S { xs: [Int], n: Int }
+fn doubled(xs: List<Int>) -> List<Int> = match xs with
+  | Nil -> Nil
+  | Cons(x, rest) -> Cons(x * 2, doubled(rest))
+fn main() -> Int = {
+  var total = 0
+  for i in 0..1000 {
+    var records = [S { xs: [i], n: 0 }]
+    let list = List.from_array([i, i + 1])
+    doubled(list)
+    let other = Cons(i, list)
+    records[0].xs.push(1)
+    records[0].n := 1
+    total := total + List.len(other)
+  }
+  total
+}
+",
+        "3000",
+    );
+}

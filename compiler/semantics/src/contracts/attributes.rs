@@ -1,0 +1,120 @@
+//! Which attributes there are, and where each may stand.
+
+use reml_diagnostics::{Diagnostic, codes};
+use reml_syntax::ast;
+
+use crate::cx::*;
+use crate::suggest;
+use crate::typed::ModuleId;
+
+const ATTRIBUTES: &[&str] = &[
+    "pure",
+    "no_panic",
+    "no_alloc",
+    "async_free",
+    "no_blocking",
+    "no_timer",
+    "must_await",
+    "must_use",
+    "inline",
+    "handles",
+    "requires_capability",
+    "dsl_export",
+    "intrinsic",
+    "unstable",
+    "stable",
+    "cfg",
+    "derive",
+    "test",
+    "reentrant",
+    "deprecated",
+];
+
+impl<'a> Checker<'a> {
+    pub(super) fn check_attributes(&mut self) {
+        let modules: Vec<ModuleId> = self.modules.keys().collect();
+        for module in modules {
+            if self.is_core(module) {
+                continue;
+            }
+            let Some(tree) = self.modules[module].ast else { continue };
+            for item in &tree.items {
+                self.check_item_attributes(item);
+            }
+        }
+    }
+
+    fn check_item_attributes(&mut self, item: &ast::Item) {
+        for attr in &item.attrs {
+            let text = self.names.text(attr.name.name).to_owned();
+            if !ATTRIBUTES.contains(&&*text) {
+                let mut diagnostic = Diagnostic::warning(
+                    codes::ATTRIBUTE_UNKNOWN,
+                    attr.span,
+                    format!("there is no attribute `@{text}`"),
+                );
+                if let Some(known) = suggest::closest(&text, ATTRIBUTES.iter().copied()) {
+                    diagnostic = diagnostic.with_fix(attr.name.span, known, format!("did you mean `@{known}`?"));
+                }
+                self.report(diagnostic);
+                continue;
+            }
+            match &*text {
+                "dsl_export" | "intrinsic" => {
+                    self.not_supported(attr.span, &format!("`@{text}` contracts"));
+                }
+                "reentrant" if !matches!(item.kind, ast::ItemKind::Effect(_) | ast::ItemKind::Handler(_)) => {
+                    self.error(
+                        codes::ATTRIBUTE_INVALID,
+                        attr.span,
+                        "`@reentrant` stands before an effect, an operation, a handler or a clause",
+                    );
+                }
+                "must_use"
+                    if !matches!(item.kind, ast::ItemKind::Fn(_) | ast::ItemKind::Type(_) | ast::ItemKind::Let(_)) =>
+                {
+                    self.error(codes::ATTRIBUTE_INVALID, attr.span, "`@must_use` stands before a function or a type");
+                }
+                "must_await" | "handles" if !matches!(item.kind, ast::ItemKind::Fn(_) | ast::ItemKind::Let(_)) => {
+                    self.error(codes::ATTRIBUTE_INVALID, attr.span, format!("`@{text}` is a promise of a function"));
+                }
+                "test" => {
+                    let fine = matches!(&item.kind, ast::ItemKind::Fn(f) if f.sig.params.is_empty() && f.sig.self_param.is_none());
+                    if !fine {
+                        self.error(
+                            codes::ATTRIBUTE_INVALID,
+                            attr.span,
+                            "`@test` stands before a function without parameters",
+                        );
+                    }
+                }
+                "pure" | "no_panic" | "no_alloc" | "async_free" | "no_blocking" | "no_timer" => {
+                    let fine = matches!(
+                        item.kind,
+                        ast::ItemKind::Fn(_) | ast::ItemKind::ActivePattern(_) | ast::ItemKind::Let(_)
+                    );
+                    if !fine {
+                        self.error(
+                            codes::ATTRIBUTE_INVALID,
+                            attr.span,
+                            format!("`@{text}` is a promise of a function"),
+                        );
+                    }
+                }
+                "derive" if !matches!(item.kind, ast::ItemKind::Type(_)) => {
+                    self.error(codes::ATTRIBUTE_INVALID, attr.span, "`@derive` stands before a type");
+                }
+                _ => {}
+            }
+        }
+        let inner = match &item.kind {
+            ast::ItemKind::Trait(decl) => &decl.items,
+            ast::ItemKind::Impl(decl) => &decl.items,
+            ast::ItemKind::Extern(decl) => &decl.items,
+            _ => return,
+        };
+        for item in inner {
+            self.check_item_attributes(item);
+        }
+    }
+}

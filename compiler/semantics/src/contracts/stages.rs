@@ -1,0 +1,249 @@
+//! Stages: how settled the capabilities are that effects need, and what the code and the run ask for.
+//!
+//! Each effect is backed by a capability of its name, `ForeignCall` by `foreign-call`. Declared effects are experimental
+//! unless the stage table says otherwise, the tags of the language are stable. `@requires_capability(stage = "beta")`
+//! states what a function expects of the effects that it performs or handles; a run may admit settled ones only.
+
+use reml_diagnostics::{Diagnostic, Span, StageMismatch, codes};
+use reml_syntax::ast;
+
+use crate::cx::*;
+use crate::effects::TagSet;
+use crate::stages::{Requirement, Stage};
+use crate::typed::*;
+
+/// `@requires_capability`, read.
+struct Demand {
+    /// One capability, or all that the function needs.
+    capability: Option<String>,
+    requirement: Requirement,
+    span: Span,
+}
+
+impl<'a> Checker<'a> {
+    pub(super) fn check_stages(&mut self) {
+        let ids: Vec<FnId> = self.fns.keys().collect();
+        for id in ids {
+            let info = &self.fns[id];
+            if self.is_core(info.module) || matches!(info.source, FnSource::Default(_) | FnSource::Local) {
+                continue;
+            }
+            let demands = self.demands(info.attrs);
+            let needed = self.needed_capabilities(id);
+            for demand in &demands {
+                self.check_demand(id, demand, &needed);
+            }
+            for (tag, effect) in needed {
+                let asked = |demand: &Demand| {
+                    demand.capability.as_ref().is_none_or(|wanted| *wanted == self.capability_of(tag))
+                };
+                let named = demands.iter().any(asked);
+                self.check_admission(id, tag, effect);
+                if effect.is_none() && !named {
+                    self.check_library_tag(id, tag);
+                }
+            }
+        }
+    }
+
+    /// The tags of the effects that a function's own code performs or handles.
+    fn needed_capabilities(&self, id: FnId) -> Vec<(u32, Option<EffectId>)> {
+        let handled = self.effects_handled_in(id);
+        let mut tags = self.body_effects(Def::Fn(id)).unwrap_or_default();
+        for effect in handled {
+            tags.add(&TagSet::one(self.effect_decls[effect].tag));
+        }
+        tags.indices()
+            .filter(|&tag| TagSet::one(tag) != crate::effects::tags::ALLOC)
+            .map(|tag| (tag, self.effect_decls.iter().find(|(_, info)| info.tag == tag).map(|(id, _)| id)))
+            .collect()
+    }
+
+    /// `foreign-call`, `io.async`.
+    fn capability_of(&self, tag: u32) -> String {
+        let name = self.tags.name(tag);
+        let mut id = String::with_capacity(name.len() + 2);
+        for (index, c) in name.char_indices() {
+            if c.is_uppercase() && index > 0 {
+                id.push('-');
+            }
+            id.extend(c.to_lowercase());
+        }
+        id
+    }
+
+    fn stage_of(&self, tag: u32, declared: bool) -> Stage {
+        let table = &self.options.stages.of;
+        let known = table.get(&self.capability_of(tag)).or_else(|| table.get(self.tags.name(tag)));
+        known.copied().unwrap_or(if declared { Stage::Experimental } else { Stage::Stable })
+    }
+
+    fn demands(&mut self, attrs: &'a [ast::Attr]) -> Vec<Demand> {
+        let mut demands = Vec::new();
+        for attr in attrs {
+            if self.names.text(attr.name.name) != "requires_capability" {
+                continue;
+            }
+            let mut capability = None;
+            let mut requirement = None;
+            let before = self.diagnostics.len();
+            for arg in &attr.args {
+                let text = match &*arg.value.kind {
+                    ast::ExprKind::Str(text) => text.to_string(),
+                    _ => {
+                        self.error(codes::ATTRIBUTE_INVALID, arg.value.span, "a text is expected here");
+                        continue;
+                    }
+                };
+                match arg.name.map(|name| self.names.text(name.name).to_owned()).as_deref() {
+                    Some("stage") => match Requirement::parse(&text) {
+                        Some(parsed) => requirement = Some(parsed),
+                        None => self.report(
+                            Diagnostic::error(
+                                codes::ATTRIBUTE_INVALID,
+                                arg.value.span,
+                                format!("`{text}` is not a stage"),
+                            )
+                            .with_help(
+                                "the stages are `experimental`, `beta` and `stable`; `at_least:beta` also accepts later ones",
+                            ),
+                        ),
+                    },
+                    None | Some("id" | "capability") => capability = Some(text),
+                    Some(other) => self.report(
+                        Diagnostic::error(
+                            codes::ATTRIBUTE_INVALID,
+                            arg.value.span,
+                            format!("`@requires_capability` has no setting `{other}`"),
+                        )
+                        .with_help("write `@requires_capability(stage = \"beta\")`"),
+                    ),
+                }
+            }
+            if self.diagnostics.len() > before {
+                continue;
+            }
+            let requirement = requirement.unwrap_or(Requirement::AtLeast(Stage::Stable));
+            demands.push(Demand { capability, requirement, span: attr.span });
+        }
+        demands
+    }
+
+    fn check_demand(&mut self, id: FnId, demand: &Demand, needed: &[(u32, Option<EffectId>)]) {
+        let name = self.names.text(self.fns[id].name).to_owned();
+        // A demand without a name is about what the program declares, and what the table knows.
+        let meant: Vec<(u32, Option<EffectId>)> = needed
+            .iter()
+            .copied()
+            .filter(|&(tag, effect)| match &demand.capability {
+                Some(wanted) => *wanted == self.capability_of(tag) || *wanted == self.tags.name(tag),
+                None => effect.is_some() || self.options.stages.of.contains_key(&self.capability_of(tag)),
+            })
+            .collect();
+        if let (Some(wanted), true) = (&demand.capability, meant.is_empty()) {
+            self.report(
+                Diagnostic::warning(
+                    codes::EFFECT_HANDLES_UNUSED,
+                    demand.span,
+                    format!("`{name}` requires the capability `{wanted}`, but has no effect that needs it"),
+                )
+                .with_help("remove the attribute"),
+            );
+            return;
+        }
+        let wrong: Vec<(u32, Option<EffectId>, Stage)> = meant
+            .into_iter()
+            .map(|(tag, effect)| (tag, effect, self.stage_of(tag, effect.is_some())))
+            .filter(|(_, _, stage)| !demand.requirement.accepts(*stage))
+            .collect();
+        if wrong.is_empty() {
+            return;
+        }
+        let capabilities: Vec<String> = wrong.iter().map(|&(tag, ..)| self.capability_of(tag)).collect();
+        let actual: Vec<String> = wrong.iter().map(|(_, _, stage)| stage.to_string()).collect();
+        let required = demand.requirement.to_string();
+        let list: Vec<String> =
+            capabilities.iter().zip(&actual).map(|(id, stage)| format!("`{id}` is {stage}")).collect();
+        let mut diagnostic = Diagnostic::error(
+            codes::EFFECT_STAGE_MISMATCH,
+            demand.span,
+            format!("`{name}` requires `{required}`, but the capability {}", list.join(", and ")),
+        )
+        .with_stages(StageMismatch { required: vec![required; wrong.len()], actual, capability: capabilities });
+        for (tag, effect, _) in &wrong {
+            if let Some(effect) = effect {
+                diagnostic = diagnostic.with_label(self.effect_decls[*effect].span, "the effect is declared here");
+            }
+            if let Some(cause) = self.cause(Def::Fn(id), &TagSet::one(*tag)) {
+                diagnostic = diagnostic.with_label(cause.span, format!("needed by {}", cause.what));
+            }
+        }
+        self.report(diagnostic.with_help(
+            "change the stage of the attribute, or that of the capability in `[capabilities]` of `reml.toml`",
+        ));
+    }
+
+    /// Does the effect arise in the function's own code, not in a function that it calls?
+    fn arises_here(&self, id: FnId, tag: u32) -> Option<(Span, String)> {
+        let cause = self.cause(Def::Fn(id), &TagSet::one(tag))?;
+        let own = cause.next.is_none_or(|next| self.is_core(self.fns[next].module));
+        (own && !cause.span.is_none()).then_some((cause.span, cause.what))
+    }
+
+    /// A run that admits only settled capabilities.
+    fn check_admission(&mut self, id: FnId, tag: u32, effect: Option<EffectId>) {
+        let Some(admitted) = self.options.stages.admitted else { return };
+        let stage = self.stage_of(tag, effect.is_some());
+        if stage >= admitted {
+            return;
+        }
+        let handled = effect.is_some_and(|effect| self.effects_handled_in(id).contains(&effect));
+        let (span, what) = match self.arises_here(id, tag) {
+            Some(found) => found,
+            None if handled => (self.fns[id].span, "its handler".to_owned()),
+            None => return,
+        };
+        let capability = self.capability_of(tag);
+        let (required, actual) = (format!("at_least:{stage}"), format!("at_least:{admitted}"));
+        let mut diagnostic = Diagnostic::error(
+            codes::EFFECT_STAGE_MISMATCH,
+            span,
+            format!(
+                "{what} needs the capability `{capability}`, which is {stage}, but this run admits {admitted} ones only"
+            ),
+        )
+        .with_stages(StageMismatch {
+            required: vec![required],
+            actual: vec![actual],
+            capability: vec![capability],
+        });
+        if let Some(effect) = effect {
+            diagnostic = diagnostic.with_label(self.effect_decls[effect].span, "the effect is declared here");
+        }
+        self.error_once(diagnostic.with_help(format!("admit it with `--effect-stage {stage}`")));
+    }
+
+    /// The tags of the language are stable, unless the table says otherwise; then code has to say that it knows.
+    fn check_library_tag(&mut self, id: FnId, tag: u32) {
+        let stage = self.stage_of(tag, false);
+        if stage == Stage::Stable {
+            return;
+        }
+        let Some((span, what)) = self.arises_here(id, tag) else { return };
+        let capability = self.capability_of(tag);
+        let required = Requirement::AtLeast(Stage::Stable).to_string();
+        self.error_once(
+            Diagnostic::error(
+                codes::EFFECT_STAGE_MISMATCH,
+                span,
+                format!("{what} needs the capability `{capability}`, which is {stage}"),
+            )
+            .with_stages(StageMismatch {
+                required: vec![required],
+                actual: vec![stage.to_string()],
+                capability: vec![capability],
+            })
+            .with_help(format!("say so: `@requires_capability(stage = \"{stage}\")` before the function")),
+        );
+    }
+}
