@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
 use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, Op, Program, Stmt};
-use reml_middle::layout::{
-    CellLayout, Layout, Layouts, Pointer, RecursiveDefs, Shape, continuation_type, field_types,
-};
+use reml_middle::layout::{CellLayout, Layout, Layouts, Pointer, RecursiveDefs, Shape, continuation_type, field_types};
 use reml_semantics::typed::TypeDefKind;
 use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
 use rustc_hash::FxHashMap;

@@ -479,7 +479,15 @@ pub unsafe extern "C" fn reml_fiber_start() {
 #[cfg(target_arch = "aarch64")]
 #[unsafe(naked)]
 unsafe extern "C" fn go_on(to: *mut u8, status: u64, cx: Cx) -> ! {
-    core::arch::naked_asm!("mov x9, x0", "mov x0, x1", "mov x10, x2", "mov sp, x9", restore!(), "mov x21, x10", "br x30")
+    core::arch::naked_asm!(
+        "mov x9, x0",
+        "mov x0, x1",
+        "mov x10, x2",
+        "mov sp, x9",
+        restore!(),
+        "mov x21, x10",
+        "br x30"
+    )
 }
 
 /// As on x86-64.

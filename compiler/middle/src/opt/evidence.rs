@@ -234,7 +234,8 @@ impl Pass {
             return Some((clone, words, values));
         }
         // One that is being rewritten has no body to copy.
-        let original = program.funcs.get(func).filter(|original| !original.params.is_empty() || !original.vars.is_empty());
+        let original =
+            program.funcs.get(func).filter(|original| !original.params.is_empty() || !original.vars.is_empty());
         let original = original.filter(|original| !original.name.is_empty())?;
         if self.counts[func] >= CLONES || super::facts::size(&original.body) > LARGEST {
             return None;
@@ -273,7 +274,8 @@ impl Pass {
                             .map(|&param| clone.vars.push(lambda_fn.vars[param].clone()))
                             .collect();
                         extra.extend(&captured);
-                        let var = clone.vars.push(VarInfo { ty: clause_type(handler, *number, vars), name: None, span });
+                        let var =
+                            clone.vars.push(VarInfo { ty: clause_type(handler, *number, vars), name: None, span });
                         let captured = captured.into_iter().map(Atom::Var).collect();
                         start.push(Stmt::Let(var, Op::Closure(*lambda, captured)));
                         var
@@ -306,11 +308,7 @@ impl Pass {
     }
 }
 
-fn clause_type(
-    handler: &Handler,
-    number: i128,
-    vars: &cranelift_entity::PrimaryMap<Var, VarInfo>,
-) -> TypeId {
+fn clause_type(handler: &Handler, number: i128, vars: &cranelift_entity::PrimaryMap<Var, VarInfo>) -> TypeId {
     match handler.clauses.get(&number) {
         Some(Atom::Var(var)) => vars[*var].ty,
         _ => unreachable!("clauses are closures in variables"),
@@ -502,9 +500,9 @@ impl<'a> Walker<'a> {
             }
             PrimOp::HandlerFind => {
                 let effect = constant(args[0]);
-                let found = state.as_ref().and_then(|known| {
-                    known.iter().rev().copied().find(|&at| self.handlers[at].effect == effect)
-                });
+                let found = state
+                    .as_ref()
+                    .and_then(|known| known.iter().rev().copied().find(|&at| self.handlers[at].effect == effect));
                 if let Some(handler) = found {
                     self.words.insert(var, handler);
                     if let Some((pass, _)) = &mut self.rewrite {
@@ -584,10 +582,8 @@ impl<'a> Walker<'a> {
         known.push(handler);
         let given = self.given(func, &known);
         let Some(position) = captures.iter().position(|&capture| capture == args[0]) else { return };
-        let handlers: Vec<(Handler, Option<usize>)> = given
-            .iter()
-            .map(|&at| (self.handlers[at].clone(), (at == handler).then_some(position)))
-            .collect();
+        let handlers: Vec<(Handler, Option<usize>)> =
+            given.iter().map(|&at| (self.handlers[at].clone(), (at == handler).then_some(position))).collect();
         let Some(made) = out.iter().position(|stmt| matches!(stmt, Stmt::Let(var, _) if *var == whole)) else { return };
         let Some((pass, program)) = &mut self.rewrite else { return };
         if handlers.is_empty() {

@@ -43,9 +43,8 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
         if evidence::specialise(program) {
             optimise_all(program, level);
         }
-        for function in program.funcs.values_mut() {
-            resume::resume_at_once(function, &program.types);
-        }
+        resume::resume_at_once(program);
+        unreachable::remove_unreachable(program);
     }
 }
 
