@@ -328,6 +328,9 @@ impl<'a> Checker<'a> {
 
     /// Declared effects that nobody handles: they may not leave `main`, a test, or the value of a global.
     fn check_unhandled(&mut self) {
+        if !self.effect_decls.keys().any(|effect| self.is_tracked(effect)) {
+            return;
+        }
         let root = self.options.root.as_deref().and_then(|root| self.module_names.get(root).copied());
         let main = root.and_then(|root| self.modules[root].values.get(&self.sym.main)).map(|entry| entry.item);
         let mut ends: Vec<Def> = Vec::new();

@@ -7,6 +7,10 @@ use crate::typed::*;
 
 impl<'a> Checker<'a> {
     pub(super) fn check_uses(&mut self) {
+        let marked = |info: &FnInfo<'_>| info.attrs.iter().any(|a| self.names.text(a.name.name) == "must_await");
+        if !self.fns.values().any(marked) {
+            return;
+        }
         let mut found = Vec::new();
         for (&id, body) in &self.fn_bodies {
             if !self.is_core(self.fns[id].module) {

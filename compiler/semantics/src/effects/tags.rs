@@ -54,7 +54,7 @@ const BUILTIN: &[&str] = &[
 pub(crate) struct TagSet {
     low: u128,
     /// Tags from 128 on, 64 to a word; the last word is not zero.
-    high: Option<Rc<[u64]>>,
+    high: Option<Rc<Vec<u64>>>,
 }
 
 /// Not a tag of the language: what `@no_alloc` forbids. Never shown.
@@ -85,7 +85,7 @@ impl TagSet {
     }
 
     fn words(&self) -> &[u64] {
-        self.high.as_deref().unwrap_or(&[])
+        self.high.as_ref().map_or(&[], |high| &high[..])
     }
 
     fn word(&self, index: usize) -> u64 {
@@ -112,7 +112,7 @@ impl TagSet {
         {
             grew = true;
             let len = high.len().max(self.words().len());
-            self.high = Some((0..len).map(|i| self.word(i) | other.word(i)).collect());
+            self.high = Some(Rc::new((0..len).map(|i| self.word(i) | other.word(i)).collect()));
         }
         grew
     }
@@ -150,7 +150,12 @@ impl TagSet {
 
     /// The indices of the tags, ascending.
     pub fn indices(&self) -> impl Iterator<Item = u32> + '_ {
-        let low = (0..128).filter(|&i| self.low & 1 << i != 0);
+        let mut rest = self.low;
+        let low = std::iter::from_fn(move || {
+            let next = (rest != 0).then(|| rest.trailing_zeros())?;
+            rest &= rest - 1;
+            Some(next)
+        });
         let high = (0..self.words().len() as u32 * 64).map(|i| i + 128).filter(|&i| self.has(i));
         low.chain(high)
     }
