@@ -107,6 +107,10 @@ impl Touches {
                             closures.insert(*var, *func);
                         }
                         Stmt::Let(_, Op::Call(callee, _)) => call(*callee, touch),
+                        // Handlers and computations run.
+                        Stmt::Let(_, Op::Prim(prim, _)) if prim.may_unwind() => {
+                            (touch.all, touch.panics) = (true, true);
+                        }
                         Stmt::Let(_, op) => touch.panics |= may_panic(op),
                         Stmt::Join(join) => blocks.push(&join.body),
                         _ => {}
@@ -297,6 +301,7 @@ impl Update<'_> {
                 !touch.has(self.ty) && !(touch.panics && touches.deferred.has(self.ty))
             }
             Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => false,
+            Op::Prim(prim, _) => !prim.may_unwind(),
             _ => true,
         }
     }
