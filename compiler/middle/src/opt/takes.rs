@@ -298,7 +298,8 @@ impl Update<'_> {
             },
             Op::Call(Callee::Func(func), _) => {
                 let touch = &touches.functions[func.index()];
-                !touch.has(self.ty) && !(touch.panics && touches.deferred.has(self.ty))
+                let seen_after_panic = touch.panics && touches.deferred.has(self.ty);
+                !touch.has(self.ty) && !seen_after_panic
             }
             Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => false,
             Op::Prim(prim, _) => !prim.may_unwind(),
