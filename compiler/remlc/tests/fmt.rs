@@ -128,3 +128,10 @@ fn links_and_permissions_stay() {
     assert_eq!(read(root, "real.reml"), NICE.as_bytes());
     assert_eq!(std::fs::metadata(root.join("real.reml")).unwrap().permissions().mode() & 0o777, 0o750);
 }
+
+#[test]
+fn the_library_and_the_examples_are_formatted() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let ran = run(remlc().current_dir(root).args(["fmt", "--check", "stdlib", "examples"]), "").unwrap();
+    assert_eq!((ran.exit, &*ran.stdout), (Some(0), ""), "{ran:?}");
+}
