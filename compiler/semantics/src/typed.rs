@@ -384,18 +384,22 @@ pub enum ExprKind {
         code: &'static str,
         message: Box<str>,
     },
-    /// Asks the innermost handler of the effect, at these arguments of the effect and of the operation's own generics.
-    Perform {
-        effect: EffectId,
-        effect_args: Vec<TypeId>,
-        operation: u32,
-        type_args: Vec<TypeId>,
-        args: Vec<ExprId>,
-    },
+    /// Asks the innermost handler of the effect.
+    Perform(Box<Perform>),
     /// Runs a computation with a handler in force.
     Handle(Box<Handle>),
     /// Reported already.
     Error,
+}
+
+pub struct Perform {
+    pub effect: EffectId,
+    pub effect_args: Vec<TypeId>,
+    /// Index into the effect's operations.
+    pub operation: u32,
+    /// For the operation's own generics.
+    pub type_args: Vec<TypeId>,
+    pub args: Vec<ExprId>,
 }
 
 /// `handle body with handler { .. }`. A named handler is a function that takes the computation and contains this, so

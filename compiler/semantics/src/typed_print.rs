@@ -11,8 +11,8 @@ use std::fmt::Write as _;
 use reml_syntax::names::Names;
 
 use crate::typed::{
-    Body, ExprId, ExprKind, FnDef, FnId, FnKind, Handle, LocalId, ModuleId, PatternId, PatternKind, Place, PlaceStep,
-    Program, Stmt, TypeDefKind,
+    Body, ExprId, ExprKind, FnDef, FnId, FnKind, Handle, LocalId, ModuleId, PatternId, PatternKind, Perform, Place,
+    PlaceStep, Program, Stmt, TypeDefKind,
 };
 use crate::types::{Type, TypeId};
 
@@ -277,7 +277,8 @@ impl Printer<'_> {
                 self.push("*");
                 self.expr(*inner);
             }
-            ExprKind::Perform { effect, effect_args, operation, type_args, args } => {
+            ExprKind::Perform(perform) => {
+                let Perform { effect, effect_args, operation, type_args, args } = &**perform;
                 let def = &self.program.effects[*effect];
                 let operation = self.names.text(def.operations[*operation as usize].name);
                 let (effect_args, type_args) = (self.type_args(effect_args), self.type_args(type_args));

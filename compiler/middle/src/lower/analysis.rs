@@ -196,7 +196,7 @@ impl Walk<'_> {
                 this.expr(*left);
                 this.expr(*right);
             }),
-            ExprKind::Perform { args, .. } => self.exprs(args),
+            ExprKind::Perform(perform) => self.exprs(&perform.args),
             ExprKind::Handle(handle) => {
                 self.expr(handle.body);
                 for clause in &handle.clauses {

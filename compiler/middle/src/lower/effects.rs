@@ -11,7 +11,7 @@
 //! and comes to the next step. Types are those of the handler all the way: the operation and its clause agree on them.
 
 use reml_diagnostics::Span;
-use reml_semantics::typed::{Clause, ClauseKind, EffectId, ExprId, ExprKind, Handle};
+use reml_semantics::typed::{Clause, ClauseKind, EffectId, ExprId, ExprKind, Handle, Perform};
 use reml_semantics::types::{Prim, Type, TypeId};
 
 use super::Lower;
@@ -382,15 +382,9 @@ impl Lower<'_> {
 }
 
 impl FnLower<'_, '_> {
-    pub fn perform(
-        &mut self,
-        effect: EffectId,
-        effect_args: &[TypeId],
-        operation: u32,
-        type_args: &[TypeId],
-        args: &[ExprId],
-        span: Span,
-    ) -> Option<Atom> {
+    pub fn perform(&mut self, perform: &Perform, span: Span) -> Option<Atom> {
+        let Perform { effect, effect_args, operation, type_args, args } = perform;
+        let (effect, operation) = (*effect, *operation);
         let mut atoms = self.values(args)?;
         let effect_args: Vec<TypeId> = effect_args.iter().map(|&arg| self.source(arg)).collect();
         let type_args: Vec<TypeId> = type_args.iter().map(|&arg| self.source(arg)).collect();

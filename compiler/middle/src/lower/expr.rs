@@ -148,9 +148,7 @@ impl FnLower<'_, '_> {
                 self.panic(&text, span);
                 return None;
             }
-            ExprKind::Perform { effect, effect_args, operation, type_args, args } => {
-                self.perform(*effect, effect_args, *operation, type_args, args, span)?
-            }
+            ExprKind::Perform(perform) => self.perform(perform, span)?,
             ExprKind::Handle(handle) => self.handle(expr, handle)?,
             ExprKind::Error => {
                 self.l.unsupported(span, "internal error: an erroneous expression reached lowering");

@@ -269,11 +269,10 @@ fn children(kind: &ExprKind, each: &mut dyn FnMut(ExprId)) {
             all(&[*callee]);
             all(args);
         }
-        ExprKind::Perform { args, .. }
-        | ExprKind::Construct { args, .. }
-        | ExprKind::Record(args)
-        | ExprKind::Tuple(args)
-        | ExprKind::Array(args) => all(args),
+        ExprKind::Perform(perform) => all(&perform.args),
+        ExprKind::Construct { args, .. } | ExprKind::Record(args) | ExprKind::Tuple(args) | ExprKind::Array(args) => {
+            all(args)
+        }
         ExprKind::Binary { left, right, .. }
         | ExprKind::And(left, right)
         | ExprKind::Or(left, right)

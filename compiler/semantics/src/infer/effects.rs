@@ -70,7 +70,7 @@ impl<'a> Checker<'a> {
             return self.b.expr(ExprKind::Error, used.ret, span);
         };
         let (effect_args, type_args) = (Vec::new(), Vec::new());
-        let kind = ExprKind::Perform { effect, effect_args, operation, type_args, args: values };
+        let kind = ExprKind::Perform(Box::new(Perform { effect, effect_args, operation, type_args, args: values }));
         let node = self.b.expr(kind, used.ret, span);
         if !types.is_empty() {
             let list = self.t.list(&types);

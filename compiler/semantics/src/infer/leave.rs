@@ -33,7 +33,7 @@ impl<'a> Checker<'a> {
             None => self.b.unit(span),
         };
         let (effect_args, type_args, args) = (Vec::new(), Vec::new(), vec![value]);
-        let kind = ExprKind::Perform { effect, effect_args, operation: 0, type_args, args };
+        let kind = ExprKind::Perform(Box::new(Perform { effect, effect_args, operation: 0, type_args, args }));
         let node = self.b.expr(kind, Types::NEVER, span);
         let list = self.t.list(&[ret]);
         self.b.type_args.push((node, list));

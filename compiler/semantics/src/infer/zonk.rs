@@ -27,9 +27,9 @@ impl<'a> Checker<'a> {
             match &mut b.exprs[id].kind {
                 ExprKind::Fn(_, slot) | ExprKind::Method { args: slot, .. } => *slot = args,
                 ExprKind::Handle(handle) => handle.effect_args = args,
-                ExprKind::Perform { effect, effect_args, type_args, .. } => {
-                    let (of_effect, own) = args.split_at(self.effect_decls[*effect].generics.len());
-                    (*effect_args, *type_args) = (of_effect.to_vec(), own.to_vec());
+                ExprKind::Perform(perform) => {
+                    let (of_effect, own) = args.split_at(self.effect_decls[perform.effect].generics.len());
+                    (perform.effect_args, perform.type_args) = (of_effect.to_vec(), own.to_vec());
                 }
                 _ => {}
             }
