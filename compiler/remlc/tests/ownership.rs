@@ -269,3 +269,17 @@ fn main() -> Int = {
         "100004",
     );
 }
+
+/// A list is whole before it ends, also where it is built in line and nobody reads it.
+#[test]
+fn a_list_is_built_for_nothing() {
+    check(
+        "fn count(n: Int) -> Int = {
+  let pairs = List.map(Cons(4, []), |_: Int| [n, 2])
+  n * 3
+}
+fn main() -> Int = count(5)
+",
+        "15",
+    );
+}

@@ -102,6 +102,7 @@ impl Translator<'_, '_> {
             HandlerNew | HandlerPush | HandlerPop | HandlerFind | HandlerClause | HandlerClauseOwned
             | ContinuationHandler | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort | FiberStart
             | FiberResume | FiberSuspend | ContinuationTake | PayloadTake => self.effect_prim(var, prim, args),
+            KeepAlive => Values::new(),
             BlackBox => {
                 let values = self.atom(args[0]);
                 self.black_box(&values)
