@@ -69,7 +69,7 @@ impl Frames {
                 name,
                 first_site,
                 site_count: frames.sites.len() as u32 - first_site,
-                hidden: hidden || shown == plan.program.entry,
+                hidden: hidden || shown == plan.program.entry || is_glue(&plan.program.funcs[shown].name),
             });
         }
         frames
@@ -100,6 +100,11 @@ impl Frames {
         self.text.push_str(text);
         FrameText { start, len: text.len() as u32 }
     }
+}
+
+/// The code of a `resume`, which nobody has written and nothing is inlined into.
+fn is_glue(name: &str) -> bool {
+    name.contains(".step.resume#")
 }
 
 /// A readable and unique name for a symbol.

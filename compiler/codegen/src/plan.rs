@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
 use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, Op, Program, Stmt};
-use reml_middle::layout::{CellLayout, Layout, Layouts, Pointer, RecursiveDefs, Shape, field_types};
+use reml_middle::layout::{CellLayout, Layout, Layouts, Pointer, RecursiveDefs, Shape, continuation_type, field_types};
 use reml_semantics::typed::TypeDefKind;
 use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
 use rustc_hash::FxHashMap;
@@ -62,6 +62,7 @@ pub struct Plan<'p> {
     bool_ty: TypeId,
     str_ty: TypeId,
     unit_closure: TypeId,
+    continuation: TypeId,
 }
 
 impl<'p> Plan<'p> {
@@ -83,6 +84,7 @@ impl<'p> Plan<'p> {
         let bool_ty = scan.types.prim(Prim::Bool);
         let str_ty = scan.types.prim(Prim::Str);
         let unit_closure = scan.types.intern(Type::Fn { params: Box::new([]), ret: unit });
+        let continuation = continuation_type(&mut scan.types);
         for ty in [unit, bool_ty, str_ty, scan.types.prim(Prim::I64), unit_closure] {
             scan.ty(ty);
         }
@@ -116,6 +118,7 @@ impl<'p> Plan<'p> {
             bool_ty,
             str_ty,
             unit_closure,
+            continuation,
         }
     }
 
@@ -126,6 +129,11 @@ impl<'p> Plan<'p> {
 
     pub fn info(&self, ty: TypeId) -> &Arc<TypeInfo> {
         self.infos[ty].as_ref().expect("every type of the program has been laid out")
+    }
+
+    /// Does the function capture a continuation and nothing else? Then the continuation is the closure.
+    pub fn is_resume(&self, function: &Function) -> bool {
+        function.captures == 1 && function.vars[function.params[0]].ty == self.continuation
     }
 
     pub fn layout(&self, ty: TypeId) -> &Layout {

@@ -33,9 +33,9 @@ fn closure_fn(
 impl Effects {
     fn new() -> Effects {
         let mut b = Builder::new();
-        let (unit, never) = (b.unit, b.prim(Prim::Never));
+        let unit = b.unit;
         let handler = b.ty(Type::Fn { params: Box::default(), ret: unit });
-        let continuation = b.ty(Type::Fn { params: Box::default(), ret: never });
+        let continuation = reml_middle::layout::continuation_type(&mut b.program.types);
         Effects { b, handler, continuation }
     }
 
@@ -179,7 +179,7 @@ fn on_a_fiber(answers: &[i128], reentrant: bool) -> Effects {
         let handler = b.prim(handler_ty, PrimOp::HandlerNew, &[Atom::Int(0, int), op]);
         let run = b.op(run_ty, Op::Closure(computation, vec![handler]));
         let status = b.prim(int, PrimOp::FiberStart, &[handler, run]);
-        let continuation = b.prim(continuation_ty, PrimOp::ContinuationTake, &[]);
+        let continuation = b.prim(continuation_ty, PrimOp::ContinuationTake, &[Atom::Int(reentrant.into(), int)]);
         let payload = b.prim(int, PrimOp::PayloadTake, &[]);
         let mut total = b.prim(int, PrimOp::IntAdd, &[status, payload]);
         for &answer in answers {

@@ -110,7 +110,8 @@ pub(crate) fn source_files(
     for entry in system.entries(directory)? {
         let name = entry.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if system.is_dir(&entry) {
-            if !name.starts_with('.') && !(package && name == "target") {
+            let is_output = package && name == "target";
+            if !name.starts_with('.') && !is_output {
                 // What cannot be read below is as good as absent; the directory that was named must be readable.
                 let _ = source_files(&entry, false, system, files);
             }

@@ -310,6 +310,14 @@ impl Layouts {
     }
 }
 
+/// The type of continuations: a function type that no program can mention. A closure over a continuation alone is the continuation
+/// itself, with the closure's code.
+pub fn continuation_type(types: &mut TypeStore) -> TypeId {
+    let never = types.prim(Prim::Never);
+    let nothing = types.intern(Type::VarCell(never));
+    types.intern(Type::Fn { params: Box::new([nothing]), ret: never })
+}
+
 /// The field types of a product (variant 0) or of a sum's variant, in field order.
 pub fn field_types(
     types: &mut TypeStore,

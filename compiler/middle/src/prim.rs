@@ -204,6 +204,8 @@ prims! {
     HandlerPop "handler_pop" Borrow Write;
     /// `(id) -> i64`: the innermost handler of the effect.
     HandlerFind "handler_find" Borrow Read;
+    /// `(handler) -> i64`: the same for a known one.
+    HandlerAddress "handler_address" Borrow Pure;
     /// `(i64 handler, number of the operation) -> clause`.
     HandlerClause "handler_clause" Borrow Pure;
     /// The same, with an owner of its own.
@@ -224,8 +226,13 @@ prims! {
     FiberResume "fiber_resume" BorrowFirst Write;
     /// `(i64 handler, number of the operation, 1 if it is reentrant, arguments) -> answer`: stops the fiber.
     FiberSuspend "fiber_suspend" Consume Write;
-    /// Takes the continuation that came with a status; before the payload.
+    /// Takes the continuation that came with a status; before the payload. `(1 if it may be resumed again)`
     ContinuationTake "continuation_take" Consume Write;
+    /// `() -> i64`: the fiber that came with a status, not owned: for `FiberContinue`, which must follow before anything that effects
+    /// may leave.
+    FiberStopped "fiber_stopped" Consume Write;
+    /// `(i64 fiber, answer) -> i64 status`: `FiberResume` without a continuation.
+    FiberContinue "fiber_continue" Consume Write;
     /// Takes the payload that came with a status.
     PayloadTake "payload_take" Consume Write;
 
@@ -241,7 +248,7 @@ impl PrimOp {
     /// May the call that it is be left by unwinding, or its stack be copied?
     pub fn may_unwind(self) -> bool {
         use PrimOp::*;
-        matches!(self, HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberSuspend)
+        matches!(self, HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberContinue | FiberSuspend)
     }
 
     /// The operation called `name` in the standard library.

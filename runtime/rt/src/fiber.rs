@@ -8,17 +8,19 @@
 //! Stacks are reserved large, the first ones larger than the many, committed by the kernel page by page, and pooled. A continuation
 //! that may be resumed again has an [`image`] of the stacks.
 //!
-//! Switches jump instead of returning: the processor predicts returns by the calls it has seen, which are those of the other stack.
-//!
 //! [`image`]: crate::image
+//! [`reml_fiber_start`]: crate::fiber_switch::reml_fiber_start
+//! [`reml_fiber_suspend`]: crate::fiber_switch::reml_fiber_suspend
+//! [`reml_fiber_resume`]: crate::fiber_switch::reml_fiber_resume
 
 use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
 use std::ptr;
 
-use crate::abi::{Closure, Context, Continuation, Fiber, Handler};
+use crate::abi::{Closure, Continuation, Fiber, Handler};
 use crate::context::Cx;
 use crate::defer::{self, DeferStack};
+use crate::fiber_switch::go_on;
 use crate::handler::{self, Exchange};
 use crate::heap;
 use crate::image::Image;
@@ -27,7 +29,7 @@ use crate::roots::{self, Act, Call};
 use crate::stack::{self, StackBounds};
 
 /// How many fibers get how large a stack.
-const SIZES: [(usize, usize); 4] = [(8, 256 << 20), (64, 16 << 20), (4096, 1 << 20), (usize::MAX, 256 << 10)];
+const SIZES: [(usize, usize); 4] = [(2, 256 << 20), (16, 16 << 20), (128, 2 << 20), (usize::MAX, 192 << 10)];
 /// Below it there is no point in trying.
 const SMALLEST: usize = 128 << 10;
 
@@ -215,191 +217,12 @@ fn is_running(cx: Cx, fiber: *mut Fiber) -> bool {
     }
 }
 
-/// `(context, handler, closure, entry) -> status`
+/// Readies a fiber for a computation; the stack pointer it starts with. `resumer`, `frame` and `code`: stack pointer, frame pointer and
+/// return address of the code that waits.
 ///
 /// # Safety
-/// To be called from compiled code, as `abi` says; the signature here is only a name for the address.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(no_mangle)]
-#[unsafe(naked)]
-pub unsafe extern "C" fn reml_fiber_start() {
-    core::arch::naked_asm!(
-        "mov r8, rbp",
-        "mov r9, [rsp]",
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "mov r12, rdx",
-        "mov r13, rcx",
-        "mov rcx, rsp",
-        "call {start}",
-        "mov rsp, rax",
-        "mov rbp, rax",
-        "mov rdi, r15",
-        "mov rsi, r12",
-        "call r13",
-        "mov rdi, r15",
-        "call {finish}",
-        "ud2",
-        start = sym start,
-        finish = sym finish,
-    )
-}
-
-/// Goes on in compiled code at the stack pointer `to`, with `status`.
-#[cfg(target_arch = "x86_64")]
-#[unsafe(naked)]
-unsafe extern "C" fn go_on(to: *mut u8, status: u64, cx: Cx) -> ! {
-    core::arch::naked_asm!(
-        "mov rax, rsi",
-        "mov r15, rdx",
-        "mov rsp, rdi",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "pop rcx",
-        "jmp rcx",
-    )
-}
-
-/// `(context, handler, operation, reentrant)`
-///
-/// # Safety
-/// As for [`reml_fiber_start`].
-#[cfg(target_arch = "x86_64")]
-#[unsafe(no_mangle)]
-#[unsafe(naked)]
-pub unsafe extern "C" fn reml_fiber_suspend() {
-    core::arch::naked_asm!(
-        "mov r8, [rsi + {handler_fiber}]",
-        "mov r9, [rsp]",
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "mov [r8 + {frame}], rbp",
-        "mov [r8 + {code}], r9",
-        "mov [r8 + {stack}], rsp",
-        "mov r9, [rdi + {current}]",
-        "mov [r8 + {top}], r9",
-        "mov r9, [rdi + {in_force}]",
-        "mov [r8 + {handlers}], r9",
-        "mov r9, [rsi + {around}]",
-        "mov [rdi + {in_force}], r9",
-        "mov r9, [r8 + {parent}]",
-        "mov [rdi + {current}], r9",
-        "mov [rdi + {stopped}], r8",
-        "add rcx, 2",
-        "add rcx, [r8 + {stamp}]",
-        "mov [r8 + {stamp}], rcx",
-        "lea rax, [rdx + 1]",
-        "mov rsp, [r8 + {resumer}]",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "pop rcx",
-        "jmp rcx",
-        handler_fiber = const offset_of!(Handler, fiber),
-        around = const offset_of!(Handler, parent),
-        frame = const offset_of!(Fiber, frame),
-        code = const offset_of!(Fiber, code),
-        stack = const offset_of!(Fiber, stack),
-        top = const offset_of!(Fiber, top),
-        handlers = const offset_of!(Fiber, handlers),
-        parent = const offset_of!(Fiber, parent),
-        resumer = const offset_of!(Fiber, resumer),
-        stamp = const offset_of!(Fiber, stamp),
-        current = const offset_of!(Context, fiber),
-        in_force = const offset_of!(Context, handlers),
-        stopped = const offset_of!(Context, stopped),
-    )
-}
-
-/// `(context, continuation) -> status`
-///
-/// # Safety
-/// As for [`reml_fiber_start`].
-#[cfg(target_arch = "x86_64")]
-#[unsafe(no_mangle)]
-#[unsafe(naked)]
-pub unsafe extern "C" fn reml_fiber_resume() {
-    core::arch::naked_asm!(
-        "mov r8, [rsi + {its_fiber}]",
-        "mov r9, [rsi + {its_stamp}]",
-        "cmp r9, [r8 + {stamp}]",
-        "jne 2f",
-        "test r9, 1",
-        "jne 2f",
-        "3:",
-        "mov r9, [r8 + {stamp}]",
-        "or r9, 3",
-        "inc r9",
-        "mov [r8 + {stamp}], r9",
-        "mov r9, [rsp]",
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "mov r10, [r8 + {record}]",
-        "mov [r10], rbp",
-        "mov [r10 + 8], r9",
-        "mov r10, [r8 + {handler}]",
-        "mov r9, [rdi + {in_force}]",
-        "mov [r10 + {around}], r9",
-        "mov r9, [r8 + {handlers}]",
-        "mov [rdi + {in_force}], r9",
-        "mov r9, [rdi + {current}]",
-        "mov [r8 + {parent}], r9",
-        "mov r9, [r8 + {top}]",
-        "mov [rdi + {current}], r9",
-        "mov [r8 + {resumer}], rsp",
-        "mov rsp, [r8 + {stack}]",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
-        "pop rcx",
-        "jmp rcx",
-        "2:",
-        "mov [rdi + {caller_frame}], rbp",
-        "mov rax, [rsp]",
-        "mov [rdi + {caller_code}], rax",
-        "push r8",
-        "call {again}",
-        "pop r8",
-        "mov rdi, r15",
-        "jmp 3b",
-        its_fiber = const offset_of!(Continuation, fiber),
-        its_stamp = const offset_of!(Continuation, stamp),
-        stamp = const offset_of!(Fiber, stamp),
-        record = const offset_of!(Fiber, record),
-        handler = const offset_of!(Fiber, handler),
-        around = const offset_of!(Handler, parent),
-        stack = const offset_of!(Fiber, stack),
-        top = const offset_of!(Fiber, top),
-        handlers = const offset_of!(Fiber, handlers),
-        parent = const offset_of!(Fiber, parent),
-        resumer = const offset_of!(Fiber, resumer),
-        current = const offset_of!(Context, fiber),
-        in_force = const offset_of!(Context, handlers),
-        caller_frame = const offset_of!(Context, caller_frame),
-        caller_code = const offset_of!(Context, caller_code),
-        again = sym again,
-    )
-}
-
-/// Readies a fiber for a computation; the stack pointer it starts with. `waiting`: stack pointer, frame pointer and return address of
-/// the code that waits.
-unsafe extern "C" fn start(
+/// To be called by `reml_fiber_start`, with its arguments.
+pub unsafe extern "C" fn start(
     cx: Cx,
     handler: *mut Handler,
     closure: *mut Closure,
@@ -429,7 +252,10 @@ unsafe extern "C" fn start(
 }
 
 /// The computation of the current fiber has returned, its result being in the payload.
-unsafe extern "C" fn finish(cx: Cx) -> ! {
+///
+/// # Safety
+/// To be called at the bottom of a fiber's stack.
+pub unsafe extern "C" fn finish(cx: Cx) -> ! {
     // SAFETY: the context is alive. The fiber may be given away, but nobody takes it before its stack has been left.
     unsafe {
         let fiber = (*cx.as_ptr()).fiber;
@@ -442,8 +268,40 @@ unsafe extern "C" fn finish(cx: Cx) -> ! {
     }
 }
 
+/// Gives up the computation of a fiber that runs: for an operation that never resumes it.
+///
+/// # Safety
+/// `call` must be the innermost call of the computation, in whose place this runs; `around` what is around its handler.
+pub unsafe fn abort(cx: Cx, fiber: *mut Fiber, call: Call, operation: u64, around: *mut Handler) -> ! {
+    // SAFETY: the context is alive; fibers live until the program ends. The stack that this runs on is given away last, and left next.
+    unsafe {
+        let resumer = (*fiber).resumer;
+        let saved = Exchange::of(cx);
+        (*cx.as_ptr()).handlers = handler::outermost();
+        let first = (*cx.as_ptr()).fiber;
+        let mut inner = Vec::new();
+        loop {
+            defer::run(cx, defer::detach(cx, 0));
+            let member = (*cx.as_ptr()).fiber;
+            leave_current(cx);
+            if member != first {
+                inner.push(member);
+            }
+            if member == fiber {
+                break;
+            }
+        }
+        roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, |address| address as *mut u8);
+        inner.into_iter().for_each(|member| vacate(cx, member));
+        vacate(cx, first);
+        saved.restore(cx);
+        (*cx.as_ptr()).handlers = around;
+        go_on(resumer, operation + 1, cx)
+    }
+}
+
 /// Makes a continuation that is reentrant, or whose computation is not stopped at it, ready to be resumed.
-extern "C" fn again(cx: Cx, continuation: *mut Continuation) {
+pub extern "C" fn again(cx: Cx, continuation: *mut Continuation) {
     // SAFETY: compiled code keeps the continuation alive; fibers live until the program ends.
     unsafe {
         let (fiber, stamp) = ((*continuation).fiber, (*continuation).stamp);
@@ -508,7 +366,7 @@ unsafe fn own_again(cx: Cx, fiber: *mut Fiber) {
     // SAFETY: per the contract, its frames are whole up to the record of its last fiber.
     unsafe {
         let call = Call { frame: (*fiber).frame, code: (*fiber).code };
-        roots::visit(cx, call, (*fiber).record.addr(), Act::Dup, &|address| address as *mut u8);
+        roots::visit(cx, call, (*fiber).record.addr(), Act::Dup, |address| address as *mut u8);
     }
 }
 
@@ -582,11 +440,19 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
                 let closures = (*member.cast::<FiberStack>()).defers.borrow_mut().detach(0);
                 defer::run(cx, closures);
             }
-            roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, &|address| address as *mut u8);
+            roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, |address| address as *mut u8);
             members.into_iter().for_each(|member| vacate(cx, member));
-        } else if let Some(mut image) = take_image(continuation) {
-            defer::run(cx, image.take_defers());
-            roots::visit(cx, image.call(), (*fiber).record.addr(), Act::Drop, &|address| image.at(address));
+        } else {
+            // An image of its own is left over from a computation that has gone on: what that had deferred has run, or will.
+            let spare = !(*continuation).image.is_null();
+            let Some(mut image) = take_image(continuation) else { return heap::reml_free(cx, continuation.cast()) };
+            let closures = image.take_defers();
+            if spare {
+                closures.into_iter().for_each(|closure| handler::drop_closure(cx, closure));
+            } else {
+                defer::run(cx, closures);
+            }
+            roots::visit(cx, image.call(), (*fiber).record.addr(), Act::Drop, |address| image.at(address));
             image.fibers().for_each(|member| release(cx, member));
         }
         heap::reml_free(cx, continuation.cast());

@@ -191,6 +191,11 @@ extern "C" fn unwind(cx: Cx, handler: *mut Handler, operation: u64) -> ! {
     let saved = Exchange::of(cx);
     // SAFETY: the context is alive.
     unsafe { (*cx.as_ptr()).handlers = outermost() };
+    if frame.is_null() {
+        saved.restore(cx);
+        // SAFETY: the handler's computation runs on a fiber.
+        unsafe { fiber::abort(cx, fiber, call, operation, parent) }
+    }
     // The stacks in between end here. They may be handed out again only after this one has been left.
     let mut left = Vec::new();
     // SAFETY: the context is alive.
@@ -202,10 +207,9 @@ extern "C" fn unwind(cx: Cx, handler: *mut Handler, operation: u64) -> ! {
     }
     defer::run(cx, defer::detach(cx, mark));
     // SAFETY: the frames in between never run again: `return_to` leaves them.
-    unsafe { roots::visit(cx, call, frame.addr(), Act::Drop, &|address| address as *mut u8) };
-    for fiber in left {
-        // SAFETY: its frames have just been dropped. This stack itself may be among those given away, but nobody takes it before
-        // `return_to` has left it.
+    unsafe { roots::visit(cx, call, frame.addr(), Act::Drop, |address| address as *mut u8) };
+    for fiber in left.into_iter().rev() {
+        // SAFETY: its frames have just been dropped. The stack that this runs on is the last one, and left next.
         unsafe { fiber::vacate(cx, fiber) };
     }
     saved.restore(cx);

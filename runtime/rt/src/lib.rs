@@ -11,6 +11,7 @@ mod context;
 mod defer;
 mod entry;
 mod fiber;
+mod fiber_switch;
 mod frames;
 mod handler;
 mod heap;

@@ -111,7 +111,7 @@ pub enum Act {
 ///
 /// # Safety
 /// The frames must be those of compiled code that is stopped, whole and reachable through `at`; when they are dropped, they must not run again.
-pub unsafe fn visit(cx: Cx, call: Call, end: usize, act: Act, at: &dyn Fn(usize) -> *mut u8) {
+pub unsafe fn visit(cx: Cx, call: Call, end: usize, act: Act, at: impl Fn(usize) -> *mut u8) {
     let index = &cx.runtime().roots;
     let mut call = call;
     while call.frame != end {

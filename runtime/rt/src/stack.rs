@@ -25,8 +25,8 @@ use crate::panic;
 const RED_ZONE: usize = 1 << 20;
 const YELLOW_ZONE: usize = 1 << 20;
 /// The same zones of a fiber's stack.
-pub const FIBER_RED_ZONE: usize = 64 << 10;
-pub const FIBER_YELLOW_ZONE: usize = 256 << 10;
+pub const FIBER_RED_ZONE: usize = 16 << 10;
+pub const FIBER_YELLOW_ZONE: usize = 128 << 10;
 const SIGNAL_STACK: usize = 64 << 10;
 const EMERGENCY_STACK: usize = 1 << 20;
 const GUARD: usize = 64 << 10;

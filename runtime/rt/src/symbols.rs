@@ -2,7 +2,9 @@
 //!
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
-use crate::{array, chars, defer, fiber, handler, heap, io, math, number, panic, regex, string, text, time};
+use crate::{
+    array, chars, defer, fiber, fiber_switch, handler, heap, io, math, number, panic, regex, string, text, time,
+};
 
 /// Addresses are shared freely: they are code.
 struct Table<const N: usize>([(&'static str, *const u8); N]);
@@ -45,10 +47,13 @@ table! {
         reml_defer_pop
     ;
     fiber:
+        reml_continuation_free
+    ;
+    fiber_switch:
         reml_fiber_start
         reml_fiber_resume
+        reml_fiber_continue
         reml_fiber_suspend
-        reml_continuation_free
     ;
     handler:
         reml_handle
@@ -212,6 +217,7 @@ mod tests {
             include_str!("chars.rs"),
             include_str!("defer.rs"),
             include_str!("fiber.rs"),
+            include_str!("fiber_switch.rs"),
             include_str!("handler.rs"),
             include_str!("heap.rs"),
             include_str!("io.rs"),
@@ -225,7 +231,7 @@ mod tests {
         ];
         let names: HashSet<&str> = symbols().iter().map(|symbol| symbol.0).collect();
         for line in sources.iter().flat_map(|source| source.lines()) {
-            let Some((_, rest)) = line.split_once("pub extern \"C\" fn reml_") else { continue };
+            let Some((_, rest)) = line.split_once("extern \"C\" fn reml_") else { continue };
             let name = rest.split(['(', '<']).next().unwrap_or(rest);
             let name = format!("reml_{name}");
             assert!(names.contains(name.as_str()), "{name} is missing");

@@ -27,6 +27,9 @@ enum Action {
     Run {
         /// Only these programs.
         names: Vec<String>,
+        /// Which programs, when none are named.
+        #[arg(long, value_enum, default_value = "language")]
+        group: programs::Group,
         /// Rounds; the minimum CPU time counts.
         #[arg(long, default_value_t = 3)]
         rounds: u32,
@@ -64,8 +67,8 @@ fn main() -> ExitCode {
         }
     };
     let ok = match args.command {
-        Action::Run { names, rounds, quick, peers } => {
-            programs::run(&remlc, scratch.path(), &programs::Options { names, rounds, quick, peers })
+        Action::Run { names, group, rounds, quick, peers } => {
+            programs::run(&remlc, scratch.path(), &programs::Options { names, group, rounds, quick, peers })
         }
         Action::Compile { lines } => compile::throughput(&remlc, scratch.path(), &lines),
         Action::Startup { rounds } => compile::startup(&remlc, scratch.path(), rounds),

@@ -9,13 +9,23 @@ use crate::peers::PEERS;
 
 pub struct Options {
     pub names: Vec<String>,
+    /// Which programs when none are named.
+    pub group: Group,
     pub rounds: u32,
     pub quick: bool,
     pub peers: Vec<String>,
 }
 
-/// A program, its full-size argument, and a small one for a quick check.
-const PROGRAMS: &[(&str, &str, &str)] = &[
+#[derive(Clone, Copy, PartialEq, Eq, Debug, clap::ValueEnum)]
+pub enum Group {
+    /// Everything but effects.
+    Language,
+    /// Operations and handlers; C does the same without them.
+    Effects,
+}
+
+/// Programs: name, full-size argument, and a small one for a quick check.
+const LANGUAGE: &[(&str, &str, &str)] = &[
     ("fib", "40", "25"),
     ("nbody", "5000000", "1000"),
     ("binary_trees", "18", "10"),
@@ -27,6 +37,15 @@ const PROGRAMS: &[(&str, &str, &str)] = &[
     ("strings", "1000000", "1000"),
     ("lazy_pipeline", "50000000", "1000"),
     ("eager_pipeline", "2000000", "1000"),
+];
+
+const EFFECTS: &[(&str, &str, &str)] = &[
+    ("effect_countdown", "50000000", "1000"),
+    ("effect_state", "50000000", "1000"),
+    ("effect_iterator", "50000000", "1000"),
+    ("effect_generator", "24", "10"),
+    ("effect_queens", "12", "6"),
+    ("effect_resume", "1000", "3"),
 ];
 
 struct Contestant {
@@ -46,7 +65,7 @@ pub fn run(remlc: &Path, scratch: &Path, options: &Options) -> bool {
     for peer in absent {
         println!("skipped: {} is not installed", peer.name);
     }
-    print!("{:<16}{:>9}", "program", "c s");
+    print!("{:<18}{:>9}", "program", "c s");
     print!("{:>9}", "reml");
     for peer in present.iter().filter(|peer| peer.name != "c") {
         print!("{:>9}", peer.name);
@@ -54,10 +73,15 @@ pub fn run(remlc: &Path, scratch: &Path, options: &Options) -> bool {
     println!("{:>12}{:>12}", "reml MiB", "c MiB");
 
     let mut logs: Vec<(&'static str, Vec<f64>)> = Vec::new();
-    for &(name, full, small) in PROGRAMS {
-        if !options.names.is_empty() && !options.names.iter().any(|wanted| wanted == name) {
-            continue;
+    let chosen: Vec<&(&str, &str, &str)> = if options.names.is_empty() {
+        match options.group {
+            Group::Language => LANGUAGE.iter().collect(),
+            Group::Effects => EFFECTS.iter().collect(),
         }
+    } else {
+        LANGUAGE.iter().chain(EFFECTS).filter(|(name, ..)| options.names.iter().any(|wanted| wanted == name)).collect()
+    };
+    for &&(name, full, small) in &chosen {
         let argument = if options.quick { small } else { full };
         let folder = crate::home().join("programs").join(name);
         let mut contestants = Vec::new();
@@ -74,7 +98,7 @@ pub fn run(remlc: &Path, scratch: &Path, options: &Options) -> bool {
                 contestants.push(Contestant { name: "reml", command, best: None, peak: 0, output: Vec::new() });
             }
             None => {
-                println!("{name:<16} reml: did not compile");
+                println!("{name:<18} reml: did not compile");
                 ok = false;
             }
         }
@@ -96,7 +120,7 @@ pub fn run(remlc: &Path, scratch: &Path, options: &Options) -> bool {
         ok &= print_row(name, &contestants, &present.iter().map(|peer| peer.name).collect::<Vec<_>>(), &mut logs);
     }
 
-    print!("{:<16}{:>9}", "geometric mean", "");
+    print!("{:<18}{:>9}", "geometric mean", "");
     for name in std::iter::once("reml").chain(present.iter().map(|peer| peer.name).filter(|&name| name != "c")) {
         match logs.iter().find(|(peer, _)| *peer == name) {
             Some((_, values)) => print!("{:>9.2}", (values.iter().sum::<f64>() / values.len() as f64).exp()),
@@ -115,7 +139,7 @@ fn print_row(
 ) -> bool {
     let find = |peer: &str| contestants.iter().find(|contestant| contestant.name == peer);
     let c = find("c").and_then(|c| c.best).map(|best| best.as_secs_f64());
-    print!("{name:<16}");
+    print!("{name:<18}");
     match c {
         Some(seconds) => print!("{seconds:>9.3}"),
         None => print!("{:>9}", "-"),
@@ -138,11 +162,11 @@ fn print_row(
     println!("{:>12}{:>12}", mebibytes("reml"), mebibytes("c"));
     match (find("reml"), find("c")) {
         (Some(reml), _) if reml.best.is_none() => {
-            println!("{:<16} reml: failed", "");
+            println!("{:<18} reml: failed", "");
             false
         }
         (Some(reml), Some(c)) if c.best.is_some() && reml.output != c.output => {
-            println!("{:<16} reml: output differs from C's", "");
+            println!("{:<18} reml: output differs from C's", "");
             false
         }
         (reml, _) => reml.is_some(),

@@ -3,7 +3,9 @@
 //! Everything is deterministic: a target, a seed and a corpus give the same inputs. The corpus are the repository's own
 //! sources. `tests/` runs a fixed count of each target and all `reproducers/`; for hours:
 //!
-//!     cargo run --release -p reml_fuzz -- parser --seconds 3600
+//! ```text
+//! cargo run --release -p reml_fuzz -- parser --seconds 3600
+//! ```
 
 pub mod corpus;
 pub mod differential;

@@ -197,7 +197,7 @@ fn change_bytes(random: &mut Random, text: String) -> String {
             1 if at < bytes.len() => {
                 bytes.remove(at);
             }
-            2 => bytes.insert(at, random.next() as u8),
+            2 => bytes.insert(at, random.word() as u8),
             _ => {
                 let end = (at + random.below(12)).min(bytes.len());
                 let copy = bytes[at..end].to_vec();

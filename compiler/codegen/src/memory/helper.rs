@@ -403,6 +403,10 @@ impl Code<'_, '_> {
     fn closure_entry_stub(&mut self, id: FuncId, mut params: Values) {
         let function = &self.plan.program.funcs[id];
         let closure = params.pop().expect("the closure object comes last");
+        if self.plan.is_resume(function) {
+            params.insert(0, closure);
+            return self.tail_call(Symbol::Func(id), &params);
+        }
         let (offsets, _) = capture_offsets(self.plan, function);
         let mut args = Values::new();
         for (&var, offset) in function.params.iter().zip(offsets) {

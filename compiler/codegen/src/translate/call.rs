@@ -120,6 +120,12 @@ impl Translator<'_, '_> {
         }
         let plan = self.code.plan;
         let function = &plan.program.funcs[id];
+        if plan.is_resume(function) {
+            let continuation = self.scalar(captured[0]);
+            let code = self.code.func_addr(Symbol::ClosureEntry(id));
+            self.code.store(Region::Closure, code, continuation, CLOSURE_CODE_OFFSET);
+            return smallvec::smallvec![continuation];
+        }
         let (offsets, size) = capture_offsets(plan, function);
         let object = self.code.alloc(size);
         self.code.write_header(object, size, 0, false);

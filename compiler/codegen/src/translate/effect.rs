@@ -82,6 +82,7 @@ impl Translator<'_, '_> {
                 self.code.store(Region::Handlers, parent, context, HANDLERS);
                 return Values::new();
             }
+            PrimOp::HandlerAddress => return smallvec::smallvec![self.scalar(args[0])],
             PrimOp::HandlerFind => return smallvec::smallvec![self.handler_find(args[0])],
             PrimOp::HandlerClause | PrimOp::HandlerClauseOwned => {
                 let handler = self.scalar(args[0]);
@@ -138,6 +139,15 @@ impl Translator<'_, '_> {
                 let dead = self.code.cold_block();
                 self.code.switch_to(dead);
                 return Values::new();
+            }
+            PrimOp::FiberStopped => {
+                let context = self.code.context();
+                return smallvec::smallvec![self.code.load(types::I64, Region::Handlers, context, STOPPED)];
+            }
+            PrimOp::FiberContinue => {
+                let fiber = self.scalar(args[0]);
+                self.give(args[1]);
+                self.unwinding(var, "reml_fiber_continue", &[fiber])
             }
             PrimOp::FiberResume => {
                 let continuation = self.scalar(args[0]);

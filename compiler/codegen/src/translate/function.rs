@@ -77,6 +77,9 @@ impl<'p> Translator<'_, 'p> {
         if captures > 0 {
             let (offsets, _) = capture_offsets(self.code.plan, function);
             let closure = params[next];
+            if self.code.plan.is_resume(function) {
+                return self.bind(function.params[0], &[closure]);
+            }
             for (&var, offset) in function.params.iter().zip(offsets) {
                 let layout = self.code.plan.info(function.vars[var].ty).layout.clone();
                 let mut values = Values::new();

@@ -99,9 +99,10 @@ impl Translator<'_, '_> {
                 self.code.drop_value(ty, &[closure]);
                 Values::new()
             }
-            HandlerNew | HandlerPush | HandlerPop | HandlerFind | HandlerClause | HandlerClauseOwned
-            | ContinuationHandler | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort | FiberStart
-            | FiberResume | FiberSuspend | ContinuationTake | PayloadTake => self.effect_prim(var, prim, args),
+            HandlerNew | HandlerAddress | HandlerPush | HandlerPop | HandlerFind | HandlerClause
+            | HandlerClauseOwned | ContinuationHandler | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort
+            | FiberStart | FiberResume | FiberStopped | FiberContinue | FiberSuspend | ContinuationTake
+            | PayloadTake => self.effect_prim(var, prim, args),
             KeepAlive => Values::new(),
             BlackBox => {
                 let values = self.atom(args[0]);

@@ -114,7 +114,7 @@ impl<'s> Suite<'s> {
         }
         let Some(src) = self.package_sources(path) else {
             for file in files {
-                self.add_program(&file, None, &[file.clone()]);
+                self.add_program(&file, None, std::slice::from_ref(&file));
             }
             return;
         };
@@ -127,7 +127,7 @@ impl<'s> Suite<'s> {
             self.add_program(&root, Some(text), &modules);
         }
         for file in others {
-            self.add_program(&file, None, &[file.clone()]);
+            self.add_program(&file, None, std::slice::from_ref(&file));
         }
     }
 
@@ -163,7 +163,7 @@ impl<'s> Suite<'s> {
             !(synthetic && file == Some(own.as_str()))
         };
         let diagnostics: Vec<Diagnostic> =
-            program.diagnostics.iter().filter(|diagnostic| fine && kept(diagnostic) || !fine).cloned().collect();
+            program.diagnostics.iter().filter(|diagnostic| !fine || kept(diagnostic)).cloned().collect();
         let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         if fine {
             for test in program.tests() {

@@ -40,6 +40,13 @@ struct Slot {
     clause: Callable,
 }
 
+impl Slot {
+    /// Does it leave even a fiber at once? What the clause captures, if anything, is in the handler, which the computation owns.
+    fn aborts(&self) -> bool {
+        self.kind == ClauseKind::Never && self.clause.atoms.is_empty()
+    }
+}
+
 /// A function value, taken apart where it is a lambda: glue code that puts it together again calls known code.
 struct Callable {
     func: Option<FuncId>,
@@ -121,8 +128,7 @@ impl Lower<'_> {
     }
 
     fn continuation_type(&mut self) -> TypeId {
-        let ret = self.types.prim(Prim::Never);
-        self.types.intern(Type::Fn { params: Box::default(), ret })
+        crate::layout::continuation_type(&mut self.types)
     }
 
     /// The type of an operation's closure in a handler.
@@ -201,12 +207,12 @@ impl Lower<'_> {
         let mut params = slot.params.clone();
         params.push(i64);
         let packed = self.packed_type(&slot.params);
-        let (ret, reentrant) = (slot.ret, slot.reentrant);
+        let (ret, reentrant, aborts) = (slot.ret, slot.reentrant, slot.aborts());
         self.glue(name, span, 0, &params, ret, |l, code, atoms| {
             let [args @ .., handler] = atoms else { unreachable!("the handler comes last") };
             let args = l.pack(code, packed, args, span);
             let number = Atom::Int(number as i128, i64);
-            if style == Style::Fiber {
+            if style == Style::Fiber && !aborts {
                 let reentrant = Atom::Int(i128::from(reentrant), i64);
                 let op = Op::Prim(PrimOp::FiberSuspend, vec![*handler, number, reentrant, args]);
                 return l.return_result(code, ret, op, span);
@@ -275,13 +281,15 @@ impl Lower<'_> {
             let resume = (slot.kind == ClauseKind::General)
                 .then(|| self.resume(&format!("{name}.resume#{at}"), span, step, slot.ret, ret));
             let case = code.in_block(|code| {
-                let continuation = (style == Style::Fiber).then(|| {
+                let continuation = (style == Style::Fiber && !slot.aborts()).then(|| {
                     let ty = self.continuation_type();
-                    Atom::Var(code.emit(ty, Op::Prim(PrimOp::ContinuationTake, Vec::new()), span))
+                    let again = Atom::Int(i128::from(slot.reentrant), i64);
+                    Atom::Var(code.emit(ty, Op::Prim(PrimOp::ContinuationTake, vec![again]), span))
                 });
                 let taken = Op::Prim(PrimOp::PayloadTake, Vec::new());
                 let mut args = self.unpack(code, taken, &slot.params, span);
                 let clause = match continuation {
+                    None if style == Style::Fiber => slot.clause.closure(&[], code, span),
                     None => {
                         let captured: Vec<Atom> = captured.by_ref().take(slot.clause.types.len()).collect();
                         slot.clause.closure(&captured, code, span)

@@ -2,12 +2,14 @@
 
 mod cells;
 mod copy;
+mod evidence;
 mod facts;
 mod fold;
 mod inline;
 mod known;
 mod loops;
 mod puts;
+mod resume;
 mod simplify;
 mod specialise;
 mod tail_mod_cons;
@@ -37,6 +39,17 @@ pub enum OptLevel {
 const ROUNDS: usize = 6;
 
 pub fn optimise(program: &mut Program, level: OptLevel) {
+    optimise_all(program, level);
+    if level == OptLevel::Release && evidence::uses_handlers(program) {
+        if evidence::specialise(program) {
+            optimise_all(program, level);
+        }
+        resume::resume_at_once(program);
+        unreachable::remove_unreachable(program);
+    }
+}
+
+fn optimise_all(program: &mut Program, level: OptLevel) {
     unreachable::remove_unreachable(program);
     let mut layouts = Layouts::new(RecursiveDefs::of(&program.types, &program.type_defs));
     takes::take(program, &mut layouts);

@@ -107,6 +107,10 @@ impl Touches {
                             closures.insert(*var, *func);
                         }
                         Stmt::Let(_, Op::Call(callee, _)) => call(*callee, touch),
+                        // Handlers and computations run.
+                        Stmt::Let(_, Op::Prim(prim, _)) if prim.may_unwind() => {
+                            (touch.all, touch.panics) = (true, true);
+                        }
                         Stmt::Let(_, op) => touch.panics |= may_panic(op),
                         Stmt::Join(join) => blocks.push(&join.body),
                         _ => {}
@@ -294,9 +298,11 @@ impl Update<'_> {
             },
             Op::Call(Callee::Func(func), _) => {
                 let touch = &touches.functions[func.index()];
-                !touch.has(self.ty) && !(touch.panics && touches.deferred.has(self.ty))
+                let seen_after_panic = touch.panics && touches.deferred.has(self.ty);
+                !touch.has(self.ty) && !seen_after_panic
             }
             Op::Call(Callee::Closure(_) | Callee::Consumed(_), _) => false,
+            Op::Prim(prim, _) => !prim.may_unwind(),
             _ => true,
         }
     }

@@ -1,6 +1,6 @@
 //! The end of a body: inference types become final ones, literals get their values, references are recorded.
 
-use cranelift_entity::EntityRef;
+use cranelift_entity::{EntityRef, PrimaryMap};
 use reml_diagnostics::{Diagnostic, Span, codes};
 
 use super::body::{BodyCx, RIGID};
@@ -110,7 +110,13 @@ impl<'a> Checker<'a> {
         let references = std::mem::take(&mut b.references);
         self.follow(&references);
         self.references.insert(def, references);
-        let body = Body { locals: b.locals, exprs: b.exprs, patterns: b.patterns, params: b.params, root };
+        let body = Body {
+            locals: without_slack(b.locals),
+            exprs: without_slack(b.exprs),
+            patterns: without_slack(b.patterns),
+            params: b.params,
+            root,
+        };
         match def {
             Def::Fn(id) => {
                 self.fn_bodies.insert(id, body);
@@ -229,4 +235,13 @@ impl<'a> Checker<'a> {
         }
         table[index] = Some(id);
     }
+}
+
+/// Bodies outlive the checker; the tables they grew in serve the next one.
+fn without_slack<Id: EntityRef, Value>(table: PrimaryMap<Id, Value>) -> PrimaryMap<Id, Value> {
+    let mut exact = PrimaryMap::with_capacity(table.len());
+    for (_, value) in table {
+        exact.push(value);
+    }
+    exact
 }

@@ -148,12 +148,8 @@ impl<'a> Formatter<'a> {
     }
 
     /// `end`, moved behind the brackets that open before it.
-    pub fn closed_end(&self, mut end: usize) -> usize {
-        for at in self.cursor.at..end {
-            if self.cursor.tokens[at].kind.opens() {
-                end = end.max(self.cursor.mate(at) + 1);
-            }
-        }
-        end
+    pub fn closed_end(&self, end: usize) -> usize {
+        let opening = (self.cursor.at..end).filter(|&at| self.cursor.tokens[at].kind.opens());
+        opening.map(|at| self.cursor.mate(at) + 1).fold(end, usize::max)
     }
 }

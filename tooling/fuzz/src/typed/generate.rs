@@ -133,7 +133,13 @@ impl Generator {
 
     fn stmts(&mut self, scope: &mut Scope, most: usize, depth: usize) -> Vec<Stmt> {
         let count = 1 + self.random.below(most * 2);
-        (0..count).filter_map(|_| self.spend().then(|| self.stmt(scope, depth))).collect()
+        let mut stmts = Vec::with_capacity(count);
+        for _ in 0..count {
+            if self.spend() {
+                stmts.push(self.stmt(scope, depth));
+            }
+        }
+        stmts
     }
 
     fn nested(&mut self, scope: &Scope, depth: usize) -> Vec<Stmt> {
@@ -246,9 +252,7 @@ impl Generator {
         if self.random.chance(1, 3) {
             return Expr::Int(0, Ty::Int);
         }
-        let last =
-            Expr::Arith(Arith::Sub, Ty::Int, Box::new(Expr::Len(Box::new(array))), Box::new(Expr::Int(1, Ty::Int)));
-        last
+        Expr::Arith(Arith::Sub, Ty::Int, Box::new(Expr::Len(Box::new(array))), Box::new(Expr::Int(1, Ty::Int)))
     }
 
     fn boxed(&mut self, scope: &mut Scope, ty: &Ty, depth: usize) -> Box<Expr> {
@@ -268,7 +272,7 @@ impl Generator {
                 match r.below(20) {
                     0 => i64::MAX,
                     1 => i64::MIN,
-                    2 => r.next() as i64,
+                    2 => r.word() as i64,
                     _ => r.below(20) as i64 - 5,
                 },
                 Ty::Int,
