@@ -236,6 +236,10 @@ prims! {
     /// Takes the payload that came with a status.
     PayloadTake "payload_take" Consume Write;
 
+    /// `(&value) -> ()`: a mention, which nothing removes. A cell with a hole lives until it is filled, even if nobody
+    /// reads it afterwards.
+    KeepAlive "keep_alive" BorrowFresh Write;
+
     /// Keeps a value from being optimised away (benchmarks).
     BlackBox "black_box" Consume Write;
 }

@@ -269,3 +269,53 @@ fn main() -> Int = {
         "100004",
     );
 }
+
+/// A list is whole before it ends, also where it is built in line and nobody reads it.
+#[test]
+fn a_list_is_built_for_nothing() {
+    check(
+        "fn count(n: Int) -> Int = {
+  let pairs = List.map(Cons(4, []), |_: Int| [n, 2])
+  n * 3
+}
+fn main() -> Int = count(5)
+",
+        "15",
+    );
+}
+
+/// The memory of a dead cell is not kept past a loop that leads on, by way of another join point, to where it could be used.
+#[test]
+fn a_loop_lies_between_a_dead_cell_and_a_new_one() {
+    check(
+        r#"type Tree = Leaf | Node(Tree, Int, Tree)
+fn size(tree: &Tree) -> Int = match tree with
+  | Leaf -> 0
+  | Node(l, _, r) -> size(l) + 1 + size(r)
+fn main() -> Int = {
+  let t: Tree = Node(Leaf, 18, Node(Leaf, -5, Leaf))
+  println("{}", size({
+    let pair: Tree = Node(t, 1, t)
+    pair
+  }))
+  var n = 2
+  while n > 0 {
+    var f: Int = 0
+    if size(t) > 7 {
+      println("large")
+      for x in (List.map([1], |k: Int| true)) {
+      }
+      f := 3
+    }
+    println("{}", f)
+    if n > 0 { break }
+  }
+  let list: List<Tree> = [Node(t, 12, Node(Leaf, 14, t)), t, Leaf]
+  println("{:?}", list)
+  0
+}
+"#,
+        "5\n0\n[Node(Node(Leaf, 18, Node(Leaf, -5, Leaf)), 12, Node(Leaf, 14, Node(Leaf, 18, Node(Leaf, -5, Leaf)))), \
+         Node(Leaf, 18, Node(Leaf, -5, Leaf)), Leaf]\n0",
+    );
+}

@@ -103,6 +103,7 @@ impl Translator<'_, '_> {
             | HandlerClauseOwned | ContinuationHandler | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort
             | FiberStart | FiberResume | FiberStopped | FiberContinue | FiberSuspend | ContinuationTake
             | PayloadTake => self.effect_prim(var, prim, args),
+            KeepAlive => Values::new(),
             BlackBox => {
                 let values = self.atom(args[0]);
                 self.black_box(&values)

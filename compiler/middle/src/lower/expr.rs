@@ -251,12 +251,19 @@ impl FnLower<'_, '_> {
         self.emit(ty, Op::Field { base: whole, variant: 0, index: 0 }, span)
     }
 
-    /// `{ ..base, field: value }`.
+    /// `{ field: value, ..base }`: all evaluated in the order written.
     fn update(&mut self, expr: ExprId, base: ExprId, fields: &[(u32, ExprId)]) -> Option<Atom> {
-        let span = self.body.exprs[expr].span;
-        let whole = self.value(base)?;
+        let exprs = &self.body.exprs;
+        let span = exprs[expr].span;
+        let place = exprs[base].span.start;
+        let before = fields.iter().take_while(|&&(_, value)| exprs[value].span.start < place).count();
+        let (before, after) = fields.split_at(before);
         let mut new = Vec::with_capacity(fields.len());
-        for &(index, value) in fields {
+        for &(index, value) in before {
+            new.push((index, self.value(value)?));
+        }
+        let whole = self.value(base)?;
+        for &(index, value) in after {
             new.push((index, self.value(value)?));
         }
         let source = self.expr_source(expr);

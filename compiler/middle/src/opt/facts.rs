@@ -3,7 +3,7 @@
 use cranelift_entity::{EntitySet, SecondaryMap};
 
 use crate::core::{Atom, Block, Case, End, Join, JoinId, Op, Stmt, Var};
-use crate::prim::PrimEffect;
+use crate::prim::{PrimEffect, PrimOp};
 use crate::walk;
 
 /// A body that is cheaper to repeat than to jump to.
@@ -196,7 +196,7 @@ pub fn size(block: &Block) -> usize {
     while let Some(block) = blocks.pop() {
         for stmt in &block.stmts {
             total += match stmt {
-                Stmt::Let(_, Op::Copy(_) | Op::GlobalGet(_)) => 0,
+                Stmt::Let(_, Op::Copy(_) | Op::GlobalGet(_) | Op::Prim(PrimOp::KeepAlive, _)) => 0,
                 Stmt::Let(_, Op::Call(_, args) | Op::CallRuntime(_, args) | Op::CallForeign(_, args)) => 3 + args.len(),
                 Stmt::Let(_, Op::Construct { args, .. } | Op::Closure(_, args) | Op::Array(args)) => 1 + args.len(),
                 Stmt::Let(..) => 1,

@@ -11,6 +11,7 @@ use reml_semantics::types::{Prim, TypeId, TypeStore};
 use super::copy::Copier;
 use crate::core::{Atom, Block, Callee, End, FuncId, Function, Mode, Op, Program, Stmt, Var, VarInfo};
 use crate::layout::{Layouts, Pointer, Shape};
+use crate::prim::{PrimEffect, PrimOp};
 use crate::walk;
 
 /// Largest function to split: its code is doubled.
@@ -130,7 +131,7 @@ fn site(id: FuncId, block: &Block) -> Option<Site> {
                 inner = *var;
             }
             Op::Construct { .. } | Op::Field { .. } | Op::Copy(_) | Op::Closure(..) if mentions == 0 => {}
-            Op::Prim(prim, _) if mentions == 0 && prim.effect() == crate::prim::PrimEffect::Pure => {}
+            Op::Prim(prim, _) if mentions == 0 && prim.effect() == PrimEffect::Pure => {}
             _ => return None,
         }
     }
@@ -228,6 +229,10 @@ impl Split<'_, '_> {
             None => {
                 self.vars[called].ty = self.unit;
                 stmts.push(Stmt::Let(called, Op::Call(Callee::Func(self.worker), args)));
+                // Once both are inlined somewhere, nobody may want the result: it must not end before it is whole.
+                let kept = self.vars.push(VarInfo { ty: self.unit, name: None, span });
+                let keep = Op::Prim(PrimOp::KeepAlive, vec![Atom::Var(site.result)]);
+                stmts.push(Stmt::Let(kept, keep));
                 block.end = End::Return(Atom::Var(site.result));
             }
             Some(dest) => {

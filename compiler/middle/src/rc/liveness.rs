@@ -2,13 +2,11 @@
 //!
 //! A join point's free variables are needed at every jump to it. They are found first, over the whole function;
 //! then one backward walk gives, for every statement, the variables that it is the last to mention.
-//!
-//! A cell whose address is all that is used of it (a list that is built and then ignored) is needed as long as the address.
 
 use cranelift_entity::{EntityRef, EntitySet, SecondaryMap};
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
-use crate::core::{Atom, Block, End, Function, JoinId, Op, Stmt, Var};
+use crate::core::{Atom, Block, End, Function, JoinId, Stmt, Var};
 use crate::walk;
 
 /// The liveness of a block, in the shape of the block.
@@ -31,10 +29,8 @@ pub struct Liveness {
 
 /// The variables from outside that each join point needs, sorted.
 pub fn join_needs(function: &Function, counted: &EntitySet<Var>) -> SecondaryMap<JoinId, Vec<Var>> {
-    let cells = cells_by_address(function);
     let mut needs = Needs {
         counted,
-        cells: &cells,
         home: SecondaryMap::new(),
         context: SecondaryMap::new(),
         uses: SecondaryMap::new(),
@@ -47,64 +43,16 @@ pub fn join_needs(function: &Function, counted: &EntitySet<Var>) -> SecondaryMap
 
 pub fn liveness(function: &Function, counted: &EntitySet<Var>) -> Liveness {
     let join_needs = join_needs(function, counted);
-    let mut walker = Walker { counted, cells: cells_by_address(function), join_needs };
+    let mut walker = Walker { counted, join_needs };
     let (mut body, live) = walker.block(&function.body);
     body.dead_on_entry =
         function.params.iter().copied().filter(|param| counted.contains(*param) && !live.contains(param)).collect();
     Liveness { body, join_needs: walker.join_needs }
 }
 
-/// Cells that are mentioned only where their address is taken, by the address.
-fn cells_by_address(function: &Function) -> FxHashMap<Var, Var> {
-    let mut addresses: Vec<(Var, Var)> = Vec::new();
-    let mut blocks = vec![&function.body];
-    while let Some(block) = blocks.pop() {
-        for stmt in &block.stmts {
-            match stmt {
-                Stmt::Let(var, Op::FieldAddr { base, .. }) => addresses.push((*var, *base)),
-                Stmt::Join(join) => blocks.push(&join.body),
-                _ => {}
-            }
-        }
-        if let End::Switch(switch) = &block.end {
-            blocks.extend(walk::switch_blocks(switch));
-        }
-    }
-    let mut cells: FxHashMap<Var, Var> = addresses.iter().copied().collect();
-    if cells.is_empty() {
-        return cells;
-    }
-    let mut mentions: FxHashMap<Var, u32> = addresses.iter().map(|&(_, base)| (base, 0)).collect();
-    let mut count = |atom: Atom| {
-        if let Atom::Var(var) = atom
-            && let Some(count) = mentions.get_mut(&var)
-        {
-            *count += 1;
-        }
-    };
-    let mut blocks = vec![&function.body];
-    while let Some(block) = blocks.pop() {
-        for stmt in &block.stmts {
-            match stmt {
-                Stmt::Let(_, op) => walk::op_atoms(op, &mut count),
-                Stmt::Fill { value, .. } => count(*value),
-                Stmt::Join(join) => blocks.push(&join.body),
-                _ => {}
-            }
-        }
-        walk::end_atoms(&block.end, &mut count);
-        if let End::Switch(switch) = &block.end {
-            blocks.extend(walk::switch_blocks(switch));
-        }
-    }
-    cells.retain(|_, base| mentions.get(base) == Some(&1));
-    cells
-}
-
 /// Finds the free variables of join points.
 struct Needs<'a> {
     counted: &'a EntitySet<Var>,
-    cells: &'a FxHashMap<Var, Var>,
     /// The innermost join body that defines a variable.
     home: SecondaryMap<Var, Option<JoinId>>,
     /// The innermost join body around a join point.
@@ -157,7 +105,6 @@ impl Needs<'_> {
 
     fn mention(&mut self, atom: Atom, inside: Option<JoinId>) {
         let Atom::Var(var) = atom else { return };
-        let var = self.cells.get(&var).copied().unwrap_or(var);
         if !self.counted.contains(var) {
             return;
         }
@@ -191,7 +138,6 @@ impl Needs<'_> {
 
 struct Walker<'a> {
     counted: &'a EntitySet<Var>,
-    cells: FxHashMap<Var, Var>,
     join_needs: SecondaryMap<JoinId, Vec<Var>>,
 }
 
@@ -199,7 +145,6 @@ impl Walker<'_> {
     /// What a mention keeps alive.
     fn counted_var(&self, atom: Atom) -> Option<Var> {
         let Atom::Var(var) = atom else { return None };
-        let var = self.cells.get(&var).copied().unwrap_or(var);
         self.counted.contains(var).then_some(var)
     }
 

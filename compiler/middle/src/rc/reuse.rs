@@ -226,17 +226,14 @@ fn reaches(block: &Block, joins: &EntitySet<JoinId>) -> bool {
     false
 }
 
-/// Does a loop in this block jump to the join? It would have to carry the token around.
+/// Does a loop in this block jump to the join, be it by way of others? It would have to carry the token around.
 fn loops_jump_to(block: &Block, target: JoinId) -> bool {
-    let mut only = EntitySet::new();
-    only.insert(target);
+    let mut joins = Vec::new();
     let mut blocks = vec![block];
     while let Some(block) = blocks.pop() {
         for stmt in &block.stmts {
             if let Stmt::Join(join) = stmt {
-                if join.recursive && reaches(&join.body, &only) {
-                    return true;
-                }
+                joins.push(join);
                 blocks.push(&join.body);
             }
         }
@@ -244,5 +241,21 @@ fn loops_jump_to(block: &Block, target: JoinId) -> bool {
             blocks.extend(walk::switch_blocks(switch));
         }
     }
-    false
+    let mut on_the_way = EntitySet::new();
+    on_the_way.insert(target);
+    loop {
+        let before = joins.len();
+        let mut loops = false;
+        joins.retain(|join| {
+            let reaches = reaches(&join.body, &on_the_way);
+            if reaches {
+                on_the_way.insert(join.id);
+                loops |= join.recursive;
+            }
+            !reaches
+        });
+        if loops || joins.len() == before {
+            return loops;
+        }
+    }
 }

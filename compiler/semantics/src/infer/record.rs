@@ -345,7 +345,6 @@ impl<'a> Checker<'a> {
         };
         let names: Vec<Symbol> = fields.iter().map(|f| f.0).collect();
         let known_error = matches!(self.t.head(ty), Node::Error);
-        // The base is evaluated where it is written: after the fields.
         let mut updates: Vec<(u32, ExprId)> = Vec::new();
         for init in inits {
             let Some(index) = names.iter().position(|&n| n == init.name.name) else {

@@ -444,7 +444,10 @@ impl Generator {
     fn lambda_body(&mut self, scope: &Scope, vars: &[(VarId, Ty)], ty: &Ty, depth: usize) -> Box<Expr> {
         let ret = self.ret.take();
         let in_loop = std::mem::replace(&mut self.in_loop, false);
-        let body = self.with_vars(scope, vars, ty, depth);
+        // A function in a variable that it mentions holds itself alive.
+        let seen = scope.vars.iter().filter(|known| !known.mutable || printable(&known.ty));
+        let scope = Scope { vars: seen.cloned().collect() };
+        let body = self.with_vars(&scope, vars, ty, depth);
         self.ret = ret;
         self.in_loop = in_loop;
         body
