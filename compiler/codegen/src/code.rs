@@ -256,10 +256,18 @@ impl<'f, 'p> Code<'f, 'p> {
         self.builder.ins().load(ty, flags, base, offset)
     }
 
-    /// A load of memory that nothing writes while the function runs: may be moved, merged and dropped freely.
+    /// A load of memory that nothing writes while the function runs.
+    ///
+    /// It stays where it is: `base` may be the null of an `Option` wherever nothing has checked it yet.
     pub fn load_constant(&mut self, ty: Type, region: Region, base: Value, offset: i32) -> Value {
-        let flags = self.flags(region).with_readonly().with_can_move();
+        let flags = self.flags(region).with_readonly();
         self.builder.ins().load(ty, flags, base, offset)
+    }
+
+    /// The same of the function's own environment, which is always there: may be moved, merged and dropped freely.
+    pub fn load_captured(&mut self, ty: Type, closure: Value, offset: i32) -> Value {
+        let flags = self.flags(Region::Closure).with_readonly().with_can_move();
+        self.builder.ins().load(ty, flags, closure, offset)
     }
 
     pub fn store(&mut self, region: Region, value: Value, base: Value, offset: i32) {

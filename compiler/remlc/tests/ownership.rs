@@ -319,3 +319,25 @@ fn main() -> Int = {
          Node(Leaf, 18, Node(Leaf, -5, Leaf)), Leaf]\n0",
     );
 }
+
+/// What is read from a closure must not be read before it is known that there is one.
+#[test]
+fn a_function_that_may_be_missing_is_called_in_a_loop() {
+    check(
+        "use Core.Env
+fn total(f: Option<(Int) -> Int>, limit: Int) -> Int {
+  var sum = 0
+  for i in 0..limit {
+    match f with
+    | Some(g) -> sum := sum + g(i)
+    | None -> sum := sum + 1
+  }
+  sum
+}
+fn later(n: Int) -> Option<(Int) -> Int> = if n > 100 { Some(|x| x * n) } else { None }
+fn main() -> Int = total(later(env_len()), 10) + total(later(500 + env_len()), 10)
+fn env_len() -> Int = Env.args().len()
+",
+        "22510",
+    );
+}

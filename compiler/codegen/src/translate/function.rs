@@ -12,7 +12,7 @@ use reml_semantics::types::TypeId;
 use smallvec::SmallVec;
 
 use super::unique::Unique;
-use crate::code::{Code, Region, Values, clif_type};
+use crate::code::{Code, Values, clif_type};
 use crate::plan::{Plan, capture_offsets};
 use crate::symbol::Symbol;
 
@@ -86,7 +86,7 @@ impl<'p> Translator<'_, 'p> {
                 for (&slot, &at) in layout.slots.iter().zip(&layout.offsets) {
                     // The caller keeps the closure alive during the call, and nothing writes captures.
                     let offset = (offset + at) as i32;
-                    values.push(self.code.load_constant(clif_type(slot), Region::Closure, closure, offset));
+                    values.push(self.code.load_captured(clif_type(slot), closure, offset));
                 }
                 self.bind(var, &values);
             }
