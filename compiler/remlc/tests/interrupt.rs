@@ -23,6 +23,17 @@ fn wait_for(path: &Path) {
     }
 }
 
+/// As a shell starts what runs in front, whoever runs this test: what runs behind is started to ignore Ctrl-C.
+fn heeds_interrupts(command: &mut Command) -> &mut Command {
+    let heed = || {
+        // SAFETY: `signal` may be called between fork and exec.
+        unsafe { libc::signal(libc::SIGINT, libc::SIG_DFL) };
+        Ok(())
+    };
+    // SAFETY: the closure calls nothing but `signal`.
+    unsafe { command.pre_exec(heed) }
+}
+
 /// Sends SIGINT to the process alone, or, like a terminal, to its whole group.
 fn interrupt(child: &mut Child, group: bool) -> ExitStatus {
     let id = if group { format!("-{}", child.id()) } else { child.id().to_string() };
@@ -94,7 +105,7 @@ fn a_running_program_is_interrupted() {
     std::fs::create_dir(at("tmp")).unwrap();
     std::fs::write(at("main.reml"), "fn main() = {\n  println(\"started\")\n  IO.flush()\n  loop { }\n}\n").unwrap();
     let out = std::fs::File::create(at("out")).unwrap();
-    let mut child = remlc()
+    let mut child = heeds_interrupts(&mut remlc())
         .current_dir(directory.path())
         .args(["run", "main.reml"])
         .env("TMPDIR", at("tmp"))
