@@ -45,6 +45,9 @@ enum Action {
         /// Sizes in lines.
         #[arg(default_values_t = [10_000, 100_000, 300_000])]
         lines: Vec<usize>,
+        /// Rounds; the minimum wall time counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
     },
     /// Start to output of hello world, in milliseconds of wall time.
     Startup {
@@ -70,7 +73,7 @@ fn main() -> ExitCode {
         Action::Run { names, group, rounds, quick, peers } => {
             programs::run(&remlc, scratch.path(), &programs::Options { names, group, rounds, quick, peers })
         }
-        Action::Compile { lines } => compile::throughput(&remlc, scratch.path(), &lines),
+        Action::Compile { lines, rounds } => compile::throughput(&remlc, scratch.path(), &lines, rounds),
         Action::Startup { rounds } => compile::startup(&remlc, scratch.path(), rounds),
     };
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
