@@ -1,3 +1,5 @@
+//! What does the formatter make of each construct, and does it leave its own layout alone?
+
 use expect_test::{Expect, expect};
 
 use super::{FormatError, format};
