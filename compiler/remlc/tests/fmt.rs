@@ -132,6 +132,15 @@ fn links_and_permissions_stay() {
 #[test]
 fn the_library_and_the_examples_are_formatted() {
     let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let ran = run(remlc().current_dir(root).args(["fmt", "--check", "stdlib", "examples"]), "").unwrap();
+    let mut command = remlc();
+    command.current_dir(&root).args(["fmt", "--check", "stdlib"]);
+    for topic in std::fs::read_dir(root.join("examples")).unwrap() {
+        let topic = topic.unwrap().file_name();
+        // Snippets of the founding documents stand as they are printed there.
+        if topic != "seeds" {
+            command.arg(Path::new("examples").join(topic));
+        }
+    }
+    let ran = run(&mut command, "").unwrap();
     assert_eq!((ran.exit, &*ran.stdout), (Some(0), ""), "{ran:?}");
 }
