@@ -59,7 +59,7 @@ impl<'a> Formatter<'a> {
             (_, DotDot) | (DotDot, _) => r == DotDot && matches!(l, Eq | ColonEq | Arrow | FatArrow | Bar),
             // `..=`
             (Eq, _) if left > 0 && tokens[left - 1].kind == DotDot && self.cursor.is_joined(left) => false,
-            (Amp, _) => false,
+            (Amp | AndAnd, _) => false,
             (Minus, _) => false,
             (Bang, LBrace) => true,
             (Bang, _) => false,

@@ -238,7 +238,8 @@ fn next_arm(p: &mut In, outer: Layout, column: u16, bars: bool, several_lines: b
         Kind::Bar => true,
         Kind::Comma | Kind::Semi => {
             let after = token_at(p, 1);
-            let goes_on = after.kind == Kind::Bar || after.has(LINE_START) && after.column == column && !bars;
+            let goes_on = after.kind == Kind::Bar && (after.has(LINE_START) || arm_at(p, 1))
+                || after.has(LINE_START) && after.column == column && !bars;
             if goes_on && !after.kind.closes() {
                 bump(p);
                 pass_line_break(p);
@@ -268,6 +269,39 @@ fn next_arm(p: &mut In, outer: Layout, column: u16, bars: bool, several_lines: b
         }
         _ => false,
     }
+}
+
+/// Whether the `|` that many tokens ahead begins an arm, and not a lambda: what can be a pattern follows in its line, then
+/// `when` or an arrow.
+pub fn arm_at(p: &mut In, bar: usize) -> bool {
+    let when = p.state().words.when;
+    let mut depth = 0u32;
+    let mut previous = Kind::Bar;
+    // Looking further would make many such lines slow.
+    for ahead in bar + 1..bar + 2_000 {
+        let next = token_at(p, ahead);
+        if next.has(LINE_START) {
+            return false;
+        }
+        match next.kind {
+            Kind::Eof => return false,
+            kind if kind.opens() => depth += 1,
+            kind if kind.closes() && depth > 0 => depth -= 1,
+            _ if depth > 0 => {}
+            Kind::If => return true,
+            Kind::Ident if is_word(next, when) => return true,
+            // Behind a bar, an arrow is before a lambda's result type.
+            Kind::Arrow | Kind::FatArrow => return previous != Kind::Bar,
+            Kind::Ident | Kind::SelfValue | Kind::Super | Kind::Dot | Kind::ColonColon | Kind::Underscore => {}
+            Kind::Int | Kind::Float | Kind::Minus | Kind::Char | Kind::DotDot | Kind::Eq => {}
+            Kind::Str | Kind::RawStr | Kind::TripleStr | Kind::True | Kind::False => {}
+            Kind::Bar | Kind::As | Kind::At => {}
+            kind if kind.is_soft_keyword() => {}
+            _ => return false,
+        }
+        previous = next.kind;
+    }
+    false
 }
 
 /// Reports a failed arm and finds the next one.
@@ -450,8 +484,10 @@ pub fn at_handle(p: &mut In) -> bool {
         | Kind::Int
         | Kind::Str
         | Kind::SelfValue
+        | Kind::Super
         | Kind::Do
         | Kind::Perform
+        | Kind::Handle
         | Kind::LParen
         | Kind::LBrace
         | Kind::If

@@ -508,8 +508,8 @@ fn payload_part(p: &mut In) -> R<Part> {
         // `Named({ x: Int = 1 })`.
         let start = token(p);
         let fields = delimited(p, Kind::LBrace, ty::declared_field, None)?;
-        let span = span_from(p, start);
-        return Ok((None, ty::type_of(TypeKind::Record(fields), span), None));
+        let record = ty::type_of(TypeKind::Record(fields), span_from(p, start));
+        return Ok((None, ty::arrow(p, start, record)?, None));
     }
     let ty = ty::ty(p)?;
     let default = if name.is_some() && eat(p, Kind::Eq) { Some(expr(p)?) } else { None };

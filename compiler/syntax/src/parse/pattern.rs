@@ -182,7 +182,9 @@ fn record_fields(p: &mut In) -> R<(Vec<FieldPattern>, bool)> {
 fn slice_element(p: &mut In) -> R<SliceElement> {
     let start = token(p);
     // `..`, `..rest`; but `..5` is a range.
-    if peek(p) == Kind::DotDot && !matches!(token_at(p, 1).kind, Kind::Int | Kind::Float | Kind::Char | Kind::Eq) {
+    if peek(p) == Kind::DotDot
+        && !matches!(token_at(p, 1).kind, Kind::Int | Kind::Float | Kind::Char | Kind::Minus | Kind::Eq)
+    {
         bump(p);
         let name = if peek(p) == Kind::Ident { Some(name(p)?) } else { None };
         if name.is_none() {
@@ -201,6 +203,7 @@ fn active(p: &mut In) -> R<PatternKind> {
     let arg = match peek(p) {
         Kind::Ident if at_word(p, when) => None,
         Kind::Underscore
+        | Kind::DotDot
         | Kind::Int
         | Kind::Float
         | Kind::Minus

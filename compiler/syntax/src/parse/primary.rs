@@ -143,6 +143,7 @@ fn operand_follows(next: Token) -> bool {
             | Kind::Int
             | Kind::Str
             | Kind::SelfValue
+            | Kind::Super
             | Kind::Perform
             | Kind::True
             | Kind::False
@@ -173,10 +174,15 @@ pub fn report_foreign_not(p: &mut In, token: Token) {
     );
 }
 
+/// Whether the `|` that comes next begins another arm of the match around the code, and not a lambda.
+fn another_arm(p: &mut In) -> bool {
+    peek(p) == Kind::Bar && !p.state().arm_columns.is_empty() && control::arm_at(p, 0)
+}
+
 /// The operand of `return` and `break`, if there is one.
 fn jump_value(p: &mut In) -> R<Option<Expr>> {
     // `break { .. }` in a head would be the body.
-    if !starts_expression(p) || peek(p) == Kind::LBrace && p.state().head {
+    if !starts_expression(p) || peek(p) == Kind::LBrace && p.state().head || another_arm(p) {
         return Ok(None);
     }
     Ok(Some(expr(p)?))
@@ -245,7 +251,7 @@ fn record_ahead(p: &mut In) -> RecordAhead {
     let second = token_at(p, 2);
     match first.kind {
         Kind::DotDot | Kind::Ellipsis => RecordAhead::Record,
-        Kind::Str if second.kind == Kind::Colon => RecordAhead::Json,
+        Kind::Str | Kind::RawStr | Kind::TripleStr if second.kind == Kind::Colon => RecordAhead::Json,
         Kind::Ident if second.kind == Kind::With => RecordAhead::Update,
         Kind::Ident if matches!(second.kind, Kind::Colon | Kind::Eq | Kind::Comma) => RecordAhead::Record,
         kind if kind.is_keyword() && matches!(second.kind, Kind::Colon | Kind::Eq) => RecordAhead::Record,
@@ -369,7 +375,11 @@ fn json_value(p: &mut In) -> R<Expr> {
     nested(p, |p| {
         let start = token(p);
         let kind = match peek(p) {
-            Kind::LBrace if matches!(token_at(p, 1).kind, Kind::Str | Kind::RBrace) => json_object_with(p, json_value)?,
+            Kind::LBrace
+                if matches!(token_at(p, 1).kind, Kind::RBrace) || matches!(record_ahead(p), RecordAhead::Json) =>
+            {
+                json_object_with(p, json_value)?
+            }
             Kind::LBracket => ExprKind::JsonArray(delimited(p, Kind::LBracket, json_value, Some(error_expr))?),
             _ => return expr(p),
         };

@@ -6,22 +6,27 @@ use super::cursor::*;
 use super::recover::delimited;
 use crate::ast::*;
 use crate::literal;
-use crate::token::{JOINED, Kind};
+use crate::token::{JOINED, Kind, Token};
 
 /// A type; `A -> B` included.
 pub fn ty(p: &mut In) -> R<Type> {
     nested(p, |p| {
         let start = token(p);
         let first = simple_type(p)?;
-        if !at(p, Kind::Arrow) {
-            return Ok(first);
-        }
-        bump(p);
-        let ret = ty(p)?;
-        let effects = effect_braces(p)?;
-        let span = span_from(p, start);
-        Ok(Type { kind: Box::new(TypeKind::Fn { params: vec![first], ret, effects }), span })
+        arrow(p, start, first)
     })
+}
+
+/// `first -> B ! {e}`, or the first alone.
+pub fn arrow(p: &mut In, start: Token, first: Type) -> R<Type> {
+    if !at(p, Kind::Arrow) {
+        return Ok(first);
+    }
+    bump(p);
+    let ret = ty(p)?;
+    let effects = effect_braces(p)?;
+    let span = span_from(p, start);
+    Ok(type_of(TypeKind::Fn { params: vec![first], ret, effects }, span))
 }
 
 /// A type that does not go on with `->` at the top: after `as`, where an arm's arrow may follow.

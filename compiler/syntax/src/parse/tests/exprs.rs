@@ -605,3 +605,31 @@ fn an_active_pattern_is_a_function() {
     "#]],
     );
 }
+
+#[test]
+fn in_a_line_with_arms_a_bar_begins_an_arm_or_a_lambda() {
+    check_expr(
+        "match o with | None -> return | Some(v) -> v",
+        expect![[r#"
+        (match o (arm None (return)) (arm (Some v) v))
+    "#]],
+    );
+    check_expr(
+        "match o with | None -> return |x| x + 1 | Some(f) -> f",
+        expect![[r#"
+            (match o (arm None (return (lambda (params x) (+ x 1)))) (arm (Some f) f))
+        "#]],
+    );
+    check_expr(
+        "apply(match o with | None -> 1 | Some(n) -> n, |a| a)",
+        expect![[r#"
+        (call apply (match o (arm None 1) (arm (Some n) n)) (lambda (params a) a))
+    "#]],
+    );
+    check_expr(
+        "apply(match o with | None -> 1, | Some(n) when n > 1 -> n, |a| -> Int { a })",
+        expect![[r#"
+        (call apply (match o (arm None 1) (arm (Some n) (when (> n 1)) n)) (lambda (params a) (-> Int) (block a)))
+    "#]],
+    );
+}
