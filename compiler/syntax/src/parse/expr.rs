@@ -298,9 +298,14 @@ fn postfix(p: &mut In) -> R<Expr> {
                 path.span = span_from(p, start);
                 ExprKind::Path(path)
             }
-            Kind::LBrace if !p.state().head && names_constructor(p, &base) => {
+            Kind::LBrace if (!p.state().head || field_ahead(p)) && names_constructor(p, &base) => {
                 let path = as_path(&base).expect("a constructor is a path");
-                primary::record_fields(p, Some(path))?
+                let in_head = p.state().head;
+                let record = primary::record_fields(p, Some(path))?;
+                if in_head {
+                    record_in_head(p, start);
+                }
+                record
             }
             _ => return Ok(base),
         };
@@ -308,6 +313,27 @@ fn postfix(p: &mut In) -> R<Expr> {
         let span = span_from(p, start);
         base = make(kind, span);
     }
+}
+
+/// Whether the brace that comes next can only be a record's: `{ name: `.
+fn field_ahead(p: &mut In) -> bool {
+    token_at(p, 1).kind == Kind::Ident && token_at(p, 2).kind == Kind::Colon
+}
+
+/// Reports the record that has just been read in the head of an `if`, `match` or loop.
+fn record_in_head(p: &mut In, start: Token) {
+    let span = span_from(p, start);
+    let state = p.state();
+    let text = &state.text[(span.start - state.base) as usize..(span.end - state.base) as usize];
+    state.diagnostics.push(
+        Diagnostic::error(
+            codes::PARSE_EXPECTED,
+            span,
+            "a record before the body of `if`, `match`, `for` or `while` stands in parentheses",
+        )
+        .with_note("without them, its brace would begin the body")
+        .with_fix(span, format!("({text})"), "write the parentheses"),
+    );
 }
 
 fn field(p: &mut In, base: Expr) -> R<ExprKind> {

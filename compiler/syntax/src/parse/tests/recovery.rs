@@ -290,3 +290,17 @@ fn operators_of_other_languages_get_help() {
     "#]],
     );
 }
+
+#[test]
+fn a_record_in_a_head_is_one_mistake() {
+    check(
+        "fn f(p: Point) -> Int = match Point { x: 1, y: 2 } with | Point { x, .. } -> x\nfn g() = 1",
+        expect![[r#"
+            (fn f (params (: p Point)) (-> Int) (match (record Point (x: 1) (y: 2)) (arm (Point record x ..) x)))
+            (fn g (params) 1)
+            1:31 parser.syntax.expected_tokens: a record before the body of `if`, `match`, `for` or `while` stands in parentheses
+                note: without them, its brace would begin the body
+                fix: write the parentheses: fn f(p: Point) -> Int = match (Point { x: 1, y: 2 }) with | Point { x, .. } -> x
+        "#]],
+    );
+}
