@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
         match &*ty.kind {
             TypeKind::Path { path, args } => self.named_type(path, args, ty.span, scope),
             TypeKind::Fn { params, ret, effects } => {
-                let params: Vec<Ty> = params.iter().map(|p| self.written_type(p, scope)).collect();
+                let params: Vec<Ty> = params.iter().map(|p| self.parameter_type(p, scope)).collect();
                 let ret = self.written_type(ret, scope);
                 let row = match effects {
                     Some(row) if !super::signatures::row_parameter(row, scope.generics) => {
@@ -108,6 +108,17 @@ impl<'a> Checker<'a> {
                 }
             }
             TypeKind::Error => Types::ERROR,
+        }
+    }
+
+    /// The type of a function type's parameter. It may be a reference wherever the function is kept: only calls pass one.
+    fn parameter_type(&mut self, ty: &ast::Type, scope: &mut TypeScope<'_>) -> Ty {
+        match &*ty.kind {
+            TypeKind::Ref { mutable, inner } => {
+                let inner = self.written_type(inner, scope);
+                self.t.reference(*mutable, inner)
+            }
+            _ => self.written_type(ty, scope),
         }
     }
 
