@@ -1,12 +1,13 @@
 //! Which calls are replaced by the body of the function?
 //!
 //! Functions are optimised callees first, so a body that is inlined is final. Circles in the call graph are broken at functions
-//! that are not lambdas: those are never inlined; the lambdas between them may be.
+//! that are neither lambdas nor make functions: those are never inlined; the lambdas between them may be.
 
 use std::rc::Rc;
 
 use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
 use reml_diagnostics::Span;
+use reml_semantics::types::Type;
 use rustc_hash::FxHashMap;
 
 use super::OptLevel;
@@ -54,9 +55,10 @@ impl CallGraph {
         let mut breakers: SecondaryMap<FuncId, bool> = SecondaryMap::new();
         for id in program.funcs.keys() {
             let circular = members[component[id.index()] as usize] > 1 || edges[id.index()].contains(&id);
-            // A lambda is mentioned where it is made and nowhere else.
+            // A lambda is mentioned where it is made and nowhere else. What only makes functions does not call those it mentions.
             let lambda = mentions[id] == 1 && !called[id];
-            breakers[id] = circular && !lambda;
+            let maker = matches!(program.types.get(program.funcs[id].ret), Type::Fn { .. });
+            breakers[id] = circular && !lambda && !maker;
         }
         // Circles of lambdas only.
         let mut inner = edges.clone();
@@ -78,9 +80,9 @@ impl CallGraph {
                 breakers[id] = true;
             }
         }
-        // Tarjan numbers components callees first. Inside a circle, the lambdas come before the functions around them.
+        // Tarjan numbers components callees first. Inside a circle, what may be inlined comes before what it is inlined into.
         let mut order: Vec<FuncId> = program.funcs.keys().collect();
-        order.sort_by_key(|id| (component[id.index()], among[id.index()]));
+        order.sort_by_key(|&id| (component[id.index()], breakers[id], among[id.index()]));
         CallGraph { order, mentions, breakers }
     }
 }
@@ -118,6 +120,8 @@ pub struct Inliner<'p> {
     level: OptLevel,
     ready: SecondaryMap<FuncId, Option<(usize, Rc<Function>)>>,
     budget: usize,
+    /// The function that is being optimised.
+    current: FuncId,
     /// Lambdas with captures that are also called directly: the same with the captures as plain parameters.
     lifted: FxHashMap<FuncId, FuncId>,
     /// Functions to be added to the program, in the order of their ids.
@@ -136,6 +140,7 @@ impl<'p> Inliner<'p> {
             level,
             ready: SecondaryMap::new(),
             budget: 0,
+            current: FuncId::new(0),
             lifted: FxHashMap::default(),
             added: Vec::new(),
             unfinished: Vec::new(),
@@ -153,7 +158,8 @@ impl<'p> Inliner<'p> {
     }
 
     /// Starts another function. The entry runs once and keeps its calls, so that backtraces show them.
-    pub fn start(&mut self, function: &Function, entry: bool) {
+    pub fn start(&mut self, id: FuncId, function: &Function, entry: bool) {
+        self.current = id;
         let own = size(&function.body);
         self.budget = match self.level {
             _ if entry => 0,
@@ -200,14 +206,14 @@ impl<'p> Inliner<'p> {
     pub fn specialise(
         &mut self,
         func: FuncId,
-        known: &[Known],
+        known: Vec<Known>,
         funcs: &PrimaryMap<FuncId, Function>,
     ) -> Option<(FuncId, Vec<Known>)> {
         if self.level == OptLevel::Debug {
             return None;
         }
         let next = FuncId::new(funcs.len() + self.added.len());
-        let (clone, known, made) = self.specialiser.clone_for(func, known, funcs, next)?;
+        let (clone, known, made) = self.specialiser.clone_for(func, known, self.current, funcs, next)?;
         if let Some(function) = made {
             self.added.push(function);
             self.unfinished.push(next);
@@ -233,6 +239,7 @@ impl<'p> Inliner<'p> {
         function.modes[..captures].fill(Mode::Owned);
         let id = FuncId::new(funcs.len() + self.added.len());
         self.added.push(function);
+        self.specialiser.is_lambda(id);
         self.lifted.insert(func, id);
         Some(id)
     }

@@ -81,7 +81,7 @@ fn optimise_function(
     inliner: &mut Inliner,
 ) {
     let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
-    inliner.start(&function, id == program.entry);
+    inliner.start(id, &function, id == program.entry);
     rewrite(program, &mut function, level, variants, inliner);
     // A clone's calls of itself were found while it was optimised.
     if loops::loop_self_calls(id, &mut function) {

@@ -23,12 +23,15 @@ use super::facts::{Facts, Meet, dispatch_param, literal_case};
 use super::fold::fold;
 use super::inline::{Inliner, Site};
 use super::known::Knowledge;
-use super::specialise::Known;
+use super::specialise::{Known, Lambda};
 use crate::core::{
     Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo,
 };
 use crate::prim::{PrimEffect, PrimOp};
 use crate::walk;
+
+/// Functions are specialised for no more lambdas at once.
+const MOST_LAMBDAS: usize = 200;
 
 /// Rewrites the function; `true` if another round may find more.
 pub fn simplify(
@@ -281,34 +284,49 @@ impl Simplifier<'_, '_> {
 
     /// A call with known lambdas calls a function made for them, where that pays.
     fn specialised(&mut self, func: FuncId, args: Vec<Atom>) -> (Callee, Vec<Atom>) {
-        let mut known = Vec::new();
-        for (param, arg) in args.iter().enumerate() {
-            if let Atom::Var(var) = *arg
-                && let Some((inner, lambda, _)) = self.knowledge.lambda(var)
-            {
-                let wrapped = (inner != var).then(|| self.vars[inner].ty);
-                known.push(Known { param, lambda, wrapped });
-            }
-        }
+        let known: Vec<Known> = args
+            .iter()
+            .enumerate()
+            .filter_map(|(param, &arg)| Some(Known { param, lambda: self.known_lambda(arg, &mut { MOST_LAMBDAS })? }))
+            .collect();
         if known.is_empty() {
             return (Callee::Func(func), args);
         }
-        let Some((clone, known)) = self.inliner.specialise(func, &known, self.funcs) else {
+        let Some((clone, known)) = self.inliner.specialise(func, known, self.funcs) else {
             return (Callee::Func(func), args);
         };
         self.changed = true;
         let mut all = Vec::with_capacity(args.len());
         for (param, arg) in args.into_iter().enumerate() {
-            match arg {
-                Atom::Var(var) if known.iter().any(|known| known.param == param) => {
-                    if let Some((_, _, captures)) = self.knowledge.lambda(var) {
-                        all.extend_from_slice(captures);
-                    }
-                }
-                arg => all.push(arg),
+            match known.iter().find(|known| known.param == param) {
+                Some(known) => self.captured(arg, &known.lambda, &mut all),
+                None => all.push(arg),
             }
         }
         (Callee::Func(clone), all)
+    }
+
+    /// The lambda that an atom is known to be, with at most `left` lambdas in it.
+    fn known_lambda(&self, atom: Atom, left: &mut usize) -> Option<Lambda> {
+        let Atom::Var(var) = atom else { return None };
+        let (inner, func, captures) = self.knowledge.lambda(var)?;
+        // The function that is being optimised has no parts at present.
+        self.funcs.get(func).filter(|function| !function.name.is_empty())?;
+        *left = left.checked_sub(1)?;
+        let captures = captures.iter().map(|&capture| self.known_lambda(capture, left)).collect();
+        Some(Lambda { func, wrapped: (inner != var).then(|| self.vars[inner].ty), captures })
+    }
+
+    /// What is not known of a lambda's captured values.
+    fn captured(&self, atom: Atom, lambda: &Lambda, out: &mut Vec<Atom>) {
+        let Atom::Var(var) = atom else { return };
+        let Some((_, _, captures)) = self.knowledge.lambda(var) else { return };
+        for (&capture, known) in captures.iter().zip(&lambda.captures) {
+            match known {
+                Some(inner) => self.captured(capture, inner, out),
+                None => out.push(capture),
+            }
+        }
     }
 
     fn inline(&mut self, func: FuncId, args: &[Atom], call: Span) -> Option<Block> {

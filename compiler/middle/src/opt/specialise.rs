@@ -1,7 +1,8 @@
-//! What does a recursive function become for one particular closure argument? `List.map(xs, |x| x + 1)`, when `map` is not
+//! What does a function become for particular closure arguments? `List.map(xs, |x| x + 1)`, when `map` is not
 //! inlined, calls a clone of `map` whose function parameter is that lambda: the clone takes the captured values
 //! instead, its body rebuilds the closure, and the simplifier turns its calls into direct ones. The recursive call
-//! passes the same lambda on and so finds the same clone.
+//! passes the same lambda on and so finds the same clone. What a lambda captures may be known lambdas again: a tree of
+//! parser combinators becomes functions that call each other directly.
 
 use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
 use reml_semantics::types::TypeId;
@@ -15,30 +16,56 @@ use crate::walk;
 const LARGEST: usize = 500;
 /// Clones of one function.
 const CLONES: u32 = 48;
+/// Clones of a function that was a lambda: it has one for each place where its closure is made.
+const CLONES_OF_LAMBDA: u32 = 1000;
 
-/// A parameter that gets a known lambda; `wrapped`: inside a newtype, as a value of this type.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+/// A parameter that gets a known lambda.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Known {
     pub param: usize,
-    pub lambda: FuncId,
+    pub lambda: Lambda,
+}
+
+/// A lambda with what is known of its captured values.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Lambda {
+    pub func: FuncId,
+    /// Inside a newtype, as a value of this type.
     pub wrapped: Option<TypeId>,
+    pub captures: Vec<Option<Lambda>>,
+}
+
+impl Lambda {
+    /// How many lambdas it consists of.
+    pub fn lambdas(&self) -> usize {
+        1 + self.captures.iter().flatten().map(Lambda::lambdas).sum::<usize>()
+    }
+
+    /// The same with nothing known of what it captures.
+    fn alone(&self) -> Lambda {
+        Lambda { captures: vec![None; self.captures.len()], ..self.clone() }
+    }
 }
 
 #[derive(Default)]
 pub struct Specialiser {
     clones: FxHashMap<(FuncId, Vec<Known>), FuncId>,
     counts: SecondaryMap<FuncId, u32>,
+    /// What a clone is of, and how many lambdas it is specialised for.
+    origins: SecondaryMap<FuncId, Option<(FuncId, u32)>>,
+    lambdas: SecondaryMap<FuncId, bool>,
     /// Which parameters of a function are called or passed on, once asked.
     useful: FxHashMap<FuncId, Vec<bool>>,
 }
 
 impl Specialiser {
-    /// The clone of `func` for these lambdas, made on first sight; with which of them it is specialised for.
-    /// `next` is the id a new function will get.
+    /// The clone of `func` for these lambdas, made on first sight; with what of them it is specialised for.
+    /// `caller` makes the call; `next` is the id a new function will get.
     pub fn clone_for(
         &mut self,
         func: FuncId,
-        known: &[Known],
+        known: Vec<Known>,
+        caller: FuncId,
         funcs: &PrimaryMap<FuncId, Function>,
         next: FuncId,
     ) -> Option<(FuncId, Vec<Known>, Option<Function>)> {
@@ -48,28 +75,38 @@ impl Specialiser {
             return None;
         }
         let useful = self.useful.entry(func).or_insert_with(|| useful_params(original));
-        let known: Vec<Known> = known
-            .iter()
-            .copied()
-            .filter(|known| {
-                let lambda = funcs.get(known.lambda);
-                useful.get(known.param) == Some(&true) && lambda.is_some_and(|lambda| !lambda.name.is_empty())
-            })
-            .collect();
+        let mut known: Vec<Known> = known.into_iter().filter(|known| useful.get(known.param) == Some(&true)).collect();
         if known.is_empty() {
             return None;
+        }
+        // A function that passes itself ever larger lambdas would have clones without end.
+        if let Some((original, size)) = self.origins[caller]
+            && original == func
+            && known.iter().map(|known| known.lambda.lambdas()).sum::<usize>() >= size as usize
+        {
+            for known in &mut known {
+                known.lambda = known.lambda.alone();
+            }
         }
         let key = (func, known.clone());
         if let Some(&clone) = self.clones.get(&key) {
             return Some((clone, known, None));
         }
-        if self.counts[func] >= CLONES || size(&original.body) > LARGEST {
+        let limit = if self.lambdas[func] { CLONES_OF_LAMBDA } else { CLONES };
+        if self.counts[func] >= limit || size(&original.body) > LARGEST {
             return None;
         }
         self.counts[func] += 1;
+        let lambdas = known.iter().map(|known| known.lambda.lambdas()).sum::<usize>();
+        self.origins[next] = Some((func, lambdas as u32));
         self.clones.insert(key, next);
         let clone = specialised(original, &known, funcs);
         Some((next, known, Some(clone)))
+    }
+
+    /// Notes that a function is a lambda with its captures as parameters.
+    pub fn is_lambda(&mut self, func: FuncId) {
+        self.lambdas[func] = true;
     }
 }
 
@@ -119,37 +156,53 @@ fn specialised(original: &Function, known: &[Known], funcs: &PrimaryMap<FuncId, 
     let mut clone = original.clone();
     let mut start = Vec::new();
     let mut params = Vec::new();
-    let mut modes = Vec::new();
     let mut name = format!("{}{{", original.name);
+    let mut modes = Vec::new();
     for (index, (&param, &mode)) in original.params.iter().zip(&original.modes).enumerate() {
         let Some(known) = known.iter().find(|known| known.param == index) else {
             params.push(param);
             modes.push(mode);
             continue;
         };
-        let lambda = &funcs[known.lambda];
-        name = format!("{name}{}:{}#{} ", index, lambda.name, known.lambda.index());
-        let captured: Vec<Var> = lambda.params[..lambda.captures]
-            .iter()
-            .map(|&capture| clone.vars.push(lambda.vars[capture].clone()))
-            .collect();
-        params.extend(&captured);
-        modes.extend(captured.iter().map(|_| Mode::Owned));
-        let closure = Op::Closure(known.lambda, captured.into_iter().map(Atom::Var).collect());
-        if let Some(ty) = known.wrapped {
-            let VarInfo { name, span, .. } = clone.vars[param].clone();
-            let inner = clone.vars.push(VarInfo { ty, name, span });
-            start.push(Stmt::Let(inner, closure));
-            start.push(Stmt::Let(param, Op::Construct { variant: 0, args: vec![Atom::Var(inner)], token: None }));
-        } else {
-            start.push(Stmt::Let(param, closure));
-        }
+        name = format!("{name}{index}:{}#{} ", funcs[known.lambda.func].name, known.lambda.func.index());
+        rebuild(&known.lambda, param, &mut clone, funcs, &mut params, &mut start);
+        modes.resize(params.len(), Mode::Owned);
     }
+    clone.modes = modes;
     clone.name = format!("{}}}", name.trim_end()).into();
     clone.params = params;
-    clone.modes = modes;
     let body = std::mem::replace(&mut clone.body, Block::new(Vec::new(), End::Unreachable));
     start.extend(body.stmts);
     clone.body = Block::new(start, body.end);
     clone
+}
+
+/// Makes `var` the lambda again, from parameters for what is not known of it.
+fn rebuild(
+    lambda: &Lambda,
+    var: Var,
+    clone: &mut Function,
+    funcs: &PrimaryMap<FuncId, Function>,
+    params: &mut Vec<Var>,
+    start: &mut Vec<Stmt>,
+) {
+    let function = &funcs[lambda.func];
+    let mut captured = Vec::with_capacity(lambda.captures.len());
+    for (&capture, known) in function.params.iter().zip(&lambda.captures) {
+        let own = clone.vars.push(function.vars[capture].clone());
+        match known {
+            Some(inner) => rebuild(inner, own, clone, funcs, params, start),
+            None => params.push(own),
+        }
+        captured.push(Atom::Var(own));
+    }
+    let closure = Op::Closure(lambda.func, captured);
+    let Some(ty) = lambda.wrapped else {
+        start.push(Stmt::Let(var, closure));
+        return;
+    };
+    let VarInfo { name, span, .. } = clone.vars[var].clone();
+    let inner = clone.vars.push(VarInfo { ty, name, span });
+    start.push(Stmt::Let(inner, closure));
+    start.push(Stmt::Let(var, Op::Construct { variant: 0, args: vec![Atom::Var(inner)], token: None }));
 }
