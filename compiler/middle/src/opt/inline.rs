@@ -14,7 +14,7 @@ use super::OptLevel;
 use super::facts::size;
 use super::specialise::{Known, Specialiser};
 use crate::components::components;
-use crate::core::{Block, Callee, End, FuncId, Function, Inline, Mode, Op, Program, Stmt};
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Inline, Mode, Op, Program, Stmt, Var};
 use crate::walk;
 
 /// Sizes up to which a function is inlined.
@@ -31,8 +31,33 @@ pub struct CallGraph {
     breakers: SecondaryMap<FuncId, bool>,
 }
 
+/// Which function makes the value of each global.
+pub fn initialisers(program: &Program) -> SecondaryMap<GlobalId, Option<FuncId>> {
+    let mut initialisers = SecondaryMap::new();
+    let mut calls: SecondaryMap<Var, Option<FuncId>> = SecondaryMap::new();
+    for stmt in &program.funcs[program.entry].body.stmts {
+        match *stmt {
+            Stmt::Let(var, Op::Call(Callee::Func(func), ref args)) if args.is_empty() => calls[var] = Some(func),
+            Stmt::Let(_, Op::GlobalSet(global, Atom::Var(value))) => initialisers[global] = calls[value],
+            _ => {}
+        }
+    }
+    initialisers
+}
+
+/// Whether a function does nothing but make a closure, and those it captures.
+fn makes_closure(function: &Function) -> bool {
+    let only = function.body.stmts.iter().all(|stmt| matches!(stmt, Stmt::Let(_, Op::Closure(..) | Op::GlobalGet(_))));
+    let last = match function.body.stmts.last() {
+        Some(Stmt::Let(var, Op::Closure(..))) => Some(Atom::Var(*var)),
+        _ => None,
+    };
+    only && matches!(function.body.end, End::Return(result) if Some(result) == last)
+}
+
 impl CallGraph {
     pub fn of(program: &Program) -> CallGraph {
+        let initialisers = initialisers(program);
         let count = program.funcs.len();
         let mut edges: Vec<Vec<FuncId>> = vec![Vec::new(); count];
         let mut mentions: SecondaryMap<FuncId, u32> = SecondaryMap::new();
@@ -44,6 +69,7 @@ impl CallGraph {
                 called[func] |= call;
                 targets.push(func);
             });
+            each_global(&function.body, &mut |global| targets.extend(initialisers[global]));
             targets.sort_unstable();
             targets.dedup();
         }
@@ -53,12 +79,13 @@ impl CallGraph {
             members[number as usize] += 1;
         }
         let mut breakers: SecondaryMap<FuncId, bool> = SecondaryMap::new();
+        let mut makers: SecondaryMap<FuncId, bool> = SecondaryMap::new();
         for id in program.funcs.keys() {
             let circular = members[component[id.index()] as usize] > 1 || edges[id.index()].contains(&id);
             // A lambda is mentioned where it is made and nowhere else. What only makes functions does not call those it mentions.
             let lambda = mentions[id] == 1 && !called[id];
-            let maker = matches!(program.types.get(program.funcs[id].ret), Type::Fn { .. });
-            breakers[id] = circular && !lambda && !maker;
+            makers[id] = matches!(program.types.get(program.funcs[id].ret), Type::Fn { .. });
+            breakers[id] = circular && !lambda && !makers[id];
         }
         // Circles of lambdas only.
         let mut inner = edges.clone();
@@ -80,9 +107,18 @@ impl CallGraph {
                 breakers[id] = true;
             }
         }
-        // Tarjan numbers components callees first. Inside a circle, what may be inlined comes before what it is inlined into.
+        // Tarjan numbers components callees first. Inside a circle, what makes functions comes before those who call them.
+        let mut initialises: SecondaryMap<FuncId, bool> = SecondaryMap::new();
+        initialisers.values().flatten().for_each(|&func| initialises[func] = true);
         let mut order: Vec<FuncId> = program.funcs.keys().collect();
-        order.sort_by_key(|&id| (component[id.index()], breakers[id], among[id.index()]));
+        order.sort_by_key(|&id| {
+            let rank = match () {
+                () if initialises[id] => 1,
+                () if makers[id] => 0,
+                () => 2,
+            };
+            (component[id.index()], rank, breakers[id], among[id.index()])
+        });
         CallGraph { order, mentions, breakers }
     }
 }
@@ -103,6 +139,23 @@ fn each_mention(block: &Block, f: &mut impl FnMut(FuncId, bool)) {
             End::TailCall { callee: Callee::Func(func), .. } => f(*func, true),
             End::Switch(switch) => blocks.extend(walk::switch_blocks(switch)),
             _ => {}
+        }
+    }
+}
+
+/// Calls `f` with each global that a block reads.
+fn each_global(block: &Block, f: &mut impl FnMut(GlobalId)) {
+    let mut blocks = vec![block];
+    while let Some(block) = blocks.pop() {
+        for stmt in &block.stmts {
+            match stmt {
+                Stmt::Let(_, Op::GlobalGet(global)) => f(*global),
+                Stmt::Join(join) => blocks.push(&join.body),
+                _ => {}
+            }
+        }
+        if let End::Switch(switch) = &block.end {
+            blocks.extend(walk::switch_blocks(switch));
         }
     }
 }
@@ -129,12 +182,22 @@ pub struct Inliner<'p> {
     /// Those of them that are still to be optimised.
     pub unfinished: Vec<FuncId>,
     specialiser: Specialiser,
+    /// Which global a function makes the value of.
+    initialises: SecondaryMap<FuncId, Option<GlobalId>>,
+    /// Functions that make the closures in globals, and nothing else.
+    initialisers: SecondaryMap<GlobalId, Option<Rc<Function>>>,
     /// The files of the standard library.
     library: &'p [Span],
 }
 
 impl<'p> Inliner<'p> {
-    pub fn new(graph: &'p CallGraph, level: OptLevel, library: &'p [Span]) -> Self {
+    pub fn new(program: &Program, graph: &'p CallGraph, level: OptLevel, library: &'p [Span]) -> Self {
+        let mut initialises = SecondaryMap::new();
+        for (global, func) in initialisers(program).iter() {
+            if let Some(func) = func {
+                initialises[*func] = Some(global);
+            }
+        }
         Inliner {
             graph,
             level,
@@ -145,6 +208,8 @@ impl<'p> Inliner<'p> {
             added: Vec::new(),
             unfinished: Vec::new(),
             specialiser: Specialiser::default(),
+            initialises,
+            initialisers: SecondaryMap::new(),
             library,
         }
     }
@@ -170,6 +235,12 @@ impl<'p> Inliner<'p> {
 
     /// The function is final; later ones may inline it.
     pub fn finished(&mut self, id: FuncId, function: &Function) {
+        if let Some(global) = self.initialises[id]
+            && self.level == OptLevel::Release
+            && makes_closure(function)
+        {
+            self.initialisers[global] = Some(Rc::new(function.clone()));
+        }
         if self.graph.breakers[id] || function.inline == Inline::Never {
             return;
         }
@@ -200,6 +271,11 @@ impl<'p> Inliner<'p> {
         }
         self.budget -= cost;
         Some(function.clone())
+    }
+
+    /// The function that makes the closure in a global, if that is all it does.
+    pub fn initialiser(&self, global: GlobalId) -> Option<Rc<Function>> {
+        self.initialisers[global].clone()
     }
 
     /// The clone of a function for known lambdas.

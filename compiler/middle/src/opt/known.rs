@@ -5,12 +5,12 @@ use cranelift_entity::SecondaryMap;
 use reml_semantics::types::TypeId;
 use rustc_hash::FxHashMap;
 
-use crate::core::{Atom, Case, FuncId, Op, StrId, Var};
+use crate::core::{Atom, Case, FuncId, GlobalId, Op, StrId, Var};
 use crate::prim::{PrimEffect, PrimOp};
 
 #[derive(Default)]
 pub struct Knowledge {
-    /// Constructors and closures, by the variable that holds them.
+    /// Constructors, closures and globals, by the variable that holds them.
     built: SecondaryMap<Var, Option<Box<Op>>>,
     /// Where a variable was read from.
     origin: SecondaryMap<Var, Option<(Var, u32, u32)>>,
@@ -31,7 +31,7 @@ enum Undo {
 }
 
 /// An atom that can be compared exactly and hashed.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Operand {
     Var(Var),
     Int(i128, TypeId),
@@ -42,9 +42,24 @@ pub enum Operand {
     None,
 }
 
+impl Operand {
+    /// The atom that it is the key of.
+    pub fn atom(self) -> Atom {
+        match self {
+            Operand::Var(var) => Atom::Var(var),
+            Operand::Int(value, ty) => Atom::Int(value, ty),
+            Operand::Float(bits, ty) => Atom::Float(f64::from_bits(bits), ty),
+            Operand::Bool(value) => Atom::Bool(value),
+            Operand::Unit => Atom::Unit,
+            Operand::Str(id) => Atom::Str(id),
+            Operand::None => Atom::Hole,
+        }
+    }
+}
+
 pub type PrimKey = (PrimOp, TypeId, [Operand; 3]);
 
-fn operand(atom: Atom) -> Operand {
+pub fn operand(atom: Atom) -> Operand {
     match atom {
         Atom::Var(var) => Operand::Var(var),
         Atom::Int(value, ty) => Operand::Int(value, ty),
@@ -94,7 +109,9 @@ impl Knowledge {
     /// `var: ty = op` has been written.
     pub fn define(&mut self, var: Var, op: &Op, ty: TypeId) {
         match op {
-            Op::Construct { .. } | Op::Closure(..) | Op::Array(_) => self.built[var] = Some(Box::new(op.clone())),
+            Op::Construct { .. } | Op::Closure(..) | Op::Array(_) | Op::GlobalGet(_) => {
+                self.built[var] = Some(Box::new(op.clone()));
+            }
             Op::Field { base: Atom::Var(base), variant, index } => {
                 let key = (*base, *variant, *index);
                 self.origin[var] = Some(key);
@@ -157,6 +174,14 @@ impl Knowledge {
     pub fn closure(&self, var: Var) -> Option<(FuncId, Vec<Atom>)> {
         match self.built[var].as_deref() {
             Some(Op::Closure(func, captures)) => Some((*func, captures.clone())),
+            _ => None,
+        }
+    }
+
+    /// The global that a variable was read from.
+    pub fn global(&self, var: Var) -> Option<GlobalId> {
+        match self.built[var].as_deref() {
+            Some(Op::GlobalGet(global)) => Some(*global),
             _ => None,
         }
     }

@@ -60,7 +60,7 @@ fn optimise_all(program: &mut Program, level: OptLevel) {
     let unwinds = Unwinds::of(&program.funcs);
     let variants = Variants::of(program);
     let library = std::mem::take(&mut program.library);
-    let mut inliner = Inliner::new(&graph, level, &library);
+    let mut inliner = Inliner::new(program, &graph, level, &library);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {

@@ -22,10 +22,10 @@ use super::copy::{Copier, return_to};
 use super::facts::{Facts, Meet, dispatch_param, literal_case};
 use super::fold::fold;
 use super::inline::{Inliner, Site};
-use super::known::Knowledge;
-use super::specialise::{Known, Lambda};
+use super::known::{Knowledge, operand};
+use super::specialise::{Known, Lambda, Value};
 use crate::core::{
-    Atom, Block, Callee, Case, End, FuncId, Function, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo,
+    Atom, Block, Callee, Case, End, FuncId, Function, GlobalId, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo,
 };
 use crate::prim::{PrimEffect, PrimOp};
 use crate::walk;
@@ -265,6 +265,11 @@ impl Simplifier<'_, '_> {
                 None => Err(self.specialised(func, args)),
             },
             Callee::Closure(Atom::Var(closure)) => {
+                if let Some(global) = self.knowledge.global(closure)
+                    && let Some(body) = self.call_global(global, &args, span)
+                {
+                    return Ok(body);
+                }
                 let Some((func, captures)) = self.knowledge.closure(closure) else { return Err((callee, args)) };
                 let all: Vec<Atom> = captures.iter().chain(&args).copied().collect();
                 if let Some(body) = self.inline(func, &all, span) {
@@ -284,11 +289,13 @@ impl Simplifier<'_, '_> {
 
     /// A call with known lambdas calls a function made for them, where that pays.
     fn specialised(&mut self, func: FuncId, args: Vec<Atom>) -> (Callee, Vec<Atom>) {
-        let known: Vec<Known> = args
-            .iter()
-            .enumerate()
-            .filter_map(|(param, &arg)| Some(Known { param, lambda: self.known_lambda(arg, &mut { MOST_LAMBDAS })? }))
-            .collect();
+        let mut known = Vec::new();
+        for (param, &arg) in args.iter().enumerate() {
+            let value = self.known_value(arg, &mut { MOST_LAMBDAS });
+            if value.functions() > 0 {
+                known.push(Known { param, value });
+            }
+        }
         if known.is_empty() {
             return (Callee::Func(func), args);
         }
@@ -299,34 +306,61 @@ impl Simplifier<'_, '_> {
         let mut all = Vec::with_capacity(args.len());
         for (param, arg) in args.into_iter().enumerate() {
             match known.iter().find(|known| known.param == param) {
-                Some(known) => self.captured(arg, &known.lambda, &mut all),
+                Some(known) => self.unknown_parts(arg, &known.value, &mut all),
                 None => all.push(arg),
             }
         }
         (Callee::Func(clone), all)
     }
 
-    /// The lambda that an atom is known to be, with at most `left` lambdas in it.
-    fn known_lambda(&self, atom: Atom, left: &mut usize) -> Option<Lambda> {
-        let Atom::Var(var) = atom else { return None };
-        let (inner, func, captures) = self.knowledge.lambda(var)?;
-        // The function that is being optimised has no parts at present.
-        self.funcs.get(func).filter(|function| !function.name.is_empty())?;
-        *left = left.checked_sub(1)?;
-        let captures = captures.iter().map(|&capture| self.known_lambda(capture, left)).collect();
-        Some(Lambda { func, wrapped: (inner != var).then(|| self.vars[inner].ty), captures })
+    /// What is known of a value, with at most `left` lambdas in it.
+    fn known_value(&self, atom: Atom, left: &mut usize) -> Value {
+        let Atom::Var(var) = atom else { return Value::Constant(operand(atom)) };
+        if let Some(global) = self.knowledge.global(var) {
+            return if self.inliner.initialiser(global).is_some() { Value::Global(global) } else { Value::Unknown };
+        }
+        let Some((inner, func, captures)) = self.knowledge.lambda(var) else { return Value::Unknown };
+        if *left == 0 || !self.is_whole(func) {
+            return Value::Unknown;
+        }
+        *left -= 1;
+        let captures = captures.iter().map(|&capture| self.known_value(capture, left)).collect();
+        Value::Lambda(Lambda { func, wrapped: (inner != var).then(|| self.vars[inner].ty), captures })
     }
 
-    /// What is not known of a lambda's captured values.
-    fn captured(&self, atom: Atom, lambda: &Lambda, out: &mut Vec<Atom>) {
+    /// What of a value is left to be passed when the rest is known.
+    fn unknown_parts(&self, atom: Atom, value: &Value, out: &mut Vec<Atom>) {
+        let lambda = match value {
+            Value::Unknown => return out.push(atom),
+            Value::Constant(_) | Value::Global(_) => return,
+            Value::Lambda(lambda) => lambda,
+        };
         let Atom::Var(var) = atom else { return };
         let Some((_, _, captures)) = self.knowledge.lambda(var) else { return };
-        for (&capture, known) in captures.iter().zip(&lambda.captures) {
-            match known {
-                Some(inner) => self.captured(capture, inner, out),
-                None => out.push(capture),
-            }
+        for (&capture, value) in captures.iter().zip(&lambda.captures) {
+            self.unknown_parts(capture, value, out);
         }
+    }
+
+    /// The function that is being optimised has no parts at present.
+    fn is_whole(&self, func: FuncId) -> bool {
+        self.funcs.get(func).is_some_and(|function| !function.name.is_empty())
+    }
+
+    /// Makes the closure that a global holds, and calls it: then it is known what is called.
+    fn call_global(&mut self, global: GlobalId, args: &[Atom], call: Span) -> Option<Block> {
+        let initialiser = self.inliner.initialiser(global)?;
+        let [.., Stmt::Let(_, Op::Closure(func, _))] = initialiser.body.stmts[..] else { return None };
+        if !self.is_whole(func) {
+            return None;
+        }
+        let inliner = &*self.inliner;
+        let place = |span| inliner.place(span, call);
+        let mut copier = Copier::new(Some(&initialiser.vars), self.vars, self.join_table).placed(&place);
+        let mut body = copier.block(&initialiser.body);
+        let End::Return(closure) = body.end else { return None };
+        body.end = End::TailCall { callee: Callee::Closure(closure), args: args.to_vec(), span: call };
+        Some(body)
     }
 
     fn inline(&mut self, func: FuncId, args: &[Atom], call: Span) -> Option<Block> {
@@ -345,7 +379,8 @@ impl Simplifier<'_, '_> {
 
     fn is_closure(&self, atom: Atom) -> bool {
         let Atom::Var(var) = atom else { return false };
-        self.knowledge.holds_closure(var)
+        let global = self.knowledge.global(var).and_then(|global| self.inliner.initialiser(global));
+        global.is_some() || self.knowledge.holds_closure(var)
     }
 
     fn variant(&self, atom: Atom) -> Option<u32> {

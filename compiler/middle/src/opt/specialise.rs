@@ -1,7 +1,7 @@
 //! What does a function become for particular closure arguments? `List.map(xs, |x| x + 1)`, when `map` is not
 //! inlined, calls a clone of `map` whose function parameter is that lambda: the clone takes the captured values
 //! instead, its body rebuilds the closure, and the simplifier turns its calls into direct ones. The recursive call
-//! passes the same lambda on and so finds the same clone. What a lambda captures may be known lambdas again: a tree of
+//! passes the same lambda on and so finds the same clone. What a lambda captures may be known again: a tree of
 //! parser combinators becomes functions that call each other directly.
 
 use cranelift_entity::{EntityRef, PrimaryMap, SecondaryMap};
@@ -9,7 +9,8 @@ use reml_semantics::types::TypeId;
 use rustc_hash::FxHashMap;
 
 use super::facts::size;
-use crate::core::{Atom, Block, Callee, End, FuncId, Function, Mode, Op, Stmt, Var, VarInfo};
+use super::known::Operand;
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Mode, Op, Stmt, Var, VarInfo};
 use crate::walk;
 
 /// Largest function to clone.
@@ -19,31 +20,45 @@ const CLONES: u32 = 48;
 /// Clones of a function that was a lambda: it has one for each place where its closure is made.
 const CLONES_OF_LAMBDA: u32 = 1000;
 
-/// A parameter that gets a known lambda.
+/// A parameter that gets a known function.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Known {
     pub param: usize,
-    pub lambda: Lambda,
+    pub value: Value,
 }
 
-/// A lambda with what is known of its captured values.
+/// What is known of a value.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub enum Value {
+    Unknown,
+    Constant(Operand),
+    Global(GlobalId),
+    Lambda(Lambda),
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct Lambda {
     pub func: FuncId,
     /// Inside a newtype, as a value of this type.
     pub wrapped: Option<TypeId>,
-    pub captures: Vec<Option<Lambda>>,
+    pub captures: Vec<Value>,
 }
 
-impl Lambda {
-    /// How many lambdas it consists of.
-    pub fn lambdas(&self) -> usize {
-        1 + self.captures.iter().flatten().map(Lambda::lambdas).sum::<usize>()
+impl Value {
+    /// How many functions it consists of.
+    pub fn functions(&self) -> usize {
+        match self {
+            Value::Unknown | Value::Constant(_) => 0,
+            Value::Global(_) => 1,
+            Value::Lambda(lambda) => 1 + lambda.captures.iter().map(Value::functions).sum::<usize>(),
+        }
     }
 
-    /// The same with nothing known of what it captures.
-    fn alone(&self) -> Lambda {
-        Lambda { captures: vec![None; self.captures.len()], ..self.clone() }
+    /// Forgets what a lambda captures.
+    fn forget_captures(&mut self) {
+        if let Value::Lambda(lambda) = self {
+            lambda.captures.fill(Value::Unknown);
+        }
     }
 }
 
@@ -51,8 +66,8 @@ impl Lambda {
 pub struct Specialiser {
     clones: FxHashMap<(FuncId, Vec<Known>), FuncId>,
     counts: SecondaryMap<FuncId, u32>,
-    /// What a clone is of, and how many lambdas it is specialised for.
-    origins: SecondaryMap<FuncId, Option<(FuncId, u32)>>,
+    /// What a clone is of, and how many functions it is specialised for.
+    origins: SecondaryMap<FuncId, Option<(FuncId, usize)>>,
     lambdas: SecondaryMap<FuncId, bool>,
     /// Which parameters of a function are called or passed on, once asked.
     useful: FxHashMap<FuncId, Vec<bool>>,
@@ -80,13 +95,12 @@ impl Specialiser {
             return None;
         }
         // A function that passes itself ever larger lambdas would have clones without end.
+        let functions = |known: &[Known]| known.iter().map(|known| known.value.functions()).sum::<usize>();
         if let Some((original, size)) = self.origins[caller]
             && original == func
-            && known.iter().map(|known| known.lambda.lambdas()).sum::<usize>() >= size as usize
+            && functions(&known) >= size
         {
-            for known in &mut known {
-                known.lambda = known.lambda.alone();
-            }
+            known.iter_mut().for_each(|known| known.value.forget_captures());
         }
         let key = (func, known.clone());
         if let Some(&clone) = self.clones.get(&key) {
@@ -97,8 +111,7 @@ impl Specialiser {
             return None;
         }
         self.counts[func] += 1;
-        let lambdas = known.iter().map(|known| known.lambda.lambdas()).sum::<usize>();
-        self.origins[next] = Some((func, lambdas as u32));
+        self.origins[next] = Some((func, functions(&known)));
         self.clones.insert(key, next);
         let clone = specialised(original, &known, funcs);
         Some((next, known, Some(clone)))
@@ -164,8 +177,12 @@ fn specialised(original: &Function, known: &[Known], funcs: &PrimaryMap<FuncId, 
             modes.push(mode);
             continue;
         };
-        name = format!("{name}{index}:{}#{} ", funcs[known.lambda.func].name, known.lambda.func.index());
-        rebuild(&known.lambda, param, &mut clone, funcs, &mut params, &mut start);
+        name = match &known.value {
+            Value::Lambda(lambda) => format!("{name}{index}:{}#{} ", funcs[lambda.func].name, lambda.func.index()),
+            Value::Global(global) => format!("{name}{index}:{global} "),
+            Value::Unknown | Value::Constant(_) => name,
+        };
+        rebuild(&known.value, param, &mut clone, funcs, &mut params, &mut start);
         modes.resize(params.len(), Mode::Owned);
     }
     clone.modes = modes;
@@ -177,23 +194,26 @@ fn specialised(original: &Function, known: &[Known], funcs: &PrimaryMap<FuncId, 
     clone
 }
 
-/// Makes `var` the lambda again, from parameters for what is not known of it.
+/// Gives `var` the value again, with parameters for what is not known of it.
 fn rebuild(
-    lambda: &Lambda,
+    value: &Value,
     var: Var,
     clone: &mut Function,
     funcs: &PrimaryMap<FuncId, Function>,
     params: &mut Vec<Var>,
     start: &mut Vec<Stmt>,
 ) {
+    let lambda = match value {
+        Value::Unknown => return params.push(var),
+        Value::Constant(operand) => return start.push(Stmt::Let(var, Op::Copy(operand.atom()))),
+        Value::Global(global) => return start.push(Stmt::Let(var, Op::GlobalGet(*global))),
+        Value::Lambda(lambda) => lambda,
+    };
     let function = &funcs[lambda.func];
     let mut captured = Vec::with_capacity(lambda.captures.len());
-    for (&capture, known) in function.params.iter().zip(&lambda.captures) {
+    for (&capture, value) in function.params.iter().zip(&lambda.captures) {
         let own = clone.vars.push(function.vars[capture].clone());
-        match known {
-            Some(inner) => rebuild(inner, own, clone, funcs, params, start),
-            None => params.push(own),
-        }
+        rebuild(value, own, clone, funcs, params, start);
         captured.push(Atom::Var(own));
     }
     let closure = Op::Closure(lambda.func, captured);
