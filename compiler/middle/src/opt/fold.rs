@@ -1,8 +1,9 @@
 //! What is the value of a primitive on literals, or on operands that make it trivial?
 
+use cranelift_entity::PrimaryMap;
 use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
 
-use crate::core::Atom;
+use crate::core::{Atom, StrId};
 use crate::prim::PrimOp;
 
 /// The range of an integer type.
@@ -20,10 +21,18 @@ fn wrap(value: i128, (low, high): (i128, i128)) -> i128 {
     (value - low).rem_euclid(modulus) + low
 }
 
+/// The text literals of a program.
+pub type Texts = PrimaryMap<StrId, Box<str>>;
+
 /// The result as an atom, when it is known. `ty` is the result's type.
-pub fn fold(types: &TypeStore, prim: PrimOp, args: &[Atom], ty: TypeId) -> Option<Atom> {
+pub fn fold(types: &TypeStore, texts: &Texts, prim: PrimOp, args: &[Atom], ty: TypeId) -> Option<Atom> {
     use PrimOp as P;
     match (prim, args) {
+        (P::StrLen, &[Atom::Str(text)]) => Some(Atom::Int(texts[text].len() as i128, ty)),
+        (P::StrByte, &[Atom::Str(text), Atom::Int(offset, _)]) => {
+            let byte = texts[text].as_bytes().get(usize::try_from(offset).ok()?)?;
+            Some(Atom::Int((*byte).into(), ty))
+        }
         (_, &[Atom::Int(a, operand), Atom::Int(b, _)]) => fold_ints(types, prim, a, b, operand, ty),
         (P::IntAdd | P::WrappingAdd | P::IntSub | P::WrappingSub | P::IntOr | P::IntXor, &[a, Atom::Int(0, _)]) => {
             Some(a)

@@ -22,6 +22,8 @@ const PLAIN: usize = 30;
 const WITH_CLOSURES: usize = 300;
 const SINGLE_USE: usize = 600;
 const DEBUG: usize = 8;
+/// How much code of functions that make functions one function may take.
+const MAKERS: usize = 4000;
 
 /// How often functions are mentioned, and in which order to optimise them.
 pub struct CallGraph {
@@ -29,6 +31,8 @@ pub struct CallGraph {
     pub order: Vec<FuncId>,
     mentions: SecondaryMap<FuncId, u32>,
     breakers: SecondaryMap<FuncId, bool>,
+    /// Their results are functions.
+    makers: SecondaryMap<FuncId, bool>,
 }
 
 /// Which function makes the value of each global.
@@ -119,7 +123,7 @@ impl CallGraph {
             };
             (component[id.index()], rank, breakers[id], among[id.index()])
         });
-        CallGraph { order, mentions, breakers }
+        CallGraph { order, mentions, breakers, makers }
     }
 }
 
@@ -173,6 +177,8 @@ pub struct Inliner<'p> {
     level: OptLevel,
     ready: SecondaryMap<FuncId, Option<(usize, Rc<Function>)>>,
     budget: usize,
+    /// The same for functions whose results are functions: little of their code is left once those are called.
+    makers_budget: usize,
     /// The function that is being optimised.
     current: FuncId,
     /// Lambdas with captures that are also called directly: the same with the captures as plain parameters.
@@ -203,6 +209,7 @@ impl<'p> Inliner<'p> {
             level,
             ready: SecondaryMap::new(),
             budget: 0,
+            makers_budget: 0,
             current: FuncId::new(0),
             lifted: FxHashMap::default(),
             added: Vec::new(),
@@ -230,6 +237,10 @@ impl<'p> Inliner<'p> {
             _ if entry => 0,
             OptLevel::Debug => own / 2 + 60,
             OptLevel::Release => (own * 4 + 1200).min(own + 12_000),
+        };
+        self.makers_budget = match self.level {
+            OptLevel::Release if !entry => MAKERS,
+            _ => 0,
         };
     }
 
@@ -266,10 +277,14 @@ impl<'p> Inliner<'p> {
             OptLevel::Release => PLAIN,
         };
         let cost = size + 2;
-        if *size > limit || cost > self.budget {
+        let budget = match self.graph.makers[func] && cost <= self.makers_budget {
+            true => &mut self.makers_budget,
+            false => &mut self.budget,
+        };
+        if *size > limit || cost > *budget {
             return None;
         }
-        self.budget -= cost;
+        *budget -= cost;
         Some(function.clone())
     }
 

@@ -114,7 +114,15 @@ fn rewrite(
         OptLevel::Release => ROUNDS,
     };
     for _ in 0..rounds {
-        let simplified = simplify::simplify(function, &program.funcs, &mut program.types, variants, inliner, wrapping);
+        let simplified = simplify::simplify(
+            function,
+            &program.funcs,
+            &mut program.types,
+            &program.strings,
+            variants,
+            inliner,
+            wrapping,
+        );
         for added in inliner.added.drain(..) {
             program.funcs.push(added);
         }

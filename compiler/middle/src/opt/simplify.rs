@@ -20,7 +20,7 @@ use reml_semantics::types::{TypeId, TypeStore};
 
 use super::copy::{Copier, return_to};
 use super::facts::{Facts, Meet, dispatch_param, literal_case};
-use super::fold::fold;
+use super::fold::{Texts, fold};
 use super::inline::{Inliner, Site};
 use super::known::{Knowledge, operand};
 use super::specialise::{Known, Lambda, Value};
@@ -38,6 +38,7 @@ pub fn simplify(
     function: &mut Function,
     funcs: &PrimaryMap<FuncId, Function>,
     types: &mut TypeStore,
+    texts: &Texts,
     variants: &super::Variants,
     inliner: &mut Inliner,
     wrapping: bool,
@@ -48,6 +49,7 @@ pub fn simplify(
     let mut simplifier = Simplifier {
         funcs,
         types,
+        texts,
         variants,
         inliner,
         wrapping,
@@ -90,6 +92,7 @@ enum Treatment {
 struct Simplifier<'a, 'p> {
     funcs: &'a PrimaryMap<FuncId, Function>,
     types: &'a mut TypeStore,
+    texts: &'a Texts,
     variants: &'a super::Variants,
     inliner: &'a mut Inliner<'p>,
     /// Integer arithmetic wraps (release): it cannot panic.
@@ -240,7 +243,9 @@ impl Simplifier<'_, '_> {
                 }
             }
             Op::Prim(prim, ref args) => {
-                if let Some(atom) = fold(self.types, prim, args, ty).or_else(|| self.knowledge.prim(prim, args, ty)) {
+                if let Some(atom) =
+                    fold(self.types, self.texts, prim, args, ty).or_else(|| self.knowledge.prim(prim, args, ty))
+                {
                     return Result::Atom(atom);
                 }
                 if self.types.is_never(ty) && prim == PrimOp::Panic { Result::Diverges(op) } else { Result::Op(op) }
