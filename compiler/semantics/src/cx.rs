@@ -261,6 +261,10 @@ pub(crate) struct GlobalInfo<'a> {
     pub mutable: bool,
     /// The function that stands for a value of general type.
     pub polymorphic: Option<FnId>,
+    /// Row 0 is that of its initialiser, the others are those of its type.
+    pub row_count: u32,
+    /// What generic effects of these rows are applied to.
+    pub generic_effects: Option<Box<Signature>>,
     /// A name of its pattern has been checked, and the pattern's errors reported.
     pub projected: bool,
 }

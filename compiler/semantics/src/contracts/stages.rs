@@ -190,7 +190,7 @@ impl<'a> Checker<'a> {
     /// Does the effect arise in the function's own code, not in a function that it calls?
     fn arises_here(&self, id: FnId, tag: u32) -> Option<(Span, String)> {
         let cause = self.cause(Def::Fn(id), &TagSet::one(tag))?;
-        let own = cause.next.is_none_or(|next| self.is_core(self.fns[next].module));
+        let own = cause.next.is_none_or(|next| self.is_core(self.module_of(next)));
         (own && !cause.span.is_none()).then_some((cause.span, cause.what))
     }
 

@@ -290,7 +290,7 @@ impl<'a> Checker<'a> {
             GlobalSource::Projection(whole, pattern) => {
                 let span = self.globals[id].span;
                 self.reference(Reference::Global(whole));
-                let whole_ty = self.globals[whole].ty.unwrap_or(Types::ERROR);
+                let whole_ty = self.global_type(whole, span);
                 let scrutinee = self.b.expr(ExprKind::Global(whole), whole_ty, span);
                 let errors = self.diagnostics.len();
                 let bound = self.pattern(pattern, whole_ty, false);
@@ -639,10 +639,26 @@ impl<'a> Checker<'a> {
                 for var in vars {
                     self.t.bind(var, Types::ERROR);
                 }
-                let frozen = self.t.freeze(ty, &mut Vec::new());
+                let mut rows = self.rows_of_group(def);
+                let frozen = self.t.freeze(ty, &mut rows);
                 self.globals[id].ty = Some(frozen);
+                self.globals[id].row_count = rows.len() as u32;
+                if self.t.rows.families.exist() {
+                    let signature = self.t.signature_of(&rows);
+                    self.globals[id].generic_effects = Some(Box::new(signature));
+                }
+                if let Some(entry) = self.group_rows.iter_mut().find(|(known, _)| *known == def) {
+                    entry.1 = rows;
+                }
             }
         }
+    }
+
+    /// The rows that a definition of the group has so far.
+    fn rows_of_group(&mut self, def: Def) -> Vec<u32> {
+        let known = self.group_rows.iter().find(|(known, _)| *known == def);
+        let rows = known.map(|(_, rows)| rows.clone()).unwrap_or_default();
+        rows.into_iter().map(|row| self.t.rows.find(row)).collect()
     }
 
     fn report_value_restriction(&mut self, id: GlobalId, ty: Ty) {
@@ -676,6 +692,8 @@ impl<'a> Checker<'a> {
         let made = self.push_fn(module, ident, FnSource::Local, attrs, Container::Module, Linkage::Reml, false);
         self.fns[made].arity = arity;
         self.fns[made].ret = ty.unwrap_or(Types::ERROR);
+        self.fns[made].row_count = self.globals[id].row_count;
+        self.fns[made].generic_effects = self.globals[id].generic_effects.clone();
         self.globals[id].polymorphic = Some(made);
         // The signature's parameters are its own, not those of a definition around it.
         self.fns[made].generics = Vec::new();

@@ -364,6 +364,8 @@ impl<'a> Checker<'a> {
             ty: None,
             mutable,
             polymorphic: None,
+            row_count: 1,
+            generic_effects: None,
             projected: false,
         })
     }
