@@ -7,6 +7,7 @@ use reml_syntax::names::{Names, Symbol};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::CheckOptions;
+use crate::conductors::Conductor;
 use crate::effects::Closed;
 use crate::effects::arguments::Signature;
 use crate::effects::tags::Tags;
@@ -276,6 +277,8 @@ pub(crate) enum GlobalSource<'a> {
     Projection(GlobalId, &'a ast::Pattern),
     /// A top-level expression, run for its effects.
     Expr(&'a ast::Expr),
+    /// By index into [`Checker::conductors`].
+    Conductor(u32),
 }
 
 /// The head of a type, by which methods and impls are found.
@@ -343,6 +346,7 @@ pub(crate) struct Checker<'a> {
     pub fns: PrimaryMap<FnId, FnInfo<'a>>,
     pub globals: PrimaryMap<GlobalId, GlobalInfo<'a>>,
     pub effect_decls: PrimaryMap<EffectId, EffectInfo<'a>>,
+    pub conductors: Vec<Conductor<'a>>,
     pub tags: Tags,
     pub builtins: FxHashMap<Symbol, Builtin>,
     /// Inherent functions and methods by type head and name.
@@ -355,6 +359,8 @@ pub(crate) struct Checker<'a> {
     pub lang_traits: LangTraits,
     /// How `return` leaves a handled computation.
     pub lang_exit: Option<EffectId>,
+    /// `Core.Parse.Parser`, where the program has it.
+    pub lang_parser: Option<TypeDefId>,
     pub sym: Symbols,
     /// Finished bodies.
     pub fn_bodies: FxHashMap<FnId, typed::Body>,

@@ -376,10 +376,19 @@ pub enum ConductorSection {
         span: Span,
     },
     Monitoring {
-        target: Option<Path>,
+        target: Option<MonitorTarget>,
         body: Option<Expr>,
         span: Span,
     },
+}
+
+/// What a `monitoring` section is about, other than the run as a whole.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MonitorTarget {
+    /// `monitoring with Core.Metrics`.
+    Module(Path),
+    /// `monitoring a.out`.
+    Port(Path),
 }
 
 /// `a.out ~> b.in : T`.

@@ -235,7 +235,11 @@ impl Printer<'_> {
             }
             ConductorSection::Execution { body, .. } => list("execution", vec![self.expr(body)]),
             ConductorSection::Monitoring { target, body, .. } => {
-                let mut parts: Vec<Node> = target.iter().map(|path| atom(self.path(path))).collect();
+                let target = target.as_ref().map(|target| match target {
+                    MonitorTarget::Module(path) => format!("with {}", self.path(path)),
+                    MonitorTarget::Port(path) => self.path(path),
+                });
+                let mut parts: Vec<Node> = target.into_iter().map(atom).collect();
                 parts.extend(body.iter().map(|body| self.expr(body)));
                 list("monitoring", parts)
             }

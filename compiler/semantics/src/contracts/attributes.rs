@@ -60,7 +60,8 @@ impl<'a> Checker<'a> {
                 continue;
             }
             match &*text {
-                "dsl_export" | "intrinsic" => {
+                "dsl_export" => self.check_export_place(attr, item),
+                "intrinsic" => {
                     self.not_supported(attr.span, &format!("`@{text}` contracts"));
                 }
                 "reentrant" if !matches!(item.kind, ast::ItemKind::Effect(_) | ast::ItemKind::Handler(_)) => {

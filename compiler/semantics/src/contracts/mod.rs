@@ -238,6 +238,16 @@ impl<'a> Checker<'a> {
         diagnostic
     }
 
+    /// Where a definition has effects from, as labels and a note.
+    pub(crate) fn with_cause(&self, mut diagnostic: Diagnostic, def: Def, tags: &TagSet) -> Diagnostic {
+        let Some(first) = tags.indices().next().map(TagSet::one) else { return diagnostic };
+        let Some(cause) = self.cause(def, &first) else { return diagnostic };
+        if !cause.span.is_none() {
+            diagnostic = diagnostic.with_label(cause.span, format!("{} has the effect", cause.what));
+        }
+        self.with_chain(diagnostic, def, Some(cause), &first)
+    }
+
     /// A definition in the words of the program.
     fn def_name(&self, def: Def) -> String {
         match def {
@@ -266,14 +276,12 @@ impl<'a> Checker<'a> {
         .to_owned()
     }
 
-    /// The first expression of a definition that brings a tag in: into its own row, or else into those of its type.
+    /// The first expression of a definition that brings a tag in: into its own row, or else into those of its
+    /// type.
     fn cause(&self, def: Def, tag: &TagSet) -> Option<Cause> {
         let group = &self.effects.groups[*self.effects.home.get(&def)?];
         let (own, others) = group.defs.iter().find(|(d, _)| *d == def)?.1.split_first()?;
-        self.cause_in(group, &[*own], tag).or_else(|| match def {
-            Def::Fn(_) => None,
-            Def::Global(_) => self.cause_in(group, others, tag),
-        })
+        self.cause_in(group, &[*own], tag).or_else(|| self.cause_in(group, others, tag))
     }
 
     fn cause_in(&self, group: &Facts, rows: &[u32], tag: &TagSet) -> Option<Cause> {

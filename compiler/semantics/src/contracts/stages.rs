@@ -82,6 +82,24 @@ impl<'a> Checker<'a> {
         known.copied().unwrap_or(if declared { Stage::Experimental } else { Stage::Stable })
     }
 
+    /// How settled a capability is; `None` when nothing needs or provides one of this name.
+    pub(crate) fn capability_stage(&self, id: &str) -> Option<Stage> {
+        let by_table = self.options.stages.of.get(id).copied();
+        let of_language = || self.tags.lookup(id).map(|_| Stage::Stable);
+        let declared = || {
+            let of = |info: &&EffectInfo<'_>| self.capability_of(info.tag) == id;
+            self.effect_decls.values().find(of).map(|info| self.stage_of(info.tag, true))
+        };
+        by_table.or_else(of_language).or_else(declared)
+    }
+
+    /// The names of all capabilities that have a stage.
+    pub(crate) fn known_capabilities(&self) -> Vec<String> {
+        let declared = self.effect_decls.values().map(|info| self.capability_of(info.tag));
+        let builtin = self.tags.builtin().map(str::to_owned);
+        builtin.chain(declared).chain(self.options.stages.of.keys().cloned()).collect()
+    }
+
     fn demands(&mut self, attrs: &'a [ast::Attr]) -> Vec<Demand> {
         let mut demands = Vec::new();
         for attr in attrs {

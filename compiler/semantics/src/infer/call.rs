@@ -282,11 +282,8 @@ impl<'a> Checker<'a> {
         let info = &self.globals[id];
         let Some(ty) = info.ty else { return Types::ERROR };
         let row_count = info.row_count;
-        let rows: Vec<Row> = if row_count > 1 {
-            (0..row_count).map(|_| Row::var(self.t.rows.fresh())).collect()
-        } else {
-            Vec::new()
-        };
+        let rows: Vec<Row> =
+            if row_count > 1 { (0..row_count).map(|_| Row::var(self.t.rows.fresh())).collect() } else { Vec::new() };
         if !rows.is_empty() {
             let first_row = self.t.rows.use_rows.len() as u32;
             self.t.rows.use_rows.extend(rows.iter().filter_map(|row| match row.kind() {

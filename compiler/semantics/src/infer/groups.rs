@@ -282,6 +282,10 @@ impl<'a> Checker<'a> {
                 }
                 value
             }
+            GlobalSource::Conductor(index) => {
+                let value = self.conductor_value(index, Want::of(ty, Why::None));
+                self.coerce(value, ty, Why::None)
+            }
             GlobalSource::Expr(e) => {
                 let value = self.discarded(e);
                 let _ = self.t.unify(ty, Types::UNIT);
@@ -631,6 +635,7 @@ impl<'a> Checker<'a> {
             Def::Global(id) => {
                 let Some(ty) = self.globals[id].ty else { return };
                 self.t.settle_all(ty);
+                self.close_conductor(id);
                 let mut vars = Vec::new();
                 self.t.free_vars(ty, &mut vars);
                 if !vars.is_empty() && arity == 0 {
@@ -654,6 +659,16 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A conductor that says nothing of its result gives none.
+    fn close_conductor(&mut self, id: GlobalId) {
+        if let (GlobalSource::Conductor(_), Some(ty)) = (self.globals[id].source, self.globals[id].ty)
+            && let super::ty::Node::Adt(_, args, _) = self.t.head(ty)
+            && self.t.is_var(self.t.at(args, 0))
+        {
+            let _ = self.t.unify(self.t.at(args, 0), Types::UNIT);
+        }
+    }
+
     /// The rows that a definition of the group has so far.
     fn rows_of_group(&mut self, def: Def) -> Vec<u32> {
         let known = self.group_rows.iter().find(|(known, _)| *known == def);
@@ -662,8 +677,11 @@ impl<'a> Checker<'a> {
     }
 
     fn report_value_restriction(&mut self, id: GlobalId, ty: Ty) {
-        if matches!(self.globals[id].source, GlobalSource::Expr(_)) {
-            return;
+        match self.globals[id].source {
+            GlobalSource::Expr(_) => return,
+            // What is wrong with a conductor leaves its result open.
+            GlobalSource::Conductor(_) if self.diagnostics.iter().any(Diagnostic::is_error) => return,
+            _ => {}
         }
         let text = self.names.text(self.globals[id].name).to_owned();
         let shown = self.show(ty);

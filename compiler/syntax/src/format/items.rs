@@ -374,11 +374,12 @@ impl<'a> Formatter<'a> {
             }
             ConductorSection::Monitoring { target, body, .. } => {
                 parts.push(self.cursor.next());
-                if self.cursor.kind() == Kind::With {
-                    parts.extend([text(" "), self.cursor.next()]);
-                }
-                if let Some(target) = target {
-                    parts.extend([text(" "), self.path(target)]);
+                match target {
+                    Some(MonitorTarget::Module(path)) => {
+                        parts.extend([text(" "), self.cursor.next(), text(" "), self.path(path)]);
+                    }
+                    Some(MonitorTarget::Port(path)) => parts.extend([text(" "), self.path(path)]),
+                    None => {}
                 }
                 if let Some(body) = body {
                     parts.extend([text(" "), self.expr(body, Place::Inline)]);

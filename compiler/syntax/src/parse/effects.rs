@@ -220,8 +220,13 @@ fn conductor_section(p: &mut In) -> R<ConductorSection> {
         }
         Kind::Monitoring if next.kind != Kind::Colon => {
             bump(p);
-            let has_target = eat(p, Kind::With) || peek(p) == Kind::Ident;
-            let target = if has_target { Some(path(p)?) } else { None };
+            let target = if eat(p, Kind::With) {
+                Some(MonitorTarget::Module(path(p)?))
+            } else if peek(p) == Kind::Ident {
+                Some(MonitorTarget::Port(path(p)?))
+            } else {
+                None
+            };
             let body = if peek_next_line(p) == Kind::LBrace { Some(control::block_expr(p)?) } else { None };
             let span = span_from(p, start);
             Ok(ConductorSection::Monitoring { target, body, span })
