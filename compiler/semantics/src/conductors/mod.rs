@@ -9,7 +9,7 @@ mod order;
 mod requirements;
 
 use reml_diagnostics::{Code, Diagnostic, Span, codes};
-use reml_syntax::ast::{self, ConductorSection, MonitorTarget};
+use reml_syntax::ast::{self, MonitorTarget, SectionKind};
 use reml_syntax::names::Symbol;
 
 use crate::cx::*;
@@ -99,7 +99,14 @@ impl<'a> Checker<'a> {
         let global = self.push_global(module, decl.name, GlobalSource::Conductor(index), &item.attrs, false);
         self.conductors.push(Conductor { global, name: decl.name, plan });
         self.define_value(module, decl.name, Value::Global(global), item.public);
-        self.modules[module].inferred.push(Def::Global(global));
+        // One in a function is checked with the module around: it uses what is there, and is used there.
+        let mut home = module;
+        while let Some(parent) = self.modules[home].parent
+            && self.modules[parent].name == self.modules[home].name
+        {
+            home = parent;
+        }
+        self.modules[home].inferred.push(Def::Global(global));
     }
 
     fn read_conductor(&mut self, decl: &'a ast::ConductorDecl) -> Plan<'a> {
@@ -113,7 +120,7 @@ impl<'a> Checker<'a> {
         };
         let mut tails: Vec<&'a [(ast::Path, Vec<ast::Arg>)]> = Vec::new();
         for section in &decl.sections {
-            let ConductorSection::Dsl { id, kind, value, tails: written, .. } = section else { continue };
+            let SectionKind::Dsl { id, kind, value, tails: written } = &section.kind else { continue };
             if let Some(first) = plan.dsls.iter().find(|dsl| dsl.id.name == id.name) {
                 let text = self.names.text(id.name).to_owned();
                 let diagnostic = Diagnostic::error(
@@ -144,14 +151,15 @@ impl<'a> Checker<'a> {
         }
         plan.order = self.definition_order(&plan);
         for section in &decl.sections {
-            if let ConductorSection::Channels { channels, .. } = section {
+            if let SectionKind::Channels(channels) = &section.kind {
                 channels.iter().for_each(|channel| self.read_channel(&mut plan, channel));
             }
         }
         let mut first: Option<Span> = None;
         for section in &decl.sections {
-            match section {
-                ConductorSection::Execution { body, span } => {
+            let span = section.span;
+            match &section.kind {
+                SectionKind::Execution(body) => {
                     if let Some(first) = first {
                         let diagnostic = Diagnostic::error(
                             codes::CONDUCTOR_SECTION_DUPLICATE,
@@ -163,14 +171,14 @@ impl<'a> Checker<'a> {
                         self.report(diagnostic);
                         continue;
                     }
-                    first = Some(*span);
+                    first = Some(span);
                     plan.execution = Some(body);
                 }
-                ConductorSection::Monitoring { target, body, span } => {
-                    let monitor = self.read_monitor(&plan, target.as_ref(), body.as_ref(), *span);
+                SectionKind::Monitoring { target, body } => {
+                    let monitor = self.read_monitor(&plan, target.as_ref(), body.as_ref(), span);
                     plan.monitors.extend(monitor);
                 }
-                ConductorSection::Dsl { .. } | ConductorSection::Channels { .. } => {}
+                SectionKind::Dsl { .. } | SectionKind::Channels(_) => {}
             }
         }
         plan
@@ -274,7 +282,7 @@ impl<'a> Checker<'a> {
     /// The definition of a name, which is reported when there is none.
     fn dsl_named(&mut self, plan: &Plan<'a>, id: ast::Ident) -> Option<usize> {
         let found = plan.dsls.iter().position(|dsl| dsl.id.name == id.name);
-        if found.is_none() {
+        if found.is_none() && !self.report_removed(id.span, id.name) {
             let text = self.names.text(id.name).to_owned();
             let known: Vec<&str> = plan.dsls.iter().map(|dsl| self.names.text(dsl.id.name)).collect();
             let message = format!("this conductor has no definition `{text}`");

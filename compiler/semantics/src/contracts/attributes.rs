@@ -108,6 +108,15 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
         }
+        if let ast::ItemKind::Conductor(decl) = &item.kind {
+            for attr in decl.sections.iter().flat_map(|section| &section.attrs) {
+                let text = self.names.text(attr.name.name).to_owned();
+                if text != "cfg" {
+                    let message = format!("`@{text}` cannot stand before a part of a conductor");
+                    self.error(codes::ATTRIBUTE_INVALID, attr.span, message);
+                }
+            }
+        }
         let inner = match &item.kind {
             ast::ItemKind::Trait(decl) => &decl.items,
             ast::ItemKind::Impl(decl) => &decl.items,

@@ -313,3 +313,29 @@ conductor parts {{
     "#]]
     .assert_eq(&out);
 }
+
+#[test]
+fn parts_may_depend_on_the_target() {
+    check(
+        "conductor flow {
+  @cfg(target_os = \"windows\")
+  a: Int = \"x\"
+  b: Int = 2 |> depends_on([a])
+  @cfg(target_os = \"windows\")
+  execution { b.value + \"x\" }
+  @cfg(not(target_os = \"windows\"))
+  execution { b.value }
+  @inline
+  monitoring { 1 }
+}
+fn main() {
+  conductor inner { a: Int = helper() execution { a.value } }
+  inner.run()
+}
+fn helper() = flow.run()",
+        expect![[r#"
+            4:29 [unresolved.symbol.cfg] `a` is not there for this target
+            9:3 [language.attribute.invalid] `@inline` cannot stand before a part of a conductor
+        "#]],
+    );
+}
