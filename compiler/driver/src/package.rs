@@ -208,9 +208,9 @@ impl<'a> Reader<'a> {
                 let stage = self.stage(value, &format!("`dsl.{name}.expect_effects_stage`"))?;
                 Some((stage, self.span(value.span())))
             });
-            let expect_effects = table.get("expect_effects").map(|value| {
+            let expect_effects = table.get("expect_effects").and_then(|value| {
                 let what = format!("`dsl.{name}.expect_effects`");
-                (self.texts(value, &what), self.span(value.span()))
+                Some((self.texts(value, &what)?, self.span(value.span())))
             });
             // Effects that are expected without a stage are expected to be stable.
             let stage = stage.or_else(|| match &expect_effects {
@@ -247,13 +247,13 @@ impl<'a> Reader<'a> {
         names
     }
 
-    fn texts(&mut self, value: &Spanned<DeValue<'_>>, what: &str) -> Vec<String> {
+    fn texts(&mut self, value: &Spanned<DeValue<'_>>, what: &str) -> Option<Vec<String>> {
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(value, what, "a list of texts");
-            return Vec::new();
+            return None;
         };
         let item = format!("an element of {what}");
-        items.iter().filter_map(|value| self.text(value, &item)).map(|(text, _)| text).collect()
+        Some(items.iter().filter_map(|value| self.text(value, &item)).map(|(text, _)| text).collect())
     }
 
     /// `[run.target]`.

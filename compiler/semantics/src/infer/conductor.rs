@@ -14,10 +14,10 @@
 //!                                           let sink = { spec: sink.spec, in: sink.in }
 //!   monitoring source.out { a }             let source.out = source.out.watch_outlet(|value| { a })
 //!                                           let source = { spec: source.spec, value: .., out: source.out }
-//!   execution { b }                         let result = (|| { b })()
-//!   monitoring { c }                        let metrics = ::Core.Dsl.run_metrics("flow", [sink.in.queue_metrics()])
-//!                                           (|metrics| { c })(metrics)
-//! }                                         result
+//!   execution { b }                         ::Core.Dsl.monitored(|| { b }, || {
+//!   monitoring { c }                          let flow.metrics = ::Core.Dsl.run_metrics("flow", [..])
+//!                                             (|metrics| { c })(flow.metrics)
+//! }                                         })
 //!                                         })
 //! ```
 //!
@@ -43,9 +43,8 @@ impl<'a> Checker<'a> {
         let body = expansion.body(&fitting);
         let name = self.names.text(conductor.name.name).to_owned();
         let span = conductor.name.span;
-        let lambda = expr(ExprKind::Lambda { params: Vec::new(), ret: None, body }, span);
         let function = self.library_fn("conductor", span);
-        let whole = call(function, vec![text(name, span), lambda], span);
+        let whole = call(function, vec![text(name, span), thunk(body)], span);
         self.conductors = conductors;
         self.expr(&whole, want)
     }
@@ -287,27 +286,24 @@ impl Expansion<'_, '_> {
     fn run(&mut self) -> ast::Expr {
         let plan = self.plan;
         let span = self.name.span;
-        let runs = plan.monitors.iter().any(|monitor| matches!(monitor, Monitor::Run { .. }));
-        let mut result = plan.execution.map(|body| {
-            let lambda = expr(ExprKind::Lambda { params: Vec::new(), ret: None, body: body.clone() }, body.span);
-            call(lambda, Vec::new(), body.span)
-        });
-        if runs {
-            if let Some(execution) = result.take() {
-                let made = self.hidden(self.name, "result");
-                self.bind(made, None, execution);
-                result = Some(local(made));
+        let execution = plan.execution.map(|body| thunk(body.clone()));
+        let watched = plan.monitors.iter().any(|monitor| matches!(monitor, Monitor::Run { .. }));
+        let result = match execution {
+            execution if watched => {
+                let execution = execution.unwrap_or_else(|| thunk(expr(ExprKind::Unit, span)));
+                let monitors = thunk(self.run_monitors());
+                Some(self.library("monitored", vec![execution, monitors], span))
             }
-            self.run_monitors();
-        }
-        let stmts = std::mem::take(&mut self.stmts);
-        let block = ast::Block { attrs: Vec::new(), stmts, result: result.map(Box::new), scope: None, span };
-        expr(ExprKind::Block(block), span)
+            Some(execution) => Some(call(execution, Vec::new(), span)),
+            None => None,
+        };
+        block(std::mem::take(&mut self.stmts), result, span)
     }
 
-    fn run_monitors(&mut self) {
+    fn run_monitors(&mut self) -> ast::Expr {
         let plan = self.plan;
         let span = self.name.span;
+        let outer = std::mem::take(&mut self.stmts);
         let mut channels = Vec::new();
         for (index, port) in plan.ports.iter().enumerate().filter(|(_, port)| port.direction == Direction::In) {
             let queue = self.queue(index);
@@ -331,6 +327,8 @@ impl Expansion<'_, '_> {
                 self.stmts.push(stmt(StmtKind::Expr(call(lambda, vec![local(metrics)], body.span)), body.span));
             }
         }
+        let stmts = std::mem::replace(&mut self.stmts, outer);
+        block(stmts, None, span)
     }
 
     // -----------------------------------------------------------------------------------------------
@@ -385,6 +383,17 @@ impl Expansion<'_, '_> {
 
 fn expr(kind: ExprKind, span: Span) -> ast::Expr {
     ast::Expr { kind: Box::new(kind), span }
+}
+
+fn block(stmts: Vec<ast::Stmt>, result: Option<ast::Expr>, span: Span) -> ast::Expr {
+    let block = ast::Block { attrs: Vec::new(), stmts, result: result.map(Box::new), scope: None, span };
+    expr(ExprKind::Block(block), span)
+}
+
+/// `|| body`
+fn thunk(body: ast::Expr) -> ast::Expr {
+    let span = body.span;
+    expr(ExprKind::Lambda { params: Vec::new(), ret: None, body }, span)
 }
 
 fn stmt(kind: StmtKind, span: Span) -> ast::Stmt {

@@ -691,7 +691,11 @@ impl<'a> Checker<'a> {
         if let GlobalSource::Let(decl) = self.globals[id].source {
             diagnostic = diagnostic.with_label(decl.value.span, "this is computed, so its type cannot be general");
         }
-        self.error_once(diagnostic.with_help("annotate it, or make it a function"));
+        let help = match self.globals[id].source {
+            GlobalSource::Conductor(_) => "say what its `execution` gives, with an annotated `let`",
+            _ => "annotate it, or make it a function",
+        };
+        self.error_once(diagnostic.with_help(help));
     }
 
     /// May the global's type be general: is what it holds written out, not computed?
