@@ -298,7 +298,7 @@ impl Loader<'_> {
             self.want_core(&path);
         }
         // Conductors are made of what is there. Reading the text finds those inside of functions, too.
-        if text.contains("conductor ") {
+        if text.contains("conductor") {
             self.want_core("Core.Dsl");
         }
         self.loaded.files.push(id);

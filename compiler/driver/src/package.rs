@@ -213,7 +213,7 @@ impl<'a> Reader<'a> {
                 Some((self.texts(value, &what)?, self.span(value.span())))
             });
             // Effects that are expected without a stage are expected to be stable.
-            let stage = stage.or_else(|| match &expect_effects {
+            let stage = stage.or(match &expect_effects {
                 Some((effects, span)) if !effects.is_empty() => Some((Stage::Stable, *span)),
                 _ => None,
             });

@@ -7,7 +7,7 @@ use reml_syntax::ast::{self, ExprKind, ItemKind};
 use super::requirements::strictest;
 use crate::ManifestDsl;
 use crate::cx::*;
-use crate::effects::{TagSet, tags};
+use crate::effects::TagSet;
 use crate::infer::ty::{Node, Ty};
 use crate::stages::Stage;
 use crate::suggest;
@@ -89,7 +89,7 @@ impl<'a> Checker<'a> {
             });
             let end = |port| self.port_text(plan, port).into();
             let channels = plan.channels.iter().map(|&(from, to)| ChannelDef { from: end(from), to: end(to) });
-            let effects = self.exported_effects(Def::Global(conductor.global));
+            let effects = self.effects_with_type(Def::Global(conductor.global));
             defs.push(ConductorDef {
                 global: conductor.global,
                 dsls: dsls.collect(),
@@ -142,7 +142,7 @@ impl<'a> Checker<'a> {
             return None;
         };
         let written = written?;
-        let actual = self.exported_effects(def);
+        let actual = self.effects_with_type(def);
         let allowed = match &written.allows_effects {
             Some((names, span)) => {
                 if !self.check_effect_names(names, *span) {
@@ -202,12 +202,6 @@ impl<'a> Checker<'a> {
             Node::Adt(def, ..) if Some(def) == self.lang_parser => Some(ExportKind::Parser),
             _ => None,
         }
-    }
-
-    /// What making and running it does.
-    fn exported_effects(&self, def: Def) -> TagSet {
-        let rows = self.effects.summaries.get(&def).map_or(&[][..], |rows| rows);
-        rows.iter().fold(TagSet::default(), |all, row| all.union(&row.tags)).minus(&tags::ALLOC)
     }
 
     fn tags_of(&self, names: &[String]) -> TagSet {

@@ -256,6 +256,19 @@ impl<'a> Checker<'a> {
         }
     }
 
+    fn def_span(&self, def: Def) -> Span {
+        match def {
+            Def::Fn(id) => self.fns[id].span,
+            Def::Global(id) => self.globals[id].span,
+        }
+    }
+
+    /// What a definition does, and the functions in its value or result.
+    pub(crate) fn effects_with_type(&self, def: Def) -> TagSet {
+        let rows = self.effects.summaries.get(&def).map_or(&[][..], |rows| rows);
+        rows.iter().fold(TagSet::default(), |all, row| all.union(&row.tags)).minus(&tags::ALLOC)
+    }
+
     fn module_of(&self, def: Def) -> ModuleId {
         match def {
             Def::Fn(id) => self.fns[id].module,

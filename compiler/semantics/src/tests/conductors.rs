@@ -162,6 +162,31 @@ conductor flow {
 }
 
 #[test]
+fn what_a_conductor_performs_has_to_be_admitted() {
+    let stages = Stages { of: [("io".to_owned(), Stage::Beta)].into(), admitted: Some(Stage::Beta) };
+    let text = "effect Ask { operation ask : () -> Int }
+conductor flow {
+  a: Int = do Ask.ask()
+  execution { println(\"x\"); a.value }
+}
+@requires_capability(\"io\", stage = \"beta\")
+conductor fine { execution { println(\"x\") } }
+fn main() {
+  let n = handle flow.run() with handler Ask { operation ask(resume) { resume(1) } }
+  fine.run()
+}";
+    check_with(
+        CheckOptions { stages, ..CheckOptions::default() },
+        text,
+        expect![[r#"
+        3:15 [effects.contract.stage_mismatch] `Ask.ask` needs the capability `ask`, which is experimental, but this run admits beta ones only
+        4:15 [effects.contract.stage_mismatch] `println` needs the capability `io`, which is beta
+        8:4 [effects.contract.stage_mismatch] its handler needs the capability `ask`, which is experimental, but this run admits beta ones only
+    "#]],
+    );
+}
+
+#[test]
 fn only_parsers_and_conductors_are_exported() {
     check(
         "use Core.Parse.{Parser}
