@@ -174,6 +174,22 @@ codes! {
     EFFECT_HANDLER_INVALID = "effects.handler.invalid";
     EFFECT_UNDECLARED_IN_TRAIT = "effects.contract.undeclared_in_trait";
 
+    // Native code
+    NATIVE_DISABLED = "native.unstable.disabled";
+    NATIVE_INTRINSIC_SYNTAX = "native.intrinsic.invalid_syntax";
+    NATIVE_INTRINSIC_EFFECT = "native.intrinsic.missing_effect";
+    NATIVE_INTRINSIC_UNKNOWN = "native.intrinsic.unknown";
+    NATIVE_INTRINSIC_SIGNATURE = "native.intrinsic.signature_mismatch";
+    NATIVE_ASM_EFFECT = "native.inline_asm.missing_effect";
+    NATIVE_ASM_CFG = "native.inline_asm.missing_cfg";
+    NATIVE_ASM_UNSUPPORTED = "native.inline_asm.unsupported";
+    NATIVE_ASM_CONSTRAINT = "native.inline_asm.invalid_constraint";
+    NATIVE_IR_EFFECT = "native.llvm_ir.missing_effect";
+    NATIVE_IR_CFG = "native.llvm_ir.missing_cfg";
+    NATIVE_IR_UNSUPPORTED = "native.llvm_ir.unsupported";
+    NATIVE_IR_VERIFY = "native.llvm_ir.verify_failed";
+    NATIVE_IR_PLACEHOLDER = "native.llvm_ir.invalid_placeholder";
+
     // Building and running
     LINK_TOOL_MISSING = "build.linker.missing";
     LINK_FAILED = "build.linker.failed";

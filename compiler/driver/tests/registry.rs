@@ -4,18 +4,18 @@
 use std::path::Path;
 
 use reml_diagnostics::registry::{self, ExampleKind, ExampleLanguage};
-use reml_diagnostics::{Diagnostic, SourceMap};
+use reml_diagnostics::{Diagnostic, SourceMap, Span};
 use reml_driver::package;
 use reml_driver::pipeline::{Compilation, Options};
 use reml_driver::stack::with_large_stack;
 use reml_driver::system::MemorySystem;
-use reml_driver::target;
+use reml_driver::target::{self, Setting};
 
 /// What compiling the text as far as code generation reports, as lines; and whether it would run.
-fn compile(text: &str, require_main: bool) -> (Vec<Diagnostic>, String) {
+fn compile(text: &str, require_main: bool, target: Vec<Setting>) -> (Vec<Diagnostic>, String) {
     with_large_stack(|| {
         let system = MemorySystem::new().with("main.reml", text);
-        let mut compilation = Compilation::new(&system, Options { require_main, ..Options::default() });
+        let mut compilation = Compilation::new(&system, Options { require_main, target, ..Options::default() });
         if compilation.check(Path::new("main.reml")) && require_main {
             compilation.lower();
         }
@@ -30,7 +30,14 @@ fn examples_are_true() {
     for entry in registry::entries() {
         for example in &entry.examples {
             let (diagnostics, shown) = match example.language {
-                ExampleLanguage::Reml => compile(example.text, example.kind == ExampleKind::FailsToRun),
+                ExampleLanguage::Reml => {
+                    let given = example.cfg.map(|(key, value)| Setting {
+                        key: key.to_owned(),
+                        value: value.to_owned(),
+                        span: Span::NONE,
+                    });
+                    compile(example.text, example.kind == ExampleKind::FailsToRun, given.into_iter().collect())
+                }
                 ExampleLanguage::Manifest => {
                     let mut sources = SourceMap::new();
                     let file = sources.add("reml.toml", example.text).expect("it is small");

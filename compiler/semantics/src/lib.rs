@@ -13,6 +13,7 @@ mod init_order;
 mod lang;
 mod local_items;
 mod modules;
+mod native;
 pub mod patterns;
 mod recursion;
 mod resolve;

@@ -395,7 +395,7 @@ impl Lexer<'_> {
     fn check_escapes(&mut self, body: &str, offset: usize) {
         let base = self.base as usize + offset;
         let diagnostics = &mut self.out.diagnostics;
-        literal::unescape(body, |c| {
+        literal::unescape(body, |_, c| {
             if let Err(bad) = c {
                 let span = Span::new((base + bad.start) as u32, (base + bad.end) as u32);
                 let mut diagnostic = Diagnostic::error(
@@ -449,7 +449,7 @@ impl Lexer<'_> {
         let end = start + at + 2;
         let mut count = 0;
         let mut bad = false;
-        literal::unescape(body, |c| match c {
+        literal::unescape(body, |_, c| match c {
             Ok(_) => count += 1,
             Err(_) => bad = true,
         });

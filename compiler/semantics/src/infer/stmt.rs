@@ -29,6 +29,18 @@ impl<'a> Checker<'a> {
     }
 
     pub fn block(&mut self, block: &ast::Block, want: Want) -> ExprId {
+        if block.attrs.is_empty() {
+            return self.block_inside(block, want);
+        }
+        let outer = self.b.native;
+        self.b.native = outer.with(&block.attrs, self.names);
+        let id = self.block_inside(block, want);
+        self.b.native = outer;
+        id
+    }
+
+    /// A block, when its attributes have been looked at.
+    fn block_inside(&mut self, block: &ast::Block, want: Want) -> ExprId {
         let mark = self.scope.len();
         let outer_module = self.b.module;
         if let Some(scope) = block.scope {
@@ -149,6 +161,14 @@ impl<'a> Checker<'a> {
     }
 
     pub fn stmt(&mut self, stmt: &ast::Stmt) -> Option<Stmt> {
+        let outer = self.b.native;
+        self.b.native = outer.with(&stmt.attrs, self.names);
+        let typed = self.stmt_of_kind(stmt);
+        self.b.native = outer;
+        typed
+    }
+
+    fn stmt_of_kind(&mut self, stmt: &ast::Stmt) -> Option<Stmt> {
         match &stmt.kind {
             StmtKind::Let(decl) => self.let_stmt(decl),
             StmtKind::Fn(_) => None,

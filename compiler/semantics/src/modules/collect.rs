@@ -143,8 +143,9 @@ impl<'a> Checker<'a> {
             ItemKind::Use(decl) => self.collect_use(module, &decl.tree, &[], None, item.public),
             ItemKind::Let(decl) => self.collect_let(module, item, decl),
             ItemKind::Fn(decl) => {
-                let linkage = if decl.body.is_some() { Linkage::Reml } else { Linkage::Required };
-                if decl.body.is_none() {
+                let intrinsic = item.attrs.iter().any(|attr| self.names.text(attr.name.name) == "intrinsic");
+                let linkage = if decl.body.is_some() || intrinsic { Linkage::Reml } else { Linkage::Required };
+                if linkage == Linkage::Required {
                     let name = decl.sig.name.segments.last().map_or("", |n| self.names.text(n.name)).to_owned();
                     self.error(codes::SIGNATURE_INCOMPLETE, decl.sig.span, format!("function `{name}` has no body"));
                 }

@@ -296,7 +296,7 @@ impl<'a> Checker<'a> {
                     };
                     params.push(ParamInfo { name: pattern_name(&param.pattern), ty, span: param.span, default: None });
                 }
-                let bodiless = self.fns[id].linkage != Linkage::Reml;
+                let bodiless = self.fns[id].linkage != Linkage::Reml || decl.body.is_none();
                 let in_trait = matches!(self.fns[id].container, Container::Trait(..));
                 let ret = match &decl.sig.ret {
                     Some(ty) => {
