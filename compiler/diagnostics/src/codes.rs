@@ -80,6 +80,7 @@ codes! {
     FEATURE_MISMATCH = "config.feature.mismatch";
     CFG_UNSATISFIED = "language.cfg.unsatisfied_branch";
     CFG_EFFECTS = "effects.cfg.contract_violation";
+    CFG_UNREACHABLE = "effects.cfg.unreachable";
 
     // Control flow and statements
     CONTROL_UNREACHABLE = "language.control_flow.unreachable";
@@ -165,6 +166,7 @@ codes! {
     EFFECT_OPERATION_UNKNOWN = "effects.operation.unknown";
     EFFECT_GENERIC_ESCAPES = "effects.operation.generic_escapes";
     EFFECT_RESUME_REUSED = "effects.resume.reused";
+    EFFECT_RESUME_ACTIVE = "effects.resume.active";
     EFFECT_HANDLER_MISSING_WITH = "effects.handler.missing_with";
     EFFECT_HANDLER_MISSING_OPERATION = "effects.handler.missing_operation";
     EFFECT_HANDLER_UNKNOWN_OPERATION = "effects.handler.unknown_operation";
