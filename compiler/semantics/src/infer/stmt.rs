@@ -48,11 +48,14 @@ impl<'a> Checker<'a> {
         }
         let mut segments = vec![Segment { stmts: Vec::new(), then: Vec::new() }];
         let mut diverged: Option<Span> = None;
+        // Said once: the rest of the block is as unreachable as what comes first.
+        let mut unreachable = false;
         let mut index = 0;
         while index < block.stmts.len() {
             let stmt = &block.stmts[index];
-            if let Some(at) = diverged {
+            if let Some(at) = diverged.filter(|_| !unreachable) {
                 self.unreachable(stmt.span, at);
+                unreachable = true;
             }
             if let StmtKind::Fn(_) = &stmt.kind {
                 let start = index;
@@ -96,7 +99,7 @@ impl<'a> Checker<'a> {
         }
         let (result, ty) = match &block.result {
             Some(result) => {
-                if let Some(at) = diverged {
+                if let Some(at) = diverged.filter(|_| !unreachable) {
                     self.unreachable(result.span, at);
                 }
                 let id = self.expr(result, want);

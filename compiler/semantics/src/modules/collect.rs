@@ -565,11 +565,14 @@ impl<'a> Checker<'a> {
     fn duplicate(&mut self, name: ast::Ident, previous: Span) {
         let text = self.names.text(name.name).to_owned();
         let code = if text.is_ascii() { codes::NAME_DUPLICATE } else { codes::SHADOWING_UNICODE };
-        self.report(
-            Diagnostic::error(code, name.span, format!("`{text}` is defined twice in this module"))
-                .with_label(previous, "first defined here")
-                .with_help("rename one of the two"),
-        );
+        let mut diagnostic = Diagnostic::error(code, name.span, format!("`{text}` is defined twice in this module"))
+            .with_label(previous, "first defined here")
+            .with_help("rename one of the two");
+        if code == codes::SHADOWING_UNICODE {
+            diagnostic = diagnostic
+                .with_note("names are compared in the normal form NFC: they may be equal though their bytes differ");
+        }
+        self.report(diagnostic);
     }
 }
 

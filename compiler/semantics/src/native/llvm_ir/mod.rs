@@ -56,11 +56,13 @@ impl<'a> Checker<'a> {
         let Value::Input(index) = operand.value else { return };
         let count = used.len();
         let Some(slot) = used.get_mut(index) else {
-            let message = match count {
-                0 => "there are no inputs".to_owned(),
-                1 => "there is one input, `$0`".to_owned(),
-                _ => format!("there are {count} inputs, `$0` to `${}`", count - 1),
+            let there = match count {
+                0 => "there are none".to_owned(),
+                1 => "there is one, `$0`".to_owned(),
+                2 => "they are `$0` and `$1`".to_owned(),
+                _ => format!("they are `$0` to `${}`", count - 1),
             };
+            let message = format!("`${index}` is not among the inputs: {there}");
             self.report(
                 Diagnostic::error(codes::NATIVE_IR_PLACEHOLDER, operand.span, message)
                     .with_help("inputs are counted from 0: `inputs(a, b)` are `$0` and `$1`"),
@@ -139,6 +141,9 @@ impl Lowering<'_, '_> {
 
     fn line(&mut self, line: &Line) {
         if let Some(Returned { explicit: true, span, .. }) = self.returned {
+            if line.instruction.is_none() {
+                return;
+            }
             let diagnostic =
                 Diagnostic::error(codes::NATIVE_IR_VERIFY, line.span, "nothing may follow `ret`".to_owned());
             self.code.cx.error_once(diagnostic.with_label(span, "it ends here"));
