@@ -333,16 +333,16 @@ impl<'a> Checker<'a> {
                     );
                     complete = true;
                 }
-                let errors = self.diagnostics.len();
                 let declared = decl
                     .sig
                     .effects
                     .as_ref()
                     // `! {E}` of a type parameter: the effects of what is passed, which are inferred.
                     .filter(|row| !row_parameter(row, &generics))
-                    .map(|row| Declared { closed: self.effect_row(row, &mut scope), span: row.span })
+                    .map(|row| (self.effect_row(row, &mut scope), row.span))
                     // Nobody knows what a row with a mistake would have promised.
-                    .filter(|_| self.diagnostics.len() == errors);
+                    .filter(|((_, complete), _)| *complete)
+                    .map(|((closed, _), span)| Declared { closed, span });
                 if !complete
                     && self.fns[id].public
                     && !self.is_core(module)

@@ -240,8 +240,8 @@ impl<'a> Checker<'a> {
                 _ => None,
             };
             fine &= match word {
-                Some(("outputs", args)) => self.constrained(args, &mut lists.outputs, arg.value.span),
-                Some(("inputs", args)) => self.constrained(args, &mut lists.inputs, arg.value.span),
+                Some(("outputs", args)) => self.constrained(args, &mut lists.outputs),
+                Some(("inputs", args)) => self.constrained(args, &mut lists.inputs),
                 Some(("clobbers", args)) => self.asm_words(args, None),
                 Some(("options", args)) => self.asm_words(args, Some(OPTIONS)),
                 _ => {
@@ -255,18 +255,15 @@ impl<'a> Checker<'a> {
     }
 
     /// `"=a", low, "=d", high`
-    fn constrained<'e>(&mut self, args: &'e [ast::Arg], list: &mut Vec<Constrained<'e>>, span: Span) -> bool {
+    fn constrained<'e>(&mut self, args: &'e [ast::Arg], list: &mut Vec<Constrained<'e>>) -> bool {
         for pair in args.chunks(2) {
-            match pair {
-                [ast::Arg { name: None, value: constraint }, ast::Arg { name: None, value }] => {
-                    if let Ast::Str(text) = &*constraint.kind {
-                        list.push(Constrained { constraint: text, span: constraint.span, value });
-                        continue;
-                    }
-                }
-                [] | [_, _, ..] | [_] => {}
+            if let [ast::Arg { name: None, value: constraint }, ast::Arg { name: None, value }] = pair
+                && let Ast::Str(text) = &*constraint.kind
+            {
+                list.push(Constrained { constraint: text, span: constraint.span, value });
+                continue;
             }
-            let at = pair.first().map_or(span, |arg| arg.value.span);
+            let at = pair[0].value.span;
             self.report(
                 Diagnostic::error(
                     codes::NATIVE_ASM_CONSTRAINT,
