@@ -80,6 +80,7 @@ codes! {
     FEATURE_MISMATCH = "config.feature.mismatch";
     CFG_UNSATISFIED = "language.cfg.unsatisfied_branch";
     CFG_EFFECTS = "effects.cfg.contract_violation";
+    CFG_UNREACHABLE = "effects.cfg.unreachable";
 
     // Control flow and statements
     CONTROL_UNREACHABLE = "language.control_flow.unreachable";
@@ -165,6 +166,7 @@ codes! {
     EFFECT_OPERATION_UNKNOWN = "effects.operation.unknown";
     EFFECT_GENERIC_ESCAPES = "effects.operation.generic_escapes";
     EFFECT_RESUME_REUSED = "effects.resume.reused";
+    EFFECT_RESUME_ACTIVE = "effects.resume.active";
     EFFECT_HANDLER_MISSING_WITH = "effects.handler.missing_with";
     EFFECT_HANDLER_MISSING_OPERATION = "effects.handler.missing_operation";
     EFFECT_HANDLER_UNKNOWN_OPERATION = "effects.handler.unknown_operation";
@@ -194,6 +196,22 @@ codes! {
     EXPORT_INVALID = "E1304";
     EXPORT_EFFECT_VIOLATION = "dsl.export.effect_violation";
     MANIFEST_DSL_STAGE = "manifest.dsl.stage_mismatch";
+
+    // Native code
+    NATIVE_DISABLED = "native.unstable.disabled";
+    NATIVE_INTRINSIC_SYNTAX = "native.intrinsic.invalid_syntax";
+    NATIVE_INTRINSIC_EFFECT = "native.intrinsic.missing_effect";
+    NATIVE_INTRINSIC_UNKNOWN = "native.intrinsic.unknown";
+    NATIVE_INTRINSIC_SIGNATURE = "native.intrinsic.signature_mismatch";
+    NATIVE_ASM_EFFECT = "native.inline_asm.missing_effect";
+    NATIVE_ASM_CFG = "native.inline_asm.missing_cfg";
+    NATIVE_ASM_UNSUPPORTED = "native.inline_asm.unsupported";
+    NATIVE_ASM_CONSTRAINT = "native.inline_asm.invalid_constraint";
+    NATIVE_IR_EFFECT = "native.llvm_ir.missing_effect";
+    NATIVE_IR_CFG = "native.llvm_ir.missing_cfg";
+    NATIVE_IR_UNSUPPORTED = "native.llvm_ir.unsupported";
+    NATIVE_IR_VERIFY = "native.llvm_ir.verify_failed";
+    NATIVE_IR_PLACEHOLDER = "native.llvm_ir.invalid_placeholder";
 
     // Building and running
     LINK_TOOL_MISSING = "build.linker.missing";

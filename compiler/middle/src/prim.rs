@@ -92,6 +92,7 @@ prims! {
     LeadingZeros "leading_zeros" Borrow Pure;
     TrailingZeros "trailing_zeros" Borrow Pure;
     SwapBytes "swap_bytes" Borrow Pure;
+    ReverseBits "reverse_bits" Borrow Pure;
     /// 64 x 64 -> high 64 bits, unsigned.
     MulHigh "mul_high" Borrow Pure;
 

@@ -6,7 +6,6 @@ mod support;
 use std::path::Path;
 use std::process::Command;
 
-use reml_diagnostics::registry::{self, ExampleKind};
 use support::{Ran, remlc, root, run, scratch};
 
 /// Runs remlc in a directory with these files.
@@ -148,22 +147,6 @@ fn built_programs_pass_arguments_and_exit_status() {
     assert_eq!(built.exit, Some(0), "{}", built.stderr);
     let ran = run(Command::new(&output).arg("boom"), "").unwrap();
     assert_eq!((ran.exit, ran.stderr.as_str()), (Some(1), "error: boom\n"));
-}
-
-#[test]
-fn registry_examples_that_fail_when_run() {
-    for entry in registry::entries() {
-        for example in &entry.examples {
-            let status = match example.kind {
-                ExampleKind::Panics => 101,
-                ExampleKind::FailsToRun => 1,
-                ExampleKind::Fails | ExampleKind::Works => continue,
-            };
-            let (ran, _) = with_files(&[("a.reml", example.text.as_bytes())], &["run", "a.reml"]);
-            assert_eq!(ran.exit, Some(status), "{}: {}", entry.code, ran.stderr);
-            assert!(ran.stderr.contains(entry.code.0), "{}: {}", entry.code, ran.stderr);
-        }
-    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Are the examples in the documents true?
 //!
 //! In `README.md` and `spec/*.md`: a block marked `reml` must check; one marked `reml error(CODE)` must be rejected, or
-//! warned about, with that code; a block followed by an `output` block is run under `run` and `run --release` and must
+//! warned about, with that code; `cfg(KEY=VALUE)` is given to remlc with `--cfg`; a block followed by an `output` block is run under `run` and `run --release` and must
 //! print exactly that. In the library's `///` comments: a block marked `reml` is the body of a `main` and must run
 //! without panicking; all blocks of a module are run as one program.
 
@@ -46,6 +46,8 @@ struct Block {
     text: String,
     /// `error(CODE)`
     code: Option<String>,
+    /// `cfg(KEY=VALUE)`
+    cfg: Option<String>,
     output: Option<String>,
 }
 
@@ -71,8 +73,12 @@ fn blocks(document: &str) -> Vec<Block> {
                 adjacent = false;
             }
             ("reml", _) => {
-                let code = rest.strip_prefix("error(").and_then(|rest| rest.strip_suffix(')')).map(str::to_owned);
-                blocks.push(Block { line: index + 1, text, code, output: None });
+                let word = |name: &str| {
+                    let mut words = rest.split(' ');
+                    words.find_map(|word| Some(word.strip_prefix(name)?.strip_suffix(')')?.to_owned()))
+                };
+                let (code, cfg) = (word("error("), word("cfg("));
+                blocks.push(Block { line: index + 1, text, code, cfg, output: None });
                 adjacent = true;
             }
             _ => adjacent = false,
@@ -85,7 +91,8 @@ fn test_block(block: &Block) -> Result<(), Failed> {
     let directory = scratch();
     let file = directory.path().join("block.reml");
     std::fs::write(&file, &block.text)?;
-    let checked = run(remlc().args(["check", "--format", "short"]).arg(&file), "")?;
+    let cfg: Vec<&str> = block.cfg.iter().flat_map(|cfg| ["--cfg", cfg]).collect();
+    let checked = run(remlc().args(["check", "--format", "short"]).args(&cfg).arg(&file), "")?;
     if let Some(code) = &block.code {
         if !checked.stderr.contains(&format!("[{code}]")) {
             return Err(format!("expected `{code}`, got:\n{}", checked.stderr).into());
@@ -97,7 +104,7 @@ fn test_block(block: &Block) -> Result<(), Failed> {
     }
     let Some(output) = &block.output else { return Ok(()) };
     for flags in [&["run", "-q"][..], &["run", "-q", "--release"]] {
-        let ran = run(remlc().args(flags).arg(&file), "")?;
+        let ran = run(remlc().args(flags).args(&cfg).arg(&file), "")?;
         if &ran.stdout != output || ran.exit != Some(0) {
             let text = format!(
                 "remlc {}: exit status {:?}\n{}{}",

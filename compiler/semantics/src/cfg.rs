@@ -1,6 +1,8 @@
 //! Which parts of the program are there at all? `@cfg(..)` is decided here, before names are looked up: what a
 //! condition rules out is removed from the tree, and only its names are remembered, for messages.
 
+mod handlers;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use reml_diagnostics::{Diagnostic, Span, codes};
@@ -9,7 +11,7 @@ use reml_syntax::ast_walk::{self, VisitMut};
 use reml_syntax::names::{Names, Symbol};
 use rustc_hash::FxHashMap;
 
-use crate::suggest;
+use crate::{SourceModule, suggest};
 
 /// What `@cfg` conditions are compared with.
 #[derive(Clone, Debug, Default)]
@@ -104,6 +106,7 @@ impl Target {
 pub struct Removed {
     /// By name, the condition that a definition did not meet; `Span::NONE` when that has been reported as wrong.
     pub names: FxHashMap<Symbol, Span>,
+    performed: handlers::Performed,
 }
 
 /// Takes out of a module what its conditions rule out.
@@ -116,6 +119,11 @@ pub fn apply(
 ) {
     let mut pass = Pass { target, names, removed, diagnostics, decided: 0, errors: 0 };
     pass.items(&mut module.items);
+}
+
+/// Warns about what the removed code has left without a purpose.
+pub fn check_left(modules: &mut [SourceModule], removed: &Removed, names: &Names, diagnostics: &mut Vec<Diagnostic>) {
+    handlers::check(modules, &removed.performed, names, diagnostics);
 }
 
 struct Pass<'p> {
@@ -141,6 +149,7 @@ impl VisitMut for Pass<'_> {
             }
             Some(condition) => {
                 self.forget(item, condition);
+                self.collector(condition).item(item);
                 false
             }
         });
@@ -160,11 +169,15 @@ impl VisitMut for Pass<'_> {
             if let (Some(condition), StmtKind::Fn(decl)) = (condition, &stmt.kind) {
                 self.removed.names.extend(decl.sig.name.segments.last().map(|name| (name.name, condition)));
             }
+            if let Some(condition) = condition {
+                ast_walk::walk_stmt(&mut self.collector(condition), stmt);
+            }
             condition.is_none()
         });
         if let Some(result) = &mut block.result
-            && self.first_unmet(block_attrs(result)).is_some()
+            && let Some(condition) = self.first_unmet(block_attrs(result))
         {
+            self.collector(condition).expr(result);
             block.result = None;
         }
         ast_walk::walk_block(self, block);
@@ -173,8 +186,9 @@ impl VisitMut for Pass<'_> {
     fn expr(&mut self, expr: &mut ast::Expr) {
         if let ExprKind::Block(block) = &*expr.kind
             && !block.attrs.is_empty()
-            && self.first_unmet(&block.attrs).is_some()
+            && let Some(condition) = self.first_unmet(&block.attrs)
         {
+            self.collector(condition).expr(expr);
             *expr.kind = ExprKind::Unit;
             return;
         }
@@ -221,6 +235,10 @@ impl Pass<'_> {
             }
         }
         if self.errors > errors { unmet.map(|_| Span::NONE) } else { unmet }
+    }
+
+    fn collector(&mut self, condition: Span) -> handlers::Collect<'_> {
+        handlers::Collect { performed: &mut self.removed.performed, condition }
     }
 
     fn report(&mut self, diagnostic: Diagnostic) {

@@ -175,6 +175,9 @@ impl<'a> Checker<'a> {
         };
         let mut inline = InlineHint::Auto;
         for attr in info.attrs {
+            if self.names.text(attr.name.name) == "intrinsic" {
+                inline = InlineHint::Always;
+            }
             if self.names.text(attr.name.name) == "inline" {
                 let never = attr.args.iter().any(|arg| {
                     matches!(&*arg.value.kind, reml_syntax::ast::ExprKind::Path(p)

@@ -14,6 +14,7 @@ mod init_order;
 mod lang;
 mod local_items;
 mod modules;
+mod native;
 pub mod patterns;
 mod recursion;
 mod resolve;
@@ -85,13 +86,12 @@ pub fn check(mut modules: Vec<SourceModule>, names: &mut Names, options: &CheckO
     let mut removed = cfg::Removed::default();
     let mut diagnostics = Vec::new();
     let mut scopes = Vec::new();
-    for (index, module) in modules.iter_mut().enumerate() {
-        if module.ast.has_cfg {
-            cfg::apply(&mut module.ast, &options.target, names, &mut removed, &mut diagnostics);
-        }
-        if module.ast.has_local_items {
-            local_items::take(index, &mut module.ast, &mut scopes);
-        }
+    for module in modules.iter_mut().filter(|module| module.ast.has_cfg) {
+        cfg::apply(&mut module.ast, &options.target, names, &mut removed, &mut diagnostics);
+    }
+    cfg::check_left(&mut modules, &removed, names, &mut diagnostics);
+    for (index, module) in modules.iter_mut().enumerate().filter(|(_, module)| module.ast.has_local_items) {
+        local_items::take(index, &mut module.ast, &mut scopes);
     }
     let mut checker = cx::Checker::new(&modules, names, options);
     checker.diagnostics = diagnostics;

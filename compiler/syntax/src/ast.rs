@@ -573,12 +573,32 @@ pub enum ExprKind {
     /// `llvm_ir!(T) { "template", inputs(..) }`.
     LlvmIr {
         ty: Type,
-        template: Box<str>,
+        template: Template,
         inputs: Vec<Expr>,
     },
     /// `_` in an argument list: the slot of a pipe.
     Placeholder,
     Error,
+}
+
+/// The text of an `llvm_ir!`: its string literals, each a line of its own, and where they were written.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Template {
+    pub text: Box<str>,
+    /// Where in the source the characters from an offset on come from, one after the other; ascending.
+    pub origins: Box<[(u32, u32)]>,
+}
+
+impl Template {
+    /// Where a part of the text was written.
+    pub fn span(&self, part: std::ops::Range<usize>) -> Span {
+        let origin = |offset: u32| {
+            let index = self.origins.partition_point(|&(from, _)| from <= offset).saturating_sub(1);
+            self.origins.get(index).map_or(0, |&(from, source)| source + (offset - from))
+        };
+        let (start, end) = (origin(part.start as u32), origin(part.end as u32));
+        Span::new(start, end.max(start))
+    }
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -562,7 +562,7 @@ impl Printer<'_> {
             }
             ExprKind::InlineAsm(args) => list("inline_asm", self.args(args)),
             ExprKind::LlvmIr { ty, template, inputs } => {
-                let mut parts = vec![self.ty(ty), atom(format!("{template:?}"))];
+                let mut parts = vec![self.ty(ty), atom(format!("{:?}", template.text))];
                 parts.extend(self.exprs(inputs));
                 list("llvm_ir", parts)
             }

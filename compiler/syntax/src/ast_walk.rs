@@ -93,7 +93,7 @@ pub fn walk_block<V: VisitMut + ?Sized>(v: &mut V, block: &mut Block) {
     block.result.iter_mut().for_each(|result| v.expr(result));
 }
 
-fn walk_stmt<V: VisitMut + ?Sized>(v: &mut V, stmt: &mut Stmt) {
+pub fn walk_stmt<V: VisitMut + ?Sized>(v: &mut V, stmt: &mut Stmt) {
     match &mut stmt.kind {
         StmtKind::Let(decl) => v.expr(&mut decl.value),
         StmtKind::Fn(decl) => walk_fn(v, decl),

@@ -7,7 +7,7 @@ use unicode_normalization::{UnicodeNormalization, is_nfc_quick};
 
 use crate::literal::{self, NumberError};
 use crate::names::Names;
-use crate::token::{ESCAPES, HAS_DOCS, JOINED, Kind, LINE_START, Token};
+use crate::token::{ESCAPES, HAS_DOCS, JOINED, Kind, LINE_START, Token, UNCLOSED};
 use crate::unicode;
 
 /// A documentation comment: the token it stands before, and where its text is.
@@ -45,6 +45,7 @@ pub fn lex(text: &str, base: u32, names: &mut Names) -> Lexed {
         line_extra: 0,
         fresh_line: true,
         has_docs: false,
+        unclosed: None,
     };
     lexer.run();
     lexer.out
@@ -61,6 +62,8 @@ struct Lexer<'a> {
     line_extra: usize,
     fresh_line: bool,
     has_docs: bool,
+    /// Where the last string starts that is never closed.
+    unclosed: Option<usize>,
 }
 
 impl Lexer<'_> {
@@ -374,15 +377,16 @@ impl Lexer<'_> {
             _ => diagnostic.with_help(format!("close it with `\"{}`", "#".repeat(opening - 2))),
         };
         self.out.diagnostics.push(diagnostic);
+        self.unclosed = Some(start);
         at
     }
 
     fn string_token(&mut self, kind: Kind, start: usize, end: usize) {
-        let mut flags = 0;
+        let mut flags = if self.unclosed == Some(start) { UNCLOSED } else { 0 };
         if kind != Kind::RawStr {
             let body = string_body(&self.text[start..end], kind);
             if body.contains('\\') {
-                flags = ESCAPES;
+                flags |= ESCAPES;
                 // The body may start behind a dropped newline.
                 let offset = body.as_ptr() as usize - self.text.as_ptr() as usize;
                 self.check_escapes(body, offset);
@@ -395,7 +399,7 @@ impl Lexer<'_> {
     fn check_escapes(&mut self, body: &str, offset: usize) {
         let base = self.base as usize + offset;
         let diagnostics = &mut self.out.diagnostics;
-        literal::unescape(body, |c| {
+        literal::unescape(body, |_, c| {
             if let Err(bad) = c {
                 let span = Span::new((base + bad.start) as u32, (base + bad.end) as u32);
                 let mut diagnostic = Diagnostic::error(
@@ -449,7 +453,7 @@ impl Lexer<'_> {
         let end = start + at + 2;
         let mut count = 0;
         let mut bad = false;
-        literal::unescape(body, |c| match c {
+        literal::unescape(body, |_, c| match c {
             Ok(_) => count += 1,
             Err(_) => bad = true,
         });
@@ -505,7 +509,7 @@ impl Lexer<'_> {
                     format!("the invisible direction control U+{:04X} is not allowed in source text", u32::from(c)),
                 )
                 .with_note("it would make the program read differently from what is compiled")
-                .with_help("remove it; inside a string write it as an escape, `\\u{..}`")
+                .with_help("inside a string write it as an escape, `\\u{..}`")
                 .with_fix(span, "", "remove it"),
             );
         }

@@ -7,19 +7,20 @@ pub struct BadEscape {
     pub reason: &'static str,
 }
 
-/// Walks over the inside of a string or character literal and hands out its characters and its bad escapes.
-pub fn unescape(body: &str, mut each: impl FnMut(Result<char, BadEscape>)) {
+/// Walks over the inside of a string or character literal and hands out its characters and its bad escapes, each with
+/// where it starts.
+pub fn unescape(body: &str, mut each: impl FnMut(usize, Result<char, BadEscape>)) {
     let mut rest = body;
     let offset = |rest: &str| body.len() - rest.len();
     while let Some(c) = rest.chars().next() {
         let start = offset(rest);
         rest = &rest[c.len_utf8()..];
         if c != '\\' {
-            each(Ok(c));
+            each(start, Ok(c));
             continue;
         }
         let Some(code) = rest.chars().next() else {
-            each(Err(BadEscape { start, end: body.len(), reason: "a backslash needs something to escape" }));
+            each(start, Err(BadEscape { start, end: body.len(), reason: "a backslash needs something to escape" }));
             return;
         };
         rest = &rest[code.len_utf8()..];
@@ -32,7 +33,7 @@ pub fn unescape(body: &str, mut each: impl FnMut(Result<char, BadEscape>)) {
             _ => None,
         };
         if let Some(c) = simple {
-            each(Ok(c));
+            each(start, Ok(c));
             continue;
         }
         match code {
@@ -42,10 +43,11 @@ pub fn unescape(body: &str, mut each: impl FnMut(Result<char, BadEscape>)) {
                 let digits = hex_digits(rest, 2);
                 rest = &rest[digits.len()..];
                 match u8::from_str_radix(digits, 16) {
-                    Ok(byte) if digits.len() == 2 => each(Ok(char::from(byte))),
-                    _ => {
-                        each(Err(BadEscape { start, end: offset(rest), reason: "`\\x` needs two hexadecimal digits" }))
-                    }
+                    Ok(byte) if digits.len() == 2 => each(start, Ok(char::from(byte))),
+                    _ => each(
+                        start,
+                        Err(BadEscape { start, end: offset(rest), reason: "`\\x` needs two hexadecimal digits" }),
+                    ),
                 }
             }
             'u' if rest.starts_with('{') => {
@@ -56,17 +58,21 @@ pub fn unescape(body: &str, mut each: impl FnMut(Result<char, BadEscape>)) {
                     rest = &rest[1..];
                 }
                 match u32::from_str_radix(digits, 16).ok().and_then(char::from_u32) {
-                    Some(c) if closed => each(Ok(c)),
+                    Some(c) if closed => each(start, Ok(c)),
                     _ if !closed => {
-                        each(Err(BadEscape {
+                        each(
                             start,
-                            end: offset(rest),
-                            reason: "`\\u{` needs hexadecimal digits and `}`",
-                        }));
+                            Err(BadEscape {
+                                start,
+                                end: offset(rest),
+                                reason: "`\\u{` needs hexadecimal digits and `}`",
+                            }),
+                        );
                     }
-                    _ => {
-                        each(Err(BadEscape { start, end: offset(rest), reason: "this is not a Unicode scalar value" }))
-                    }
+                    _ => each(
+                        start,
+                        Err(BadEscape { start, end: offset(rest), reason: "this is not a Unicode scalar value" }),
+                    ),
                 }
             }
             'u' => {
@@ -74,11 +80,11 @@ pub fn unescape(body: &str, mut each: impl FnMut(Result<char, BadEscape>)) {
                 rest = &rest[digits.len()..];
                 let value = u32::from_str_radix(digits, 16).ok().filter(|_| digits.len() == 4);
                 match value.and_then(char::from_u32) {
-                    Some(c) => each(Ok(c)),
-                    None => each(Err(BadEscape { start, end: offset(rest), reason: "write `\\u{HEX}`" })),
+                    Some(c) => each(start, Ok(c)),
+                    None => each(start, Err(BadEscape { start, end: offset(rest), reason: "write `\\u{HEX}`" })),
                 }
             }
-            _ => each(Err(BadEscape { start, end: offset(rest), reason: "there is no such escape" })),
+            _ => each(start, Err(BadEscape { start, end: offset(rest), reason: "there is no such escape" })),
         }
     }
 }
@@ -91,7 +97,7 @@ fn hex_digits(text: &str, limit: usize) -> &str {
 /// The characters a literal stands for; bad escapes have been reported by the lexer and are left out.
 pub fn unescaped(body: &str) -> String {
     let mut out = String::with_capacity(body.len());
-    unescape(body, |c| {
+    unescape(body, |_, c| {
         if let Ok(c) = c {
             out.push(c);
         }

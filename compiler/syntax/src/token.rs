@@ -243,6 +243,8 @@ pub const JOINED: u8 = 4;
 pub const HAS_DOCS: u8 = 8;
 /// A string or character literal with a backslash in it.
 pub const ESCAPES: u8 = 16;
+/// A string that is never closed: it may have swallowed what should follow.
+pub const UNCLOSED: u8 = 32;
 
 /// One token. `start` and `end` are byte offsets into the file; `column` counts Unicode scalar values from 0.
 #[derive(Clone, Copy, PartialEq, Debug)]

@@ -17,6 +17,7 @@ mod handler;
 mod heap;
 mod image;
 mod io;
+mod machine;
 mod math;
 mod number;
 mod panic;

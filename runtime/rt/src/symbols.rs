@@ -3,7 +3,8 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, chars, defer, fiber, fiber_switch, handler, heap, io, math, number, panic, regex, string, text, time,
+    array, chars, defer, fiber, fiber_switch, handler, heap, io, machine, math, number, panic, regex, string, text,
+    time,
 };
 
 /// Addresses are shared freely: they are code.
@@ -89,6 +90,22 @@ table! {
         reml_process_exit
         reml_test_expect_panic
         reml_current_dir
+    ;
+    machine:
+        reml_machine_pause
+        reml_machine_mfence
+        reml_machine_lfence
+        reml_machine_sfence
+        reml_machine_rdtsc
+        reml_machine_rdtscp
+        reml_machine_cpuid
+        reml_machine_rdrand
+        reml_machine_yield
+        reml_machine_isb
+        reml_machine_dmb
+        reml_machine_dsb
+        reml_machine_cntvct
+        reml_machine_cntfrq
     ;
     math:
         reml_math_sin
@@ -221,6 +238,7 @@ mod tests {
             include_str!("handler.rs"),
             include_str!("heap.rs"),
             include_str!("io.rs"),
+            include_str!("machine.rs"),
             include_str!("math.rs"),
             include_str!("number.rs"),
             include_str!("panic.rs"),

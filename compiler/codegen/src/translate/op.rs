@@ -52,7 +52,9 @@ impl Translator<'_, '_> {
             IntAdd | IntSub | IntMul | IntDiv | IntRem | IntNeg | IntShl | IntShr | WrappingAdd | WrappingSub
             | WrappingMul | WrappingNeg | WrappingShl | WrappingShr | AddOverflows | SubOverflows | MulOverflows
             | IntAnd | IntOr | IntXor | IntNot | RotateLeft | RotateRight | CountOnes | LeadingZeros
-            | TrailingZeros | SwapBytes | MulHigh | BoolNot => smallvec::smallvec![self.int_prim(prim, args)],
+            | TrailingZeros | SwapBytes | ReverseBits | MulHigh | BoolNot => {
+                smallvec::smallvec![self.int_prim(prim, args)]
+            }
             Eq | Ne | Lt | Le | Gt | Ge => smallvec::smallvec![self.compare(prim, args)],
             FloatAdd | FloatSub | FloatMul | FloatDiv | FloatRem | FloatNeg | FloatAbs | FloatSqrt | FloatFloor
             | FloatCeil | FloatTrunc | FloatRound | FloatMin | FloatMax | FloatCopySign | FloatFma => {

@@ -110,6 +110,7 @@ impl Translator<'_, '_> {
             PrimOp::BoolNot => self.code.builder.ins().bxor_imm_u(value, 1),
             PrimOp::SwapBytes if int.ty == types::I8 => value,
             PrimOp::SwapBytes => self.code.builder.ins().bswap(value),
+            PrimOp::ReverseBits => self.code.builder.ins().bitrev(value),
             PrimOp::CountOnes | PrimOp::LeadingZeros | PrimOp::TrailingZeros => {
                 let count = match prim {
                     PrimOp::CountOnes => self.code.builder.ins().popcnt(value),

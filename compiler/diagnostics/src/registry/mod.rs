@@ -2,8 +2,9 @@
 //!
 //! The entries are Markdown, one file per family: a heading with the code, a paragraph that is the title, the
 //! explanation, then fences. `reml fails` must report the code when checked (`reml fails run`: when run), `reml panics`
-//! must end in a panic with that code, `reml works` must check without it; `toml` fences hold manifests. An entry
-//! without examples says why in a paragraph that starts with "No example:". The driver's tests compile all of them.
+//! must end in a panic with that code, `reml works` must check without it; `toml` fences hold manifests.
+//! `cfg(feature=name)` behind these words is what the target is given with `--cfg`. An entry without examples says why
+//! in a paragraph that starts with "No example:". The driver's tests compile all of them.
 
 use crate::codes::{self, Code};
 
@@ -23,6 +24,8 @@ pub struct Example {
     pub kind: ExampleKind,
     pub language: ExampleLanguage,
     pub text: &'static str,
+    /// What the target is given with `--cfg`: a key and its value.
+    pub cfg: Option<(&'static str, &'static str)>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -56,6 +59,7 @@ const FILES: &[&str] = &[
     include_str!("patterns.md"),
     include_str!("effects.md"),
     include_str!("conductors.md"),
+    include_str!("native.md"),
     include_str!("building.md"),
 ];
 
@@ -87,6 +91,10 @@ fn entry(name: &str, body: &'static str) -> Option<Entry> {
     while let (Some(fence), Some(_after)) = (fences.next(), fences.next()) {
         let (info, text) = fence.split_once('\n').unwrap_or((fence, ""));
         let (language, kind) = info.split_once(' ').unwrap_or((info, ""));
+        let (kind, cfg) = match kind.split_once(" cfg(") {
+            Some((kind, cfg)) => (kind, Some(cfg.strip_suffix(')')?.split_once('=')?)),
+            None => (kind, None),
+        };
         let language = match language {
             "reml" => ExampleLanguage::Reml,
             "toml" => ExampleLanguage::Manifest,
@@ -99,7 +107,7 @@ fn entry(name: &str, body: &'static str) -> Option<Entry> {
             "works" => ExampleKind::Works,
             _ => return None,
         };
-        examples.push(Example { kind, language, text });
+        examples.push(Example { kind, language, text, cfg });
     }
     Some(Entry { code, title: title.trim(), explanation: rest[..prose_end].trim(), examples })
 }
@@ -114,7 +122,8 @@ impl Entry {
                 ExampleKind::Panics => "This panics",
                 ExampleKind::Works => "This works",
             };
-            text.push_str(&format!("\n{heading}:\n\n"));
+            let given = example.cfg.map(|(key, value)| format!(" with `--cfg {key}={value}`")).unwrap_or_default();
+            text.push_str(&format!("\n{heading}{given}:\n\n"));
             for line in example.text.trim_end().lines() {
                 text.push_str(if line.is_empty() { "" } else { "    " });
                 text.push_str(line);

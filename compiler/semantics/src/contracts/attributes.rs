@@ -39,12 +39,13 @@ impl<'a> Checker<'a> {
             }
             let Some(tree) = self.modules[module].ast else { continue };
             for item in &tree.items {
-                self.check_item_attributes(item);
+                self.check_item_attributes(item, false);
             }
         }
     }
 
-    fn check_item_attributes(&mut self, item: &ast::Item) {
+    /// `inside`: the item is part of another.
+    fn check_item_attributes(&mut self, item: &ast::Item, inside: bool) {
         for attr in &item.attrs {
             let text = self.names.text(attr.name.name).to_owned();
             if !ATTRIBUTES.contains(&&*text) {
@@ -61,9 +62,8 @@ impl<'a> Checker<'a> {
             }
             match &*text {
                 "dsl_export" => self.check_export_place(attr, item),
-                "intrinsic" => {
-                    self.not_supported(attr.span, &format!("`@{text}` contracts"));
-                }
+                "intrinsic" => self.check_intrinsic_attribute(attr, item, inside),
+                "unstable" => self.check_unstable_attribute(attr),
                 "reentrant" if !matches!(item.kind, ast::ItemKind::Effect(_) | ast::ItemKind::Handler(_)) => {
                     self.error(
                         codes::ATTRIBUTE_INVALID,
@@ -124,7 +124,7 @@ impl<'a> Checker<'a> {
             _ => return,
         };
         for item in inner {
-            self.check_item_attributes(item);
+            self.check_item_attributes(item, true);
         }
     }
 }

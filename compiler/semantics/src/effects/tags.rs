@@ -68,6 +68,7 @@ pub(crate) const IO_TIMER: TagSet = bit(4);
 pub(crate) const PANIC: TagSet = bit(9);
 pub(crate) const UNSAFE: TagSet = bit(10);
 pub(crate) const FFI: TagSet = bit(11);
+pub(crate) const NATIVE: TagSet = bit(19);
 pub(crate) const ALLOC: TagSet = bit(ALLOC_INDEX);
 
 const fn bit(index: u32) -> TagSet {

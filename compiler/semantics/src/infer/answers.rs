@@ -110,7 +110,7 @@ impl<'a> Checker<'a> {
             let title = format!("did you mean `{suggestion}`?");
             diagnostic = diagnostic.with_fix(name.span, suggestion, title);
         } else if !known.is_empty() {
-            diagnostic = diagnostic.with_help(format!("its operations are `{}`", known.join("`, `")));
+            diagnostic = diagnostic.with_help(super::effects::operations_are(&known));
         }
         self.report(diagnostic);
         None

@@ -11,6 +11,7 @@ use reml_syntax::names::Symbol;
 
 use super::ty::{List, Ty, Types};
 use crate::cx::{Def, Reference, TraitRefTy};
+use crate::native::Gates;
 use crate::typed::*;
 
 /// Why a type is expected; shown as a secondary label when it is not met.
@@ -211,6 +212,8 @@ pub(crate) struct BodyCx {
     pub references: Vec<Reference>,
     pub empty_arrays: Vec<(Ty, Span)>,
     pub unsafe_depth: u32,
+    /// What native code is admitted here.
+    pub native: Gates,
     pub lambda_depth: u32,
     /// How many locals there were before the innermost deferred code around.
     pub locals_before_defer: usize,
@@ -261,6 +264,7 @@ impl Default for BodyCx {
             references: Vec::new(),
             empty_arrays: Vec::new(),
             unsafe_depth: 0,
+            native: Gates::default(),
             lambda_depth: 0,
             locals_before_defer: 0,
             first_inferred: None,

@@ -128,10 +128,17 @@ impl<'a> Checker<'a> {
         let info = &self.fns[id];
         let foreign = info.linkage == Linkage::Foreign;
         let marked = info.declared.as_ref().is_some_and(|set| set.closed.tags.meets(&tags::UNSAFE)) && !foreign;
-        if (foreign || marked) && self.b.unsafe_depth == 0 {
+        let intrinsic =
+            matches!(info.source, FnSource::Decl(decl) if decl.body.is_none()) && info.linkage == Linkage::Reml;
+        if (foreign || marked || intrinsic) && self.b.unsafe_depth == 0 {
             let text = self.names.text(info.name).to_owned();
             let declared = info.span;
-            let what = if foreign { "the foreign function" } else { "the unsafe function" };
+            let what = match (foreign, intrinsic) {
+                (true, _) => "the foreign function",
+                (_, true) => "the intrinsic",
+                _ => "the unsafe function",
+            };
+            let help = if intrinsic { "`unsafe { .. }`" } else { "`unsafe { .. }` or `effect {ffi, unsafe} { .. }`" };
             self.report(
                 Diagnostic::error(
                     codes::EFFECT_UNSAFE_REQUIRED,
@@ -139,7 +146,7 @@ impl<'a> Checker<'a> {
                     format!("calling {what} `{text}` needs an `unsafe` block"),
                 )
                 .with_label(declared, "declared here")
-                .with_help("write `unsafe { .. }` or `effect {ffi, unsafe} { .. }` around the call"),
+                .with_help(format!("write {help} around the call")),
             );
         }
     }

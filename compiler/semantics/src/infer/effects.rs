@@ -203,7 +203,7 @@ impl<'a> Checker<'a> {
             let title = format!("did you mean `{suggestion}`?");
             diagnostic = diagnostic.with_fix(name.span, suggestion, title);
         } else if !known.is_empty() && effect.is_some() {
-            diagnostic = diagnostic.with_help(format!("its operations are `{}`", known.join("`, `")));
+            diagnostic = diagnostic.with_help(operations_are(&known));
         }
         self.report(diagnostic);
     }
@@ -224,5 +224,13 @@ impl<'a> Checker<'a> {
                 .with_help("handle one of them closer to where it is performed, or declare two effects"),
             );
         }
+    }
+}
+
+/// Help that lists the operations of an effect.
+pub(super) fn operations_are(names: &[&str]) -> String {
+    match names {
+        [only] => format!("its only operation is `{only}`"),
+        _ => format!("its operations are `{}`", names.join("`, `")),
     }
 }

@@ -111,14 +111,8 @@ impl<'a> Checker<'a> {
             }
             Ast::Perform { operation, args } => self.perform_expr(operation, args, want, span),
             Ast::Handle { body, handler } => self.handle_expr(body, handler, want, span),
-            Ast::InlineAsm(_) => {
-                self.not_supported(span, "`inline_asm` expressions");
-                self.b.error(span)
-            }
-            Ast::LlvmIr { .. } => {
-                self.not_supported(span, "`llvm_ir!` expressions");
-                self.b.error(span)
-            }
+            Ast::InlineAsm(args) => self.inline_asm(args, span),
+            Ast::LlvmIr { ty, template, inputs } => self.llvm_ir(ty, template, inputs, span),
             Ast::Placeholder => {
                 self.error(
                     codes::PARSE_PIPE_PLACEHOLDER,

@@ -1,4 +1,4 @@
-//! `format`, `println` and their kin, checked and expanded at compile time (section 6.8).
+//! `format`, `println` and their kin, checked and expanded at compile time (section 5.8).
 
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind as Ast};

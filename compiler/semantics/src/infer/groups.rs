@@ -265,7 +265,8 @@ impl<'a> Checker<'a> {
 
     fn build_global(&mut self, id: GlobalId) {
         let module = self.globals[id].module;
-        self.b = BodyCx { def: Some(Def::Global(id)), module, ..BodyCx::default() };
+        let native = crate::native::Gates::default().with(self.globals[id].attrs, self.names);
+        self.b = BodyCx { def: Some(Def::Global(id)), module, native, ..BodyCx::default() };
         let row = self.t.rows.fresh();
         let ty = self.globals[id].ty.unwrap_or(Types::ERROR);
         self.group_rows.push((Def::Global(id), vec![row]));

@@ -102,7 +102,8 @@ impl<'a> Checker<'a> {
             self.fns[id].state = FnState::InProgress;
             let row = self.t.rows.fresh();
             self.fns[id].own_row = Row::var(row);
-            self.b = BodyCx { module, generics: generics.clone(), self_ty, ..BodyCx::default() };
+            let native = outer.native;
+            self.b = BodyCx { module, generics: generics.clone(), self_ty, native, ..BodyCx::default() };
             let params: Vec<ParamInfo> = local
                 .params
                 .iter()

@@ -225,7 +225,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A call of a primitive of `Core.Prim`; falls back to what the tree has of its own.
-    pub(super) fn prim_call(&mut self, name: &str, args: Vec<ExprId>, ret: Ty, span: Span) -> ExprId {
+    pub(crate) fn prim_call(&mut self, name: &str, args: Vec<ExprId>, ret: Ty, span: Span) -> ExprId {
         let symbol = self.names.intern(name);
         let found = ["Core.Prim", "Core.Lang"].iter().find_map(|home| {
             let module = *self.module_names.get(*home)?;

@@ -38,6 +38,8 @@ mod zonk;
 use reml_syntax::ast;
 
 use crate::cx::*;
+use crate::effects::tags;
+use crate::native::Gates;
 use crate::typed::*;
 use body::{BodyCx, Frame, Why};
 use deferred::Effort;
@@ -139,7 +141,9 @@ impl<'a> Checker<'a> {
         let (module, container, row_count) = (info.module, info.container, info.row_count);
         let names = info.generics.clone();
         let wheres = info.wheres.clone();
-        let mut b = BodyCx { def: Some(Def::Fn(id)), module, ..BodyCx::default() };
+        let mut native = Gates::default().with(info.attrs, self.names);
+        native.forbidden = info.declared.as_ref().is_some_and(|row| !row.closed.tags.meets(&tags::NATIVE));
+        let mut b = BodyCx { def: Some(Def::Fn(id)), module, native, ..BodyCx::default() };
         for (index, name) in names.into_iter().enumerate() {
             let ty = self.t.param(index as u32);
             b.generics.push((name, ty));
@@ -197,7 +201,11 @@ impl<'a> Checker<'a> {
         let source = self.fns[id].source;
         let (params, body, why, known): (&[ast::Param], &ast::Expr, Why, bool) = match source {
             FnSource::Decl(decl) => {
-                let Some(body) = &decl.body else { return };
+                let Some(body) = &decl.body else {
+                    self.build_intrinsic(id, decl, &param_tys, ret, row);
+                    self.pop_scope(mark);
+                    return;
+                };
                 let why = decl.sig.ret.as_ref().map_or(Why::None, |t| Why::Return(t.span));
                 (&decl.sig.params, body, why, self.fns[id].state == FnState::Known || decl.sig.ret.is_some())
             }

@@ -35,16 +35,21 @@ impl<'a> Checker<'a> {
         let bound = std::mem::take(&mut self.b.bound);
         let shared = std::mem::take(&mut self.b.shared);
         let id = self.part(pattern, ty, mutable);
-        self.check_duplicates();
+        if !self.check_duplicates() {
+            self.b.patterns[id].kind = PatternKind::Error;
+        }
         self.b.bound = bound;
         self.b.shared = shared;
         id
     }
 
-    fn check_duplicates(&mut self) {
+    /// Answers whether all names are different.
+    fn check_duplicates(&mut self) -> bool {
         let bound = std::mem::take(&mut self.b.bound);
+        let mut fine = true;
         for (index, &(name, local, span)) in bound.iter().enumerate() {
             if let Some(&(_, _, first)) = bound[..index].iter().find(|b| b.0 == name && b.1 != local) {
+                fine = false;
                 let text = self.names.text(name).to_owned();
                 self.error_once(
                     Diagnostic::error(
@@ -58,6 +63,7 @@ impl<'a> Checker<'a> {
             }
         }
         self.b.bound = bound;
+        fine
     }
 
     /// The pattern of a parameter; references are read through unless it is just a name.

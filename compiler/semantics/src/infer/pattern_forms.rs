@@ -19,6 +19,7 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> PatternId {
         self.force(ty);
+        let mut fine = true;
         let (element, rest_ty) = match self.t.head(ty) {
             Node::Array(element) => (element, ty),
             Node::Fixed(element, _) => {
@@ -40,6 +41,7 @@ impl<'a> Checker<'a> {
                     span,
                     format!("a slice pattern matches an array or a list, but the value is `{text}`"),
                 );
+                fine = false;
                 (Types::ERROR, Types::ERROR)
             }
         };
@@ -69,7 +71,8 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        self.b.pattern(PatternKind::Slice { prefix, rest, suffix }, ty, span)
+        let kind = if fine { PatternKind::Slice { prefix, rest, suffix } } else { PatternKind::Error };
+        self.b.pattern(kind, ty, span)
     }
 
     pub(super) fn range_pattern(

@@ -30,25 +30,33 @@ impl<'a> Checker<'a> {
             let id = self.deref(id);
             self.coerce(id, ty, Why::Assigned(at))
         };
+        if legacy
+            && let Some((place, _)) = self.place_of(target)
+            && !place.path.is_empty()
+        {
+            self.allow_legacy(place.local);
+        }
+        self.assign_value(place.span, target, value_id, span)
+    }
+
+    /// Assigns a value to the place that an expression, written at `at`, reads from.
+    pub fn assign_value(&mut self, at: Span, target: ExprId, value: ExprId, span: Span) -> ExprId {
         if self.b.is_error(target) {
             return self.b.error(span);
         }
+        let ty = self.t.peel(self.b.ty(target));
+        let value = self.coerce(value, ty, Why::Assigned(at));
         if let Some((global, path, steps)) = self.global_place(target) {
-            return self.assign_global(global, path, steps, value_id, span);
+            return self.assign_global(global, path, steps, value, span);
         }
         let Some((place, steps)) = self.place_of(target) else {
-            self.report(
-                Diagnostic::error(codes::ASSIGN_INVALID_PLACE, place.span, "this cannot be assigned to").with_help(
-                    "only a `var`, and its fields and elements, can be assigned to; a shared cell is set with `.set(..)`",
-                ),
-            );
+            self.report(Diagnostic::error(codes::ASSIGN_INVALID_PLACE, at, "this cannot be assigned to").with_help(
+                "only a `var`, and its fields and elements, can be assigned to; a shared cell is set with `.set(..)`",
+            ));
             return self.b.error(span);
         };
-        if legacy && !place.path.is_empty() {
-            self.allow_legacy(place.local);
-        }
         self.check_mutable(&place, span);
-        let id = self.b.expr(ExprKind::Assign { place, value: value_id }, Types::UNIT, span);
+        let id = self.b.expr(ExprKind::Assign { place, value }, Types::UNIT, span);
         for (index, ty) in steps.into_iter().enumerate() {
             self.b.place_tys.push((id, index as u32, ty));
         }

@@ -29,6 +29,18 @@ impl<'a> Checker<'a> {
     }
 
     pub fn block(&mut self, block: &ast::Block, want: Want) -> ExprId {
+        if block.attrs.is_empty() {
+            return self.block_inside(block, want);
+        }
+        let outer = self.b.native;
+        self.b.native = outer.with(&block.attrs, self.names);
+        let id = self.block_inside(block, want);
+        self.b.native = outer;
+        id
+    }
+
+    /// A block, when its attributes have been looked at.
+    fn block_inside(&mut self, block: &ast::Block, want: Want) -> ExprId {
         let mark = self.scope.len();
         let outer_module = self.b.module;
         if let Some(scope) = block.scope {
@@ -36,11 +48,14 @@ impl<'a> Checker<'a> {
         }
         let mut segments = vec![Segment { stmts: Vec::new(), then: Vec::new() }];
         let mut diverged: Option<Span> = None;
+        // Said once: the rest of the block is as unreachable as what comes first.
+        let mut unreachable = false;
         let mut index = 0;
         while index < block.stmts.len() {
             let stmt = &block.stmts[index];
-            if let Some(at) = diverged {
+            if let Some(at) = diverged.filter(|_| !unreachable) {
                 self.unreachable(stmt.span, at);
+                unreachable = true;
             }
             if let StmtKind::Fn(_) = &stmt.kind {
                 let start = index;
@@ -84,7 +99,7 @@ impl<'a> Checker<'a> {
         }
         let (result, ty) = match &block.result {
             Some(result) => {
-                if let Some(at) = diverged {
+                if let Some(at) = diverged.filter(|_| !unreachable) {
                     self.unreachable(result.span, at);
                 }
                 let id = self.expr(result, want);
@@ -149,6 +164,14 @@ impl<'a> Checker<'a> {
     }
 
     pub fn stmt(&mut self, stmt: &ast::Stmt) -> Option<Stmt> {
+        let outer = self.b.native;
+        self.b.native = outer.with(&stmt.attrs, self.names);
+        let typed = self.stmt_of_kind(stmt);
+        self.b.native = outer;
+        typed
+    }
+
+    fn stmt_of_kind(&mut self, stmt: &ast::Stmt) -> Option<Stmt> {
         match &stmt.kind {
             StmtKind::Let(decl) => self.let_stmt(decl),
             StmtKind::Fn(_) => None,

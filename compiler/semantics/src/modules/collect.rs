@@ -145,8 +145,9 @@ impl<'a> Checker<'a> {
             ItemKind::Use(decl) => self.collect_use(module, &decl.tree, &[], None, item.public),
             ItemKind::Let(decl) => self.collect_let(module, item, decl),
             ItemKind::Fn(decl) => {
-                let linkage = if decl.body.is_some() { Linkage::Reml } else { Linkage::Required };
-                if decl.body.is_none() {
+                let intrinsic = item.attrs.iter().any(|attr| self.names.text(attr.name.name) == "intrinsic");
+                let linkage = if decl.body.is_some() || intrinsic { Linkage::Reml } else { Linkage::Required };
+                if linkage == Linkage::Required {
                     let name = decl.sig.name.segments.last().map_or("", |n| self.names.text(n.name)).to_owned();
                     self.error(codes::SIGNATURE_INCOMPLETE, decl.sig.span, format!("function `{name}` has no body"));
                 }
@@ -568,11 +569,14 @@ impl<'a> Checker<'a> {
     fn duplicate(&mut self, name: ast::Ident, previous: Span) {
         let text = self.names.text(name.name).to_owned();
         let code = if text.is_ascii() { codes::NAME_DUPLICATE } else { codes::SHADOWING_UNICODE };
-        self.report(
-            Diagnostic::error(code, name.span, format!("`{text}` is defined twice in this module"))
-                .with_label(previous, "first defined here")
-                .with_help("rename one of the two"),
-        );
+        let mut diagnostic = Diagnostic::error(code, name.span, format!("`{text}` is defined twice in this module"))
+            .with_label(previous, "first defined here")
+            .with_help("rename one of the two");
+        if code == codes::SHADOWING_UNICODE {
+            diagnostic = diagnostic
+                .with_note("names are compared in the normal form NFC: they may be equal though their bytes differ");
+        }
+        self.report(diagnostic);
     }
 }
 

@@ -136,6 +136,10 @@ impl<'a> Checker<'a> {
             visible = true;
             self.modules[module].uses[index as usize].used = true;
             self.check_visible(module, inside, last, span);
+            if !self.is_within(module, inside) {
+                let name = self.modules[module].uses[index as usize].name.name;
+                self.error_names(module, name);
+            }
         }
         if visible {
             self.modules[module].uses[index as usize].resolved = true;
@@ -154,7 +158,9 @@ impl<'a> Checker<'a> {
             // Two imports of one definition are harmless for the library's own aliases.
             Some(_) if same && self.modules[module].is_core => {}
             Some(other) => {
-                self.modules[module].uses[index as usize].used = true;
+                for both in [index, other] {
+                    self.modules[module].uses[both as usize].used = true;
+                }
                 let first = self.modules[module].uses[other as usize].name.span;
                 let code = if same { codes::USE_DUPLICATE } else { codes::USE_AMBIGUOUS };
                 let message = if same {

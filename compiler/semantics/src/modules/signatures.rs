@@ -296,7 +296,7 @@ impl<'a> Checker<'a> {
                     };
                     params.push(ParamInfo { name: pattern_name(&param.pattern), ty, span: param.span, default: None });
                 }
-                let bodiless = self.fns[id].linkage != Linkage::Reml;
+                let bodiless = self.fns[id].linkage != Linkage::Reml || decl.body.is_none();
                 let in_trait = matches!(self.fns[id].container, Container::Trait(..));
                 let ret = match &decl.sig.ret {
                     Some(ty) => {
@@ -339,7 +339,10 @@ impl<'a> Checker<'a> {
                     .as_ref()
                     // `! {E}` of a type parameter: the effects of what is passed, which are inferred.
                     .filter(|row| !row_parameter(row, &generics))
-                    .map(|row| Declared { closed: self.effect_row(row, &mut scope), span: row.span });
+                    .map(|row| (self.effect_row(row, &mut scope), row.span))
+                    // Nobody knows what a row with a mistake would have promised.
+                    .filter(|((_, complete), _)| *complete)
+                    .map(|((closed, _), span)| Declared { closed, span });
                 if !complete
                     && self.fns[id].public
                     && !self.is_core(module)

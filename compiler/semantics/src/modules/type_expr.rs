@@ -49,7 +49,7 @@ impl<'a> Checker<'a> {
                 let ret = self.written_type(ret, scope);
                 let row = match effects {
                     Some(row) if !super::signatures::row_parameter(row, scope.generics) => {
-                        let closed = self.effect_row(row, scope);
+                        let (closed, _) = self.effect_row(row, scope);
                         self.t.rows.constant(closed)
                     }
                     _ => self.fresh_row_for(scope),
@@ -322,23 +322,26 @@ impl<'a> Checker<'a> {
         ty
     }
 
-    /// A written row.
-    pub fn effect_row(&mut self, row: &ast::EffectRow, scope: &mut TypeScope<'_>) -> Closed {
+    /// A written row, without the effects that do not exist; and whether there was none of those.
+    pub fn effect_row(&mut self, row: &ast::EffectRow, scope: &mut TypeScope<'_>) -> (Closed, bool) {
         let mut closed = Closed::default();
+        let mut complete = true;
         for tag in &row.tags {
-            if let Some((tags, args)) = self.effect_tag(tag, scope) {
-                closed.tags.add(&tags);
-                if let Some((family, list)) = args {
-                    if closed.args.iter().any(|(known, _)| *known == family) {
-                        self.two_instances(tag);
-                        continue;
-                    }
-                    closed.args.push((family, list));
+            let Some((tags, args)) = self.effect_tag(tag, scope) else {
+                complete = false;
+                continue;
+            };
+            closed.tags.add(&tags);
+            if let Some((family, list)) = args {
+                if closed.args.iter().any(|(known, _)| *known == family) {
+                    self.two_instances(tag);
+                    continue;
                 }
+                closed.args.push((family, list));
             }
         }
         closed.args.sort_unstable_by_key(|(family, _)| *family);
-        closed
+        (closed, complete)
     }
 
     fn two_instances(&mut self, tag: &ast::EffectTag) {
@@ -355,16 +358,19 @@ impl<'a> Checker<'a> {
 
     /// The declared effect that a path names.
     pub fn effect_named(&mut self, path: &ast::Path, module: ModuleId) -> Option<EffectId> {
+        match self.effect_item(path, module) {
+            Some(TypeItem::Effect(id)) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn effect_item(&mut self, path: &ast::Path, module: ModuleId) -> Option<TypeItem> {
         let (&last, parents) = path.segments.split_last()?;
-        let item = if parents.is_empty() && path.anchor == ast::PathAnchor::Relative {
+        if parents.is_empty() && path.anchor == ast::PathAnchor::Relative {
             self.lookup_type(module, last.name)
         } else {
             let container = self.container_of(module, path.anchor, parents).ok()?;
             self.child_container(module, container, last).ty
-        };
-        match item {
-            Some(TypeItem::Effect(id)) => Some(id),
-            _ => None,
         }
     }
 
@@ -391,6 +397,9 @@ impl<'a> Checker<'a> {
         let text = text.join(".");
         if let Some(set) = self.tags.lookup(&text) {
             return Some((set, None));
+        }
+        if let Some(TypeItem::Error) = self.effect_item(&tag.path, scope.module) {
+            return None;
         }
         let suggestion = self.suggest_effect(&text, scope.module);
         let mut diagnostic =
@@ -433,7 +442,7 @@ impl<'a> Checker<'a> {
         let generics = std::mem::take(&mut self.b.generics);
         let mut scope =
             TypeScope { module: self.b.module, generics: &generics, self_ty: self.b.self_ty, rows: RowMode::Body };
-        let closed = self.effect_row(row, &mut scope);
+        let (closed, _) = self.effect_row(row, &mut scope);
         self.b.generics = generics;
         closed
     }

@@ -537,7 +537,7 @@ pub fn llvm_ir(p: &mut In) -> R<ExprKind> {
     let ty = ty::ty(p)?;
     expect(p, Kind::RParen)?;
     enum Part {
-        Template(Box<str>),
+        Literal(Token),
         Inputs(Vec<Expr>),
     }
     let parts = delimited(
@@ -545,7 +545,7 @@ pub fn llvm_ir(p: &mut In) -> R<ExprKind> {
         Kind::LBrace,
         |p| {
             if matches!(peek(p), Kind::Str | Kind::RawStr | Kind::TripleStr) {
-                return Ok(Part::Template(value::string(p)));
+                return Ok(Part::Literal(bump(p)));
             }
             let inputs = p.state().words.inputs;
             if !at_word(p, inputs) {
@@ -556,18 +556,13 @@ pub fn llvm_ir(p: &mut In) -> R<ExprKind> {
         },
         None,
     )?;
-    let mut template = String::new();
+    let mut literals = Vec::new();
     let mut inputs = Vec::new();
     for part in parts {
         match part {
-            Part::Template(text) => {
-                if !template.is_empty() {
-                    template.push('\n');
-                }
-                template.push_str(&text);
-            }
+            Part::Literal(token) => literals.push(token),
             Part::Inputs(list) => inputs.extend(list),
         }
     }
-    Ok(ExprKind::LlvmIr { ty, template: template.into(), inputs })
+    Ok(ExprKind::LlvmIr { ty, template: value::template(p, &literals), inputs })
 }

@@ -7,7 +7,7 @@ use chumsky::util::MaybeRef;
 use reml_diagnostics::{Alternative, Diagnostic, Span, codes};
 
 use super::cursor::{In, State, is_passed};
-use crate::token::{BREAK, Kind, LINE_START, Token};
+use crate::token::{BREAK, Kind, LINE_START, Token, UNCLOSED};
 
 /// A set of [`Kind`]s.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -91,7 +91,8 @@ pub fn report(p: &mut In, failure: Failure) {
     state.reported_at = Some(failure.at);
     let token = state.tokens[failure.at as usize];
     // The lexer has complained about this place.
-    if token.kind == Kind::Error {
+    let previous = failure.at.checked_sub(1).map(|at| state.tokens[at as usize]);
+    if token.kind == Kind::Error || previous.is_some_and(|previous| previous.has(UNCLOSED)) {
         return;
     }
     let diagnostic = describe(state, failure, token);

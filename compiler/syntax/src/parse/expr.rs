@@ -129,11 +129,12 @@ pub fn binary(p: &mut In, min: u8) -> R<Expr> {
                 taller(p)?;
                 // `^` groups to the right.
                 let right = if op == BinaryOp::Pow { nested(p, |p| binary(p, POWER - 1))? } else { binary(p, power)? };
-                if power == COMPARE || power == EQUAL {
-                    chained_comparison(p, power, &left, op_span, &right);
-                }
                 let span = left.span.to(right.span);
-                make(ExprKind::Binary { op, op_span, left, right }, span)
+                if (power == COMPARE || power == EQUAL) && chained_comparison(p, power, &left, op_span, &right) {
+                    make(ExprKind::Error, span)
+                } else {
+                    make(ExprKind::Binary { op, op_span, left, right }, span)
+                }
             }
         };
     }
@@ -147,17 +148,17 @@ fn alias_ahead(p: &mut In) -> bool {
         && (matches!(after.kind, Kind::Arrow | Kind::FatArrow | Kind::If) || is_word(after, when))
 }
 
-/// `a < b < c`: reported where the second operator comes, then read as if grouped to the left.
-fn chained_comparison(p: &mut In, power: u8, left: &Expr, op_span: Span, right: &Expr) {
-    let Some((next_power, _)) = operator(p) else { return };
+/// `a < b < c`: reported where the second operator comes. Answers whether it is one.
+fn chained_comparison(p: &mut In, power: u8, left: &Expr, op_span: Span, right: &Expr) -> bool {
+    let Some((next_power, _)) = operator(p) else { return false };
     if next_power != power || p.state().too_deep {
-        return;
+        return false;
     }
     let next = token(p);
     let state = p.state();
     // In what is left of a broken signature, `<` and `>` are brackets.
     if next.kind == Kind::Gt && state.item_is_broken() {
-        return;
+        return false;
     }
     let next_span = state.span(next);
     let text = |span: Span| &state.text[(span.start - state.base) as usize..(span.end - state.base) as usize];
@@ -184,6 +185,7 @@ fn chained_comparison(p: &mut In, power: u8, left: &Expr, op_span: Span, right: 
         );
     }
     state.diagnostics.push(diagnostic);
+    true
 }
 
 fn range_end(p: &mut In) -> R<(Option<Expr>, bool)> {

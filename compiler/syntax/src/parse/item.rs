@@ -56,12 +56,15 @@ pub fn item(p: &mut In) -> R<Item> {
         // `pub(..)` does not exist; the visibility is read as `pub`.
         return Err(fail_wanting(p, Kind::Item));
     }
-    let kind = item_kind(p)?;
+    let intrinsic = p.state().words.intrinsic;
+    let supplied = attrs.iter().any(|attr| attr.name.name == intrinsic);
+    let kind = item_kind(p, supplied)?;
     let span = span_from(p, start);
     Ok(Item { attrs, docs, public, kind, span })
 }
 
-fn item_kind(p: &mut In) -> R<ItemKind> {
+/// `supplied`: a function may lack a body, which the compiler has.
+fn item_kind(p: &mut In, supplied: bool) -> R<ItemKind> {
     let words = p.state().words;
     let first = token(p);
     let next = token_at(p, 1);
@@ -74,7 +77,7 @@ fn item_kind(p: &mut In) -> R<ItemKind> {
             LetOrFn::Let(decl) => ItemKind::Let(decl),
             LetOrFn::Fn(decl) => ItemKind::Fn(decl),
         },
-        Kind::Fn if next.kind == Kind::Ident || next.kind.is_keyword() => ItemKind::Fn(fn_decl(p, false)?),
+        Kind::Fn if next.kind == Kind::Ident || next.kind.is_keyword() => ItemKind::Fn(fn_decl(p, false, supplied)?),
         Kind::Fn if next.kind != Kind::LParen => {
             bump(p);
             return Err(fail_wanting(p, Kind::Name));
@@ -88,7 +91,7 @@ fn item_kind(p: &mut In) -> R<ItemKind> {
         Kind::Conductor if next.kind == Kind::Ident => ItemKind::Conductor(effects::conductor_decl(p)?),
         Kind::Ident if is_word(first, words.async_) && next.kind == Kind::Fn => {
             bump(p);
-            ItemKind::Fn(fn_decl(p, true)?)
+            ItemKind::Fn(fn_decl(p, true, supplied)?)
         }
         Kind::Ident if next.kind == Kind::Ident && is_word(first, words.const_) => ItemKind::Let(stmt::const_decl(p)?),
         Kind::Ident if next.kind == Kind::Ident && is_word(first, words.enum_) => ItemKind::Type(type_decl(p)?),
@@ -144,12 +147,13 @@ fn use_tree_in_group(p: &mut In) -> R<UseTree> {
 // ---------------------------------------------------------------------------------------------------
 // Functions
 
-/// `fn name(..) -> T = body`; `fn` comes next.
-pub fn fn_decl(p: &mut In, is_async: bool) -> R<FnDecl> {
+/// `fn name(..) -> T = body`; `fn` comes next. `optional`: the body may be missing.
+pub fn fn_decl(p: &mut In, is_async: bool, optional: bool) -> R<FnDecl> {
     let start = bump(p);
     let sig = fn_sig(p, Some(start))?;
-    let body = fn_body(p)?;
-    Ok(FnDecl { is_async, sig, body: Some(body) })
+    let has_body = !optional || peek(p) == Kind::Eq || peek_next_line(p) == Kind::LBrace;
+    let body = if has_body { Some(fn_body(p)?) } else { None };
+    Ok(FnDecl { is_async, sig, body })
 }
 
 /// Everything up to the body; the name comes next.

@@ -188,7 +188,7 @@ fn statement_kind(p: &mut In) -> R<StmtKind> {
             LetOrFn::Fn(decl) => StmtKind::Fn(Box::new(decl)),
         }),
         Kind::Fn if next.kind == Kind::Ident || next.kind.is_keyword() => {
-            Ok(StmtKind::Fn(Box::new(item::fn_decl(p, false)?)))
+            Ok(StmtKind::Fn(Box::new(item::fn_decl(p, false, false)?)))
         }
         Kind::Defer => {
             bump(p);
@@ -213,7 +213,7 @@ fn statement_kind(p: &mut In) -> R<StmtKind> {
             }
             if is_word(first, words.async_) && next.kind == Kind::Fn {
                 bump(p);
-                return Ok(StmtKind::Fn(Box::new(item::fn_decl(p, true)?)));
+                return Ok(StmtKind::Fn(Box::new(item::fn_decl(p, true, false)?)));
             }
             expression_statement(p)
         }

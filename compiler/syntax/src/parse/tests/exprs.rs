@@ -3,6 +3,7 @@
 use expect_test::expect;
 
 use super::{check, check_expr};
+use crate::names::Names;
 
 #[test]
 fn operators_bind_by_precedence() {
@@ -632,4 +633,25 @@ fn in_a_line_with_arms_a_bar_begins_an_arm_or_a_lambda() {
         (call apply (match o (arm None 1) (arm (Some n) (when (> n 1)) n)) (lambda (params a) (-> Int) (block a)))
     "#]],
     );
+}
+
+/// Where each line of a template was written, whatever literal it is in.
+#[test]
+fn templates_know_where_they_were_written() {
+    let source = "let x = llvm_ir!(i32) { \"a\\n\\u{62}c\", r\"d\ne\", \"\"\"\nf\"\"\" }\n";
+    let mut names = Names::new();
+    let parsed = super::super::parse(source, 100, &mut names);
+    let crate::ast::ItemKind::Let(decl) = &parsed.module.items[0].kind else { panic!("not a `let`") };
+    let crate::ast::ExprKind::LlvmIr { template, .. } = &*decl.value.kind else { panic!("not `llvm_ir!`") };
+    assert_eq!(&*template.text, "a\nbc\nd\ne\nf");
+    let written = |part: &str| {
+        let at = template.text.find(part).expect("it is in the template");
+        let span = template.span(at..at + part.len());
+        &source[span.start as usize - 100..span.end as usize - 100]
+    };
+    assert_eq!(written("a"), "a");
+    assert_eq!(written("bc"), "\\u{62}c");
+    assert_eq!(written("c"), "c");
+    assert_eq!(written("e"), "e");
+    assert_eq!(written("f"), "f");
 }

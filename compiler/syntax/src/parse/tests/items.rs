@@ -240,3 +240,23 @@ fn top_level_expressions() {
     "#]],
     );
 }
+
+#[test]
+fn an_intrinsic_may_lack_its_body() {
+    check(
+        "@intrinsic(\"llvm.sqrt.f64\")\nfn root(x: f64) -> f64 ! {native}\n\n@inline @intrinsic(\"llvm.fabs.f64\")\npub fn size(x: f64) -> f64\n  !{native}\nfn f() = 1\n",
+        expect![[r#"
+            (fn (@intrinsic "llvm.sqrt.f64") root (params (: x f64)) (-> f64) (! native))
+            (fn (@inline) (@intrinsic "llvm.fabs.f64") pub size (params (: x f64)) (-> f64) (! native))
+            (fn f (params) 1)
+        "#]],
+    );
+    check(
+        "@intrinsic(\"llvm.sqrt.f64\")\nfn root(x: f64) -> f64 = x\nfn g()\n",
+        expect![[r#"
+        (fn (@intrinsic "llvm.sqrt.f64") root (params (: x f64)) (-> f64) x)
+        (fn g (params) <error>)
+        3:7 parser.unexpected_eof: expected `=`, `{`, `->`, `with` or something else, found the end of the file
+    "#]],
+    );
+}

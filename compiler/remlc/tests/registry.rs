@@ -1,0 +1,157 @@
+//! What do people see for each diagnostic code?
+//!
+//! The failing example of each entry of the registry is checked or run, and what remlc prints is compared with
+//! `registry/CODE.txt`. Codes whose example would not be one text are shown by files that are listed here. `REML_BLESS=1`
+//! rewrites the goldens; a golden that no code has is an error.
+
+mod support;
+
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+use reml_diagnostics::registry::{self, Entry, ExampleKind, ExampleLanguage};
+use support::{blessing, compare_golden, remlc, run, scratch};
+
+const HELLO: &[u8] = b"fn main() = println(\"hello\")\n";
+
+/// What shows a code: files, and what remlc is told to do.
+struct Case {
+    files: Vec<(&'static str, Vec<u8>)>,
+    args: Vec<String>,
+    /// Environment variables.
+    env: Vec<(&'static str, &'static str)>,
+    status: i32,
+}
+
+impl Case {
+    fn new(files: &[(&'static str, &[u8])], args: &[&str]) -> Case {
+        let files = files.iter().map(|&(name, text)| (name, text.to_vec())).collect();
+        Case { files, args: args.iter().map(|&arg| arg.to_owned()).collect(), env: Vec::new(), status: 1 }
+    }
+}
+
+/// Codes that no test shows, and why.
+const UNSHOWN: &[(&str, &str)] = &[
+    ("source.too_large", "the file would have four gigabytes"),
+    ("language.not_supported_yet", "each of them goes away when it is built"),
+    (
+        "target.config.mismatch",
+        "whether a target is another machine depends on the machine; the driver's tests see to it",
+    ),
+];
+
+/// The cases of codes that have no example in the registry.
+fn special(code: &str) -> Option<Case> {
+    let manifest: &[u8] =
+        b"[project]\nname = \"app\"\nversion = \"0.1.0\"\n\n[dependencies]\nshapes = { path = \"shapes\" }\n";
+    Some(match code {
+        "source.not_found" => Case::new(&[], &["check", "nothing.reml"]),
+        "source.unreadable" => Case::new(&[("src/main.reml", HELLO)], &["check", "src"]),
+        "source.invalid_utf8" => {
+            Case::new(&[("main.reml", b"fn main() {\n  println(\"\xff\")\n}\n")], &["check", "main.reml"])
+        }
+        "source.binary" => Case::new(&[("main.reml", b"\x7fELF\0\0\0")], &["check", "main.reml"]),
+        "parser.lexer.bidi_control" => {
+            Case::new(&[("main.reml", "let owner = \"\u{202e}nimda\"\n".as_bytes())], &["check", "main.reml"])
+        }
+        "parser.syntax.nesting_limit" => {
+            let text = format!("let x = {}1{}\n", "(\n".repeat(4_100), ")".repeat(4_100));
+            Case::new(&[("main.reml", text.as_bytes())], &["check", "main.reml"])
+        }
+        "language.visibility.private" => {
+            let main: &[u8] = b"use shapes.area\n\nfn main() = println(\"{}\", area(2))\n";
+            let shapes: &[u8] = b"fn area(side: Int) -> Int = side * side\n";
+            Case::new(&[("main.reml", main), ("shapes.reml", shapes)], &["check", "main.reml"])
+        }
+        "package.dependency.missing" => {
+            Case::new(&[("reml.toml", manifest), ("src/main.reml", HELLO)], &["check", "."])
+        }
+        "build.linker.missing" | "build.linker.failed" => {
+            let mut case = Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "main"]);
+            case.env.push(("CC", if code == "build.linker.missing" { "no-such-compiler" } else { "false" }));
+            case
+        }
+        "build.output.unwritable" => Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "missing/main"]),
+        _ => return None,
+    })
+}
+
+/// The case of an entry's failing example.
+fn example(entry: &Entry) -> Option<Case> {
+    let example = entry.examples.iter().find(|example| example.kind != ExampleKind::Works)?;
+    let mut case = match example.language {
+        ExampleLanguage::Reml => Case::new(&[("main.reml", example.text.as_bytes())], &["check", "main.reml"]),
+        ExampleLanguage::Manifest => {
+            Case::new(&[("reml.toml", example.text.as_bytes()), ("src/main.reml", HELLO)], &["check", "."])
+        }
+    };
+    if matches!(example.kind, ExampleKind::FailsToRun | ExampleKind::Panics) {
+        case.args[0] = "run".to_owned();
+    }
+    if example.kind == ExampleKind::Panics {
+        case.status = 101;
+    }
+    if let Some((key, value)) = example.cfg {
+        case.args.extend(["--cfg".to_owned(), format!("{key}={value}")]);
+    }
+    Some(case)
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<Trial> = registry::entries()
+        .filter(|entry| !UNSHOWN.iter().any(|(code, _)| *code == entry.code.0))
+        .map(|entry| Trial::test(entry.code.0, move || test(&entry)))
+        .collect();
+    trials.push(Trial::test("no golden is stale", no_golden_is_stale));
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn goldens() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/registry")
+}
+
+fn test(entry: &Entry) -> Result<(), Failed> {
+    let code = entry.code.0;
+    let case = example(entry).or_else(|| special(code)).ok_or("nothing shows this code")?;
+    let directory = scratch();
+    for (name, text) in &case.files {
+        let path = directory.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("it is in the directory"))?;
+        std::fs::write(path, text)?;
+    }
+    let mut command = remlc();
+    command.current_dir(directory.path()).args(&case.args).envs(case.env.iter().copied());
+    let ran = run(&mut command, "")?;
+    let warns = ran.exit == Some(0) && ran.stderr.starts_with("warning");
+    if ran.exit != Some(case.status) && !warns || !ran.stderr.contains(code) {
+        return Err(format!("exit status {:?}\n{}", ran.exit, ran.stderr).into());
+    }
+    // How many frames there are depends on the machine; which, is for the tests of panics.
+    let shown = match ran.stderr.split_once("  backtrace:\n") {
+        Some((before, _)) => before,
+        None => &ran.stderr,
+    };
+    let mut problems = Vec::new();
+    compare_golden(&goldens().join(format!("{code}.txt")), shown, "", &mut problems);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    problems.push(format!("if this is right: REML_BLESS=1 cargo test -p remlc --test registry -- {code}"));
+    Err(problems.join("\n").into())
+}
+
+fn no_golden_is_stale() -> Result<(), Failed> {
+    let known: Vec<&str> = registry::entries().map(|entry| entry.code.0).collect();
+    for file in std::fs::read_dir(goldens())? {
+        let path = file?.path();
+        let code = path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".txt"));
+        let fresh = code.is_some_and(|code| known.contains(&code) && UNSHOWN.iter().all(|(it, _)| *it != code));
+        if !fresh && blessing() {
+            std::fs::remove_file(&path)?;
+        } else if !fresh {
+            return Err(format!("{} belongs to no code", path.display()).into());
+        }
+    }
+    Ok(())
+}
