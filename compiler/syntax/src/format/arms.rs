@@ -4,6 +4,7 @@ use crate::ast::*;
 use crate::token::Kind;
 
 use super::Formatter;
+use super::cursor::Behind;
 use super::doc::*;
 use super::exprs::Place;
 use super::flat::Style;
@@ -169,7 +170,12 @@ impl<'a> Formatter<'a> {
                 let column = self.cursor.starts_line() && parts.last().is_some_and(|block| !block.is_forced());
                 let block = parts.pop().unwrap_or_else(Doc::nil);
                 columns |= column;
-                parts.push(concat([block, if column { if_break(text(" "), hard()) } else { text(" ") }]));
+                let gap = match () {
+                    () if block.ends_line() => hard(),
+                    () if column => if_break(text(" "), hard()),
+                    () => text(" "),
+                };
+                parts.push(concat([block, gap]));
             } else if self.cursor.starts_line() && !then_own_line && !self.cursor.starts_line_at(1) {
                 let then = parts.pop().unwrap_or_else(Doc::nil);
                 columns = true;
@@ -208,13 +214,16 @@ impl<'a> Formatter<'a> {
     }
 
     fn then_body(&mut self, value: &Expr) -> Doc<'a> {
-        let own_line = self.cursor.starts_line();
-        let doc =
-            if own_line || self.is_unbraced(value) { self.indented(value) } else { self.expr(value, Place::Inline) };
-        if !own_line && doc.is_forced() {
+        if self.cursor.starts_line() {
+            return indent(STEP, concat([hard(), self.indented(value)]));
+        }
+        // They are in lines of their own when the value is, as they would be in the source.
+        let comments = self.cursor.take_comments_with(Behind::Line).unwrap_or_else(Doc::nil);
+        let doc = if self.is_unbraced(value) { self.indented(value) } else { self.expr(value, Place::Inline) };
+        if doc.is_forced() && !comments.has_comment() {
             return concat([text(" "), doc]);
         }
-        indent(STEP, concat([if own_line { hard() } else { line() }, doc]))
+        indent(STEP, concat([line(), comments, doc]))
     }
 
     pub fn handle(&mut self, body: &Expr, handler: &HandlerExpr) -> Doc<'a> {

@@ -1,7 +1,7 @@
 //! Chains: operators of one precedence, pipes, and what is appended to an operand with dots and brackets.
 
 use crate::ast::*;
-use crate::token::Kind;
+use crate::token::{Kind, LINE_START};
 
 use super::Formatter;
 use super::doc::*;
@@ -43,7 +43,11 @@ impl<'a> Formatter<'a> {
             first = left;
         }
         let trailing = links.iter().any(|(op, _)| can_start_statement(*op));
-        let head = self.expr(first, Place::Inline);
+        let open = self.ends_in_lines(first);
+        let mut head = self.expr(first, Place::Inline);
+        if open {
+            head = concat([text("("), head, text(")")]);
+        }
         let mut operands = Vec::new();
         for (op, right) in links.into_iter().rev() {
             let mut operator = self.cursor.next();
@@ -67,6 +71,25 @@ impl<'a> Formatter<'a> {
             }
         }
         group(concat([head, indent(STEP, concat(rest))]))
+    }
+
+    /// Whether an operand ends with the indented body of a lambda, which the operator would become a part of.
+    fn ends_in_lines(&self, operand: &Expr) -> bool {
+        let mut expr = operand;
+        while !self.cursor.is_wrapped(expr) {
+            expr = match &*expr.kind {
+                ExprKind::Lambda { body, .. } if self.is_first_in_line(body) => return true,
+                ExprKind::Lambda { body, .. } => body,
+                ExprKind::Binary { right, .. } => right,
+                ExprKind::Unary { operand, .. } => operand,
+                _ => return false,
+            };
+        }
+        false
+    }
+
+    fn is_first_in_line(&self, expr: &Expr) -> bool {
+        self.cursor.tokens[self.cursor.index_of(expr.span.start)].has(LINE_START)
     }
 
     pub fn pipes(&mut self, expr: &Expr) -> Doc<'a> {
@@ -121,7 +144,10 @@ impl<'a> Formatter<'a> {
             match &*link.kind {
                 ExprKind::Field { .. } | ExprKind::TupleField { .. } | ExprKind::Await(_) => {
                     let starts_line = self.cursor.starts_line();
+                    // `3 .0` is no number.
+                    let number = self.cursor.kind_before() == Some(Kind::Int) && self.cursor.kind_at(1) == Kind::Int;
                     let dot = self.cursor.next();
+                    let dot = if number { concat([text(" "), dot]) } else { dot };
                     let name = self.cursor.next();
                     let call = self.cursor.kind() == Kind::LParen;
                     broken |= starts_line;

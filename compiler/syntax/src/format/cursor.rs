@@ -18,6 +18,17 @@ struct Comment<'a> {
     gap: usize,
 }
 
+/// What stands behind a comment before its token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// A space, unless the comment ends its line in the source.
+    Space,
+    /// What a line of the group around it is.
+    Line,
+    /// A line break, since the column of the token has a meaning.
+    Break,
+}
+
 pub struct Cursor<'a> {
     pub text: &'a str,
     pub tokens: &'a [Token],
@@ -51,6 +62,11 @@ impl<'a> Cursor<'a> {
 
     pub fn kind_at(&self, ahead: usize) -> Kind {
         self.tokens[(self.at + ahead).min(self.tokens.len() - 1)].kind
+    }
+
+    /// The token before the next one.
+    pub fn kind_before(&self) -> Option<Kind> {
+        self.at.checked_sub(1).map(|at| self.tokens[at].kind)
     }
 
     pub fn start(&self) -> u32 {
@@ -211,8 +227,7 @@ impl<'a> Cursor<'a> {
         comments.get(skip).map_or(blank, |comment| comment.blank)
     }
 
-    /// `in_lines`: each comment ends its line, since the column of the token has a meaning.
-    fn leading(&self, at: usize, in_lines: bool) -> Option<Doc<'a>> {
+    fn leading(&self, at: usize, behind: Behind) -> Option<Doc<'a>> {
         let (comments, blank_at_end) = self.gap(at);
         let comments = &comments[self.trailing(at, &comments)..];
         if comments.is_empty() || self.taken == at {
@@ -227,11 +242,17 @@ impl<'a> Cursor<'a> {
                     parts.push(hard());
                 }
             }
-            parts.push(if comment.own_line { text(comment.text) } else { remark(comment.text) });
-            if comment.last || in_lines {
-                parts.push(hard());
-            } else {
-                parts.push(text(" "));
+            match behind {
+                // The space goes where the comment goes.
+                Behind::Space if !comment.last && !comment.own_line => parts.push(remark(format!("{} ", comment.text))),
+                _ => parts.push(if comment.own_line { text(comment.text) } else { remark(comment.text) }),
+            }
+            match behind {
+                _ if comment.last => parts.push(hard()),
+                Behind::Break => parts.push(hard()),
+                Behind::Line => parts.push(line()),
+                Behind::Space if comment.own_line => parts.push(text(" ")),
+                Behind::Space => {}
             }
         }
         if blank_at_end && self.tokens[at].kind != Kind::Eof && !self.tokens[at].kind.closes() {
@@ -265,7 +286,7 @@ impl<'a> Cursor<'a> {
 
     fn with_comments(&self, at: usize, token: Doc<'a>) -> Doc<'a> {
         let mut parts = Vec::new();
-        parts.extend(self.leading(at, false));
+        parts.extend(self.leading(at, Behind::Space));
         parts.push(token);
         self.trailing_docs(at, &mut parts);
         if parts.len() == 1 { parts.remove(0) } else { concat(parts) }
@@ -280,7 +301,19 @@ impl<'a> Cursor<'a> {
 
     /// The comments before the next token, ahead of it, in lines of their own.
     pub fn take_comments(&mut self) -> Option<Doc<'a>> {
-        let comments = self.leading(self.at, true);
+        self.take_comments_with(Behind::Break)
+    }
+
+    /// Takes the comments before the next token, if there are any: ahead of it, and in lines of their own.
+    pub fn leading_comments(&mut self) -> Option<(Doc<'a>, Doc<'a>)> {
+        let both = self.leading(self.at, Behind::Space).zip(self.leading(self.at, Behind::Break));
+        self.taken = self.at;
+        both
+    }
+
+    /// The comments before the next token, ahead of it.
+    pub fn take_comments_with(&mut self, behind: Behind) -> Option<Doc<'a>> {
+        let comments = self.leading(self.at, behind);
         self.taken = self.at;
         comments
     }

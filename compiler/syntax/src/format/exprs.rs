@@ -397,9 +397,14 @@ impl<'a> Formatter<'a> {
         if self.cursor.starts_line() {
             return indent(STEP, concat([hard(), self.indented(value)]));
         }
+        let comments = self.cursor.leading_comments();
         let doc = if self.is_unbraced(value) { self.indented(value) } else { self.expr(value, place) };
         let hugs = hugs(value) || doc.is_forced() && forced_hugs(value);
-        body(doc, hugs)
+        let Some((close, in_lines)) = comments else { return body(doc, hugs) };
+        // In a line of its own, the value has its comments in lines of their own, as it would in the source.
+        let close = concat([text(" "), close, doc.clone()]);
+        let broken = indent(STEP, concat([hard(), in_lines, doc]));
+        choice(close.clone(), if hugs { close } else { broken.clone() }, broken)
     }
 
     /// Whether the statements of a block have no braces around them; the block comes next.

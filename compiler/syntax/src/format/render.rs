@@ -41,8 +41,7 @@ fn width(text: &str) -> usize {
 impl<'d, 'a> Printer<'d, 'a> {
     fn finish(mut self) -> String {
         self.flush_suffixes(0);
-        let length = self.out.trim_end_matches(' ').len();
-        self.out.truncate(length);
+        self.trim_end();
         if !self.out.is_empty() {
             self.out.push('\n');
         }
@@ -91,13 +90,7 @@ impl<'d, 'a> Printer<'d, 'a> {
             return;
         }
         if let Some((lines, indent)) = self.pending.take() {
-            if !self.out.is_empty() {
-                let length = self.out.trim_end_matches(' ').len();
-                self.out.truncate(length);
-                self.out.extend(std::iter::repeat_n('\n', lines));
-            }
-            self.out.extend(std::iter::repeat_n(' ', indent));
-            self.column = indent;
+            self.break_line(lines, indent);
             if text == " " {
                 return;
             }
@@ -109,14 +102,38 @@ impl<'d, 'a> Printer<'d, 'a> {
         }
     }
 
+    fn break_line(&mut self, lines: usize, indent: usize) {
+        if !self.out.is_empty() {
+            self.trim_end();
+            self.out.extend(std::iter::repeat_n('\n', lines));
+        }
+        self.out.extend(std::iter::repeat_n(' ', indent));
+        self.column = indent;
+    }
+
+    /// A line ends: the space that separates its last token from the next one is not needed.
+    fn trim_end(&mut self) {
+        let length = self.out.trim_end_matches(' ').len();
+        self.out.truncate(length);
+    }
+
     fn flush_suffixes(&mut self, indent: usize) {
+        if self.suffixes.is_empty() {
+            return;
+        }
+        match self.pending.take() {
+            // They came behind a line break: they are all that stands in the line.
+            Some((lines, indent)) => self.break_line(lines, indent),
+            None => self.trim_end(),
+        }
+        let alone = self.out.is_empty() || self.out.ends_with(['\n', ' ']);
         for (at, comment) in std::mem::take(&mut self.suffixes).into_iter().enumerate() {
             if at == 0 {
-                self.out.push_str(comment);
+                self.out.push_str(if alone { comment.trim() } else { comment });
             } else {
                 self.out.push('\n');
                 self.out.extend(std::iter::repeat_n(' ', indent));
-                self.out.push_str(comment.trim_start());
+                self.out.push_str(comment.trim());
             }
         }
     }

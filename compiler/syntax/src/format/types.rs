@@ -72,6 +72,8 @@ impl<'a> Formatter<'a> {
     fn variant(&mut self) -> Doc<'a> {
         let name = self.cursor.next();
         match self.cursor.kind() {
+            // What starts a line is no part of the variant.
+            _ if self.cursor.starts_line() => name,
             Kind::LBrace => concat([name, text(" "), self.fields()]),
             Kind::LParen => {
                 let list = self.list(|f| f.flat_element(Style::Type));

@@ -386,7 +386,8 @@ fn arm_arrow(p: &mut In) -> R<()> {
 /// An arm's body may start in a new line that is not right of the arm's bar, as long as it is no arm itself.
 fn arm_body(p: &mut In, layout: Layout) -> R<Expr> {
     let next = token(p);
-    if next.has(LINE_START) && next.column == layout.statement && next.kind != Kind::Bar {
+    let begins = !next.kind.closes() && !matches!(next.kind, Kind::Bar | Kind::Eof);
+    if next.has(LINE_START) && next.column == layout.statement && begins {
         let previous = index(p) - 1;
         let arrow = p.state().tokens[previous];
         if matches!(arrow.kind, Kind::Arrow | Kind::FatArrow) && !arrow_ahead_on_line(p) {
