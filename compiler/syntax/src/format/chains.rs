@@ -49,15 +49,20 @@ impl<'a> Formatter<'a> {
             head = concat([text("("), head, text(")")]);
         }
         let mut operands = Vec::new();
+        // The source has an operand in a line of its own.
+        let mut in_lines = false;
         for (op, right) in links.into_iter().rev() {
+            in_lines |= self.cursor.starts_line();
             let mut operator = self.cursor.next();
             if op == BinaryOp::Shr {
                 operator = concat([operator, self.cursor.next()]);
             }
+            in_lines |= self.cursor.starts_line();
             operands.push((operator, self.expr(right, Place::Inline)));
         }
-        // Operands that have lines of their own keep their operators beside them.
-        let close = !head.ends_line()
+        // Operands that have line breaks inside keep their operators beside them, where they have them.
+        let close = !in_lines
+            && !head.ends_line()
             && operands.iter().all(|(operator, operand)| !operator.has_comment() && !operand.ends_line())
             && (head.is_forced() || operands.iter().any(|(_, operand)| operand.is_forced()));
         let gap = || if close { text(" ") } else { line() };
@@ -126,12 +131,9 @@ impl<'a> Formatter<'a> {
                 ExprKind::Field { base, .. } | ExprKind::TupleField { base, .. } | ExprKind::Index { base, .. } => base,
                 ExprKind::Call { callee, .. } => callee,
                 ExprKind::Try(inner) => inner,
-                ExprKind::Await(inner) => inner,
+                ExprKind::Await(inner) if self.is_postfix_await(base, inner) => inner,
                 _ => break,
             };
-            if matches!(*base.kind, ExprKind::Await(_)) && self.is_prefix_await(base) {
-                break;
-            }
             links.push(base);
             base = inner;
         }
@@ -196,8 +198,10 @@ impl<'a> Formatter<'a> {
         chain(head, steps, Chain { broken, hugs: false, gap: soft })
     }
 
-    fn is_prefix_await(&self, expr: &Expr) -> bool {
-        self.is_word(self.cursor.index_of(expr.span.start), "await")
+    /// Whether it is written `e.await`, not `await e`; `await().await` starts with the word, too.
+    pub fn is_postfix_await(&self, expr: &Expr, operand: &Expr) -> bool {
+        let last = self.cursor.index_of(expr.span.end) - 1;
+        self.is_word(last, "await") && self.cursor.tokens[last].start >= operand.span.end
     }
 
     fn starts_upper(&self, path: &Path) -> bool {

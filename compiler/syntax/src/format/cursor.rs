@@ -1,6 +1,7 @@
 //! Walks over the tokens of a file and hands them out with the comments around them, so that none is lost.
 
 use crate::ast::{Expr, ExprKind};
+use crate::layout;
 use crate::token::{JOINED, Kind, LINE_START, Token};
 
 use super::doc::*;
@@ -40,7 +41,8 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(text: &'a str, tokens: &'a [Token]) -> Self {
+    /// `angles` are the pairs of `<` and `>` that are brackets.
+    pub fn new(text: &'a str, tokens: &'a [Token], angles: &[(u32, u32)]) -> Self {
         let mut mates: Vec<usize> = (0..tokens.len()).collect();
         let mut open = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
@@ -53,7 +55,28 @@ impl<'a> Cursor<'a> {
                 mates[start] = at;
             }
         }
+        for &(open, close) in angles {
+            mates[open as usize] = close as usize;
+            mates[close as usize] = open as usize;
+        }
         Cursor { text, tokens, mates, at: 0, taken: usize::MAX }
+    }
+
+    /// Whether a line that starts with the next token would go on with the line before.
+    pub fn goes_on(&self) -> bool {
+        let next = self.tokens.get(self.at + 1);
+        let block = next.is_some_and(|next| next.kind == Kind::LBrace);
+        layout::goes_on_before(&self.tokens[self.at], next) || self.kind() == Kind::Bang && block
+    }
+
+    /// Whether the token opens a bracket, perhaps one around types.
+    pub fn opens(&self, at: usize) -> bool {
+        self.mates[at] > at
+    }
+
+    /// Whether the token is a bracket around types, `<` or `>`.
+    pub fn is_angle(&self, at: usize) -> bool {
+        matches!(self.tokens[at].kind, Kind::Lt | Kind::Gt) && self.mates[at] != at
     }
 
     pub fn kind(&self) -> Kind {
@@ -108,7 +131,7 @@ impl<'a> Cursor<'a> {
             self.tokens[at].kind == Kind::Eq && at > 0 && self.tokens[at - 1].kind == Kind::DotDot && self.is_joined(at)
         };
         while at + 1 < self.tokens.len() && (self.tokens[at].kind != kind || range_end(at)) {
-            at = if self.tokens[at].kind.opens() { self.mates[at].max(at) + 1 } else { at + 1 };
+            at = self.mates[at].max(at) + 1;
         }
         at.min(self.tokens.len() - 1)
     }

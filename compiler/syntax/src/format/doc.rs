@@ -68,6 +68,15 @@ impl<'a> Doc<'a> {
         Doc::new(Kind::Concat(Vec::new()), 0)
     }
 
+    /// Whether nothing is in it.
+    pub fn is_nil(&self) -> bool {
+        match &*self.kind {
+            Kind::Concat(parts) => parts.iter().all(Doc::is_nil),
+            Kind::Text(text) => text.is_empty(),
+            _ => false,
+        }
+    }
+
     /// The body of a construct that is indented as a whole.
     pub fn without_step(self) -> Doc<'a> {
         match &*self.kind {
@@ -83,6 +92,20 @@ impl<'a> Doc<'a> {
             Kind::Concat(parts) => {
                 let mut parts = parts.clone();
                 let last = parts.pop().map(Doc::with_broken_group);
+                concat(parts.into_iter().chain(last))
+            }
+            _ => self,
+        }
+    }
+
+    /// The same with what is indented at its end not indented.
+    pub fn without_last_indent(self) -> Doc<'a> {
+        match &*self.kind {
+            Kind::Indent(_, inner) => inner.clone(),
+            Kind::Group(inner) => Doc::new(Kind::Group(inner.clone().without_last_indent()), self.flags),
+            Kind::Concat(parts) => {
+                let mut parts = parts.clone();
+                let last = parts.pop().map(Doc::without_last_indent);
                 concat(parts.into_iter().chain(last))
             }
             _ => self,

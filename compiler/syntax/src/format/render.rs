@@ -241,15 +241,23 @@ impl<'d, 'a> Printer<'d, 'a> {
                     work.push((indent, mode, if mode == Mode::Flat { flat } else { broken }));
                 }
                 Kind::Fill(parts) => work.extend(parts.iter().rev().map(|part| (indent, mode, part))),
-                Kind::Body { doc, hugs, .. } => {
-                    if mode == Mode::Break && (!doc.is_forced() || !hugs) {
+                Kind::Body { doc, hugs, step } => {
+                    // It moves to the next line, where it fits there.
+                    let moves = !hugs || !doc.is_forced() && indent + step + flat_width(doc) <= WIDTH;
+                    if mode == Mode::Break && moves {
                         return true;
                     }
                     left = room.checked_sub(1);
                     work.push((indent, mode, doc));
                 }
-                Kind::Choice { flat, hugged, .. } => {
-                    work.push((indent, mode, if mode == Mode::Flat { flat } else { hugged }));
+                // What comes later can be broken when it is its turn.
+                Kind::Choice { flat, hugged, broken } => {
+                    let chosen = match mode {
+                        Mode::Flat => flat,
+                        Mode::Break if own => hugged,
+                        Mode::Break => broken,
+                    };
+                    work.push((indent, mode, chosen));
                 }
             }
         }

@@ -238,8 +238,8 @@ fn next_arm(p: &mut In, outer: Layout, column: u16, bars: bool, several_lines: b
         Kind::Bar => true,
         Kind::Comma | Kind::Semi => {
             let after = token_at(p, 1);
-            let goes_on = after.kind == Kind::Bar && (after.has(LINE_START) || arm_at(p, 1))
-                || after.has(LINE_START) && after.column == column && !bars;
+            let aligned = after.has(LINE_START) && after.column == column;
+            let goes_on = after.kind == Kind::Bar && (aligned || arm_at(p, 1)) || aligned && !bars;
             if goes_on && !after.kind.closes() {
                 bump(p);
                 pass_line_break(p);
