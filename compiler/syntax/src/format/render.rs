@@ -19,14 +19,23 @@ struct Printer<'d, 'a> {
     /// Line breaks that have been asked for, and the indentation of what follows. They are written with the next text,
     /// so that several in a row make one and none ends the file.
     pending: Option<(usize, usize)>,
-    /// Comments that wait for the end of the line. All but the first get lines of their own.
+    /// Comments that wait for the end of the line.
     suffixes: Vec<&'d str>,
+    /// Those of them that get lines of their own before the next text, since others end the line.
+    displaced: Vec<&'d str>,
     stack: Vec<(usize, Mode, &'d Doc<'a>)>,
 }
 
 /// Prints a document; the text ends with a line break unless it is empty.
 pub fn render(doc: &Doc<'_>) -> String {
-    let mut printer = Printer { out: String::new(), column: 0, pending: None, suffixes: Vec::new(), stack: Vec::new() };
+    let mut printer = Printer {
+        out: String::new(),
+        column: 0,
+        pending: None,
+        suffixes: Vec::new(),
+        displaced: Vec::new(),
+        stack: Vec::new(),
+    };
     printer.stack.push((0, Mode::Break, doc));
     while let Some((indent, mode, doc)) = printer.stack.pop() {
         printer.step(indent, mode, doc);
@@ -40,7 +49,8 @@ fn width(text: &str) -> usize {
 
 impl<'d, 'a> Printer<'d, 'a> {
     fn finish(mut self) -> String {
-        self.flush_suffixes(0);
+        self.flush_suffixes();
+        self.write_displaced(0);
         self.trim_end();
         if !self.out.is_empty() {
             self.out.push('\n');
@@ -90,6 +100,8 @@ impl<'d, 'a> Printer<'d, 'a> {
             return;
         }
         if let Some((lines, indent)) = self.pending.take() {
+            // Before a closing bracket they stand with what is in the brackets.
+            self.write_displaced(if text.starts_with([')', ']', '}']) { indent + STEP } else { indent });
             self.break_line(lines, indent);
             if text == " " {
                 return;
@@ -117,7 +129,14 @@ impl<'d, 'a> Printer<'d, 'a> {
         self.out.truncate(length);
     }
 
-    fn flush_suffixes(&mut self, indent: usize) {
+    fn write_displaced(&mut self, indent: usize) {
+        for comment in std::mem::take(&mut self.displaced) {
+            self.break_line(1, indent);
+            self.out.push_str(comment.trim());
+        }
+    }
+
+    fn flush_suffixes(&mut self) {
         if self.suffixes.is_empty() {
             return;
         }
@@ -127,19 +146,14 @@ impl<'d, 'a> Printer<'d, 'a> {
             None => self.trim_end(),
         }
         let alone = self.out.is_empty() || self.out.ends_with(['\n', ' ']);
-        for (at, comment) in std::mem::take(&mut self.suffixes).into_iter().enumerate() {
-            if at == 0 {
-                self.out.push_str(if alone { comment.trim() } else { comment });
-            } else {
-                self.out.push('\n');
-                self.out.extend(std::iter::repeat_n(' ', indent));
-                self.out.push_str(comment.trim());
-            }
-        }
+        let mut comments = std::mem::take(&mut self.suffixes).into_iter();
+        let first = comments.next().unwrap_or_default();
+        self.out.push_str(if alone { first.trim() } else { first });
+        self.displaced.extend(comments);
     }
 
     fn newline(&mut self, lines: usize, indent: usize) {
-        self.flush_suffixes(indent);
+        self.flush_suffixes();
         let lines = self.pending.map_or(lines, |(before, _)| before.max(lines));
         self.pending = Some((lines, indent));
     }
