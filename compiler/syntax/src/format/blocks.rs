@@ -12,9 +12,13 @@ use super::render::STEP;
 impl<'a> Formatter<'a> {
     /// A block in braces, which may have attributes.
     pub fn braced(&mut self, block: &Block) -> Doc<'a> {
-        let attrs = self.attrs(&block.attrs, false);
-        let block = self.braced_in_group(block);
-        concat(attrs.into_iter().chain([group(block)]))
+        let mut parts = self.attrs(&block.attrs, false);
+        // `@allow(x) do { .. }`
+        if self.cursor.kind() == Kind::Do {
+            parts.extend([self.cursor.next(), text(" ")]);
+        }
+        parts.push(group(self.braced_in_group(block)));
+        concat(parts)
     }
 
     /// The same without a group of its own. A block whose first line is its opening brace stays so.

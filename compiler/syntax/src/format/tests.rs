@@ -231,6 +231,7 @@ fn defaults_are_expressions() {
 
 #[test]
 fn separators_stay_where_they_are_needed() {
+    check("fn f(){@a do{b};c}", expect![["fn f() { @a do { b }; c }\n"]]);
     check(
         "fn f() { a; || b; &&c\nif d then e; }\nlet g = match h { | A -> return, | B -> 1 }\n",
         expect![[r#"
