@@ -111,6 +111,7 @@ codes! {
     RETURN_CONFLICT = "language.inference.return_conflict";
     VALUE_RESTRICTION = "language.inference.value_restriction";
     RECORD_DUPLICATE_FIELD = "type.record.literal.duplicate_field";
+    RECORD_SECOND_BASE = "type.record.literal.second_base";
     RECORD_MISSING_FIELD = "type.record.literal.missing_field";
     RECORD_UNKNOWN_FIELD = "type.record.literal.unknown_field";
     RECORD_ACCESS_UNKNOWN = "type.record.access.unknown_field";

@@ -29,7 +29,7 @@ pub fn mark(tokens: &mut [Token]) -> bool {
 }
 
 /// A line that starts with this goes on with the line before: it cannot start a statement.
-fn goes_on_before(token: &Token, next: Option<&Token>) -> bool {
+pub fn goes_on_before(token: &Token, next: Option<&Token>) -> bool {
     use Kind::*;
     match token.kind {
         RParen | RBracket | RBrace | Dot | PipeGt | AndAnd | OrOr | EqEq | Ne | Lt | Le | Gt | Ge | Plus | PlusPlus

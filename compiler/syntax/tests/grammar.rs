@@ -1,10 +1,11 @@
-//! Does the parser take what the grammar of the specification allows?
+//! Does the parser take what the grammar of the specification allows, and does the formatter leave it what it is?
 //!
 //! The rules of `spec/grammar.md` are read and programs are derived from them at random, the same ones in every run.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
+use reml_syntax::format::{FormatError, format};
 use reml_syntax::names::Names;
 
 /// The right side of a rule.
@@ -171,18 +172,26 @@ fn depth(form: &Form, known: &HashMap<&str, u32>) -> Option<u32> {
     }
 }
 
+/// A linear congruential generator.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % limit
+    }
+}
+
 struct Derivation<'a> {
     rules: &'a HashMap<String, Form>,
     depths: &'a HashMap<&'a str, u32>,
-    /// A linear congruential generator's state.
-    random: u64,
+    random: Random,
     text: String,
 }
 
 impl Derivation<'_> {
     fn below(&mut self, limit: usize) -> usize {
-        self.random = self.random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.random >> 33) as usize % limit
+        self.random.below(limit)
     }
 
     /// Once `fuel` is used up, or the program long enough, the derivation ends as soon as it can.
@@ -264,7 +273,7 @@ fn rules_are_complete() {
 
 /// The program of a seed.
 fn program(rules: &HashMap<String, Form>, depths: &HashMap<&str, u32>, seed: u64) -> String {
-    let mut derivation = Derivation { rules, depths, random: seed, text: String::new() };
+    let mut derivation = Derivation { rules, depths, random: Random(seed), text: String::new() };
     derivation.derive(&rules["file"], 10 + (seed % 30) as u32);
     derivation.text
 }
@@ -295,4 +304,23 @@ fn the_parser_takes_what_the_grammar_allows() {
         let (before, behind) = text.split_at((error.primary.start as usize).min(text.len()));
         Some(format!("{} {}\n{before}<HERE>{behind}", error.code, error.message))
     });
+}
+
+/// What is wrong with what the formatter makes of a program, if it has one to format.
+fn unsettled(text: &str) -> Option<String> {
+    let once = match format(text, 0) {
+        Ok(once) => once,
+        Err(FormatError::Syntax(_)) => return None,
+        Err(FormatError::Unstable { why, formatted }) => return Some(format!("{why}\n{text}\n{formatted}")),
+    };
+    match format(&once, 0) {
+        Ok(twice) if twice == once => None,
+        Ok(twice) => Some(format!("formatting twice changes it\n{text}\n{once}\n{twice}")),
+        Err(_) => Some(format!("the result cannot be formatted\n{text}\n{once}")),
+    }
+}
+
+#[test]
+fn the_formatter_settles() {
+    report_shortest(10_000, unsettled);
 }

@@ -166,10 +166,11 @@ pub fn input(random: &mut Random, corpus: &[String]) -> String {
 pub fn shortened(random: &mut Random, corpus: &[String]) -> String {
     let mut text = random.pick(corpus).clone();
     for _ in 0..1 + random.below(3) {
-        text = match random.below(4) {
+        text = match random.below(5) {
             0 => truncate(random, text),
             1 => reindent(random, &text),
             2 => swap_space(random, &text),
+            3 => commented(random, &text),
             _ => without_lines(random, &text),
         };
     }
@@ -261,6 +262,20 @@ fn swap_space(random: &mut Random, text: &str) -> String {
         }
     }
     out
+}
+
+/// Comments between tokens, several of them close together.
+fn commented(random: &mut Random, text: &str) -> String {
+    const COMMENTS: &[&str] = &["/**/", " /* c */ ", "//\n", " // c\n", "\n// c\n", "/* a\n b */", "\n/**/\n", "\n"];
+    let mut list = tokens(text);
+    for _ in 0..1 + random.below(3) {
+        let start = random.below(list.len() + 1);
+        for _ in 0..1 + random.below(4) {
+            let at = (start + random.below(12)).min(list.len());
+            list.insert(at, COMMENTS[random.below(COMMENTS.len())]);
+        }
+    }
+    list.concat()
 }
 
 /// Roughly the tokens of a text, with what stands between them.

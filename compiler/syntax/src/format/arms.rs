@@ -4,9 +4,11 @@ use crate::ast::*;
 use crate::token::Kind;
 
 use super::Formatter;
+use super::cursor::Behind;
 use super::doc::*;
 use super::exprs::Place;
 use super::flat::Style;
+use super::list::Trailing;
 use super::render::STEP;
 
 impl<'a> Formatter<'a> {
@@ -28,7 +30,8 @@ impl<'a> Formatter<'a> {
         let bars = self.cursor.kind() == Kind::Bar;
         let mut lines = Vec::new();
         for (i, arm) in arms.iter().enumerate() {
-            let comma = self.skip_separators();
+            let comma = if i > 0 { self.kept_comma() } else { Doc::nil() };
+            let comma = concat([comma, self.skip_separators()]);
             if broken && i > 0 && self.cursor.blank_before() {
                 lines.extend([comma, blank()]);
             } else {
@@ -46,6 +49,18 @@ impl<'a> Formatter<'a> {
     fn starts_line_at(&self, position: u32) -> bool {
         let at = self.cursor.index_of(position);
         self.cursor.tokens[at].has(crate::token::LINE_START)
+    }
+
+    /// Between arms in one line, a separator of the source is kept: `return` would take what follows for its value.
+    fn kept_comma(&self) -> Doc<'a> {
+        match self.cursor.kind() {
+            Kind::Comma | Kind::Semi => if_break(Doc::nil(), text(",")),
+            _ => Doc::nil(),
+        }
+    }
+
+    fn starts_with_bar(&self, arm: &Arm) -> bool {
+        self.cursor.tokens[self.cursor.index_of(arm.span.start)].kind == Kind::Bar
     }
 
     /// Whether the brace that comes next is around the arms, and no pattern's.
@@ -74,11 +89,11 @@ impl<'a> Formatter<'a> {
         for (i, arm) in arms.iter().enumerate() {
             lines.push(if i > 0 && broken && self.cursor.blank_before() { blank() } else { line() });
             lines.push(self.arm(arm));
-            let last = i + 1 == arms.len();
-            if !bars && !last {
-                lines.push(text(","));
-            } else if !bars {
-                lines.push(if_break(text(","), Doc::nil()));
+            match arms.get(i + 1) {
+                Some(next) if self.starts_with_bar(arm) && self.starts_with_bar(next) => lines.push(self.kept_comma()),
+                Some(_) => lines.push(text(",")),
+                None if bars => {}
+                None => lines.push(if_break(text(","), Doc::nil())),
             }
             lines.push(self.skip_separators());
         }
@@ -101,6 +116,8 @@ impl<'a> Formatter<'a> {
         }
         let end = self.pattern_end();
         head.push(self.alternatives(end));
+        // Alternatives stand below each other where they have bars.
+        let pattern = if bar { concat(std::mem::take(&mut head)) } else { Doc::nil() };
         let mut guard = arm.guard.as_ref();
         while !matches!(self.cursor.kind(), Kind::Arrow | Kind::FatArrow | Kind::Eof) {
             let at = self.cursor.at;
@@ -120,10 +137,11 @@ impl<'a> Formatter<'a> {
         let block = matches!(*arm.body.kind, ExprKind::Block(_)) && !self.is_unbraced(&arm.body);
         let own_line = self.cursor.starts_line();
         let body = self.body(&arm.body, Place::Start);
+        let head = concat([pattern, indent(STEP, head)]);
         if own_line || block && !bar {
             return concat([comments, head, body]);
         }
-        concat([comments, indent(STEP, concat([head, body.without_step()]))])
+        concat([comments, head, indent(STEP, body.without_step())])
     }
 
     /// Where the pattern that comes next ends: before an arrow, a guard or an alias behind a guard.
@@ -137,7 +155,7 @@ impl<'a> Formatter<'a> {
             if matches!(kind, Kind::Arrow | Kind::FatArrow) || guard && !first {
                 break;
             }
-            at = if kind.opens() { self.cursor.mate(at).max(at) + 1 } else { at + 1 };
+            at = self.cursor.mate(at).max(at) + 1;
             first = false;
         }
         at.min(last)
@@ -169,7 +187,12 @@ impl<'a> Formatter<'a> {
                 let column = self.cursor.starts_line() && parts.last().is_some_and(|block| !block.is_forced());
                 let block = parts.pop().unwrap_or_else(Doc::nil);
                 columns |= column;
-                parts.push(concat([block, if column { if_break(text(" "), hard()) } else { text(" ") }]));
+                let gap = match () {
+                    () if block.ends_line() => hard(),
+                    () if column => if_break(text(" "), hard()),
+                    () => text(" "),
+                };
+                parts.push(concat([block, gap]));
             } else if self.cursor.starts_line() && !then_own_line && !self.cursor.starts_line_at(1) {
                 let then = parts.pop().unwrap_or_else(Doc::nil);
                 columns = true;
@@ -208,13 +231,29 @@ impl<'a> Formatter<'a> {
     }
 
     fn then_body(&mut self, value: &Expr) -> Doc<'a> {
-        let own_line = self.cursor.starts_line();
-        let doc =
-            if own_line || self.is_unbraced(value) { self.indented(value) } else { self.expr(value, Place::Inline) };
-        if !own_line && doc.is_forced() {
+        if self.cursor.starts_line() {
+            return indent(STEP, concat([hard(), self.indented(value)]));
+        }
+        // They are in lines of their own when the value is, as they would be in the source.
+        let comments = self.cursor.take_comments_with(Behind::Line).unwrap_or_else(Doc::nil);
+        let open_arms = self.has_open_arms(value);
+        let doc = if self.is_unbraced(value) { self.indented(value) } else { self.expr(value, Place::Inline) };
+        if doc.is_forced() && !comments.has_comment() {
             return concat([text(" "), doc]);
         }
-        indent(STEP, concat([if own_line { hard() } else { line() }, doc]))
+        // In a line of its own, it stands as it would if the source had it there.
+        let doc = if open_arms { doc.without_last_indent() } else { doc };
+        indent(STEP, concat([line(), comments, doc]))
+    }
+
+    /// Whether a value, which comes next, is a `match` whose arms have bars and no braces around them.
+    fn has_open_arms(&self, value: &Expr) -> bool {
+        let ExprKind::Match { arms, .. } = &*value.kind else { return false };
+        let Some(first) = arms.first() else { return false };
+        let at = self.cursor.index_of(first.span.start);
+        self.starts_with_bar(first)
+            && self.cursor.tokens[at - 1].kind == Kind::With
+            && !self.cursor.wraps(self.cursor.at, value)
     }
 
     pub fn handle(&mut self, body: &Expr, handler: &HandlerExpr) -> Doc<'a> {
@@ -252,7 +291,7 @@ impl<'a> Formatter<'a> {
             if let Some(clause) = clauses.clone().find(|clause| clause.span.start == start) {
                 let mut parts = f.attrs(&clause.attrs, false);
                 parts.extend([f.cursor.next(), text(" "), f.path(&clause.name)]);
-                parts.push(f.list(|f| f.flat_element(Style::Type)).plain(super::list::Trailing::Broken));
+                parts.push(f.parameters(&clause.params, Trailing::Broken));
                 parts.push(f.clause_body(&clause.body));
                 return concat(parts);
             }

@@ -12,9 +12,13 @@ use super::render::STEP;
 impl<'a> Formatter<'a> {
     /// A block in braces, which may have attributes.
     pub fn braced(&mut self, block: &Block) -> Doc<'a> {
-        let attrs = self.attrs(&block.attrs, false);
-        let block = self.braced_in_group(block);
-        concat(attrs.into_iter().chain([group(block)]))
+        let mut parts = self.attrs(&block.attrs, false);
+        // `@allow(x) do { .. }`
+        if self.cursor.kind() == Kind::Do {
+            parts.extend([self.cursor.next(), text(" ")]);
+        }
+        parts.push(group(self.braced_in_group(block)));
+        concat(parts)
     }
 
     /// The same without a group of its own. A block whose first line is its opening brace stays so.
@@ -25,7 +29,7 @@ impl<'a> Formatter<'a> {
         let mut inner = Vec::new();
         broken |= self.statements(block, true, &mut inner);
         while self.cursor.kind() == Kind::Semi {
-            inner.push(self.cursor.skip());
+            inner.extend(Some(self.cursor.skip()).filter(|comments| !comments.is_nil()));
         }
         if let Some(comments) = self.cursor.dangling() {
             inner.push(comments);
@@ -57,7 +61,11 @@ impl<'a> Formatter<'a> {
             if i > 0 {
                 in_lines |= self.cursor.starts_line();
                 let separator = if braced { line() } else { hard() };
-                parts.push(if braced { if_break(Doc::nil(), text(";")) } else { Doc::nil() });
+                parts.push(match () {
+                    () if self.cursor.goes_on() => text(";"),
+                    () if braced => if_break(Doc::nil(), text(";")),
+                    () => Doc::nil(),
+                });
                 parts.extend(separators);
                 parts.push(if self.cursor.blank_before() { blank() } else { separator });
             } else {
@@ -66,17 +74,33 @@ impl<'a> Formatter<'a> {
             parts.extend(self.cursor.take_comments());
             match block.stmts.get(i) {
                 Some(stmt) => {
-                    parts.push(self.stmt(stmt));
+                    let wrapped =
+                        matches!(&stmt.kind, StmtKind::Expr(value) if self.cursor.wraps(self.cursor.at, value));
+                    let doc = self.stmt(stmt);
                     // Behind the last expression, `;` discards its value.
                     let discards = braced && i + 1 == count && self.cursor.kind() == Kind::Semi;
-                    if discards && matches!(stmt.kind, StmtKind::Expr(_)) {
-                        parts.push(self.cursor.next());
+                    match &stmt.kind {
+                        StmtKind::Expr(value) if discards && !wrapped => parts.push(self.discarded(value, doc)),
+                        _ if discards && wrapped => parts.extend([doc, self.cursor.next()]),
+                        _ => parts.push(doc),
                     }
                 }
                 None => parts.extend(block.result.as_ref().map(|result| self.expr(result, Place::Start))),
             }
         }
         in_lines
+    }
+
+    /// An expression with the `;` that comes next. When it ends in a body that gets a line of its own, the `;` would
+    /// belong to the body.
+    fn discarded(&mut self, value: &Expr, doc: Doc<'a>) -> Doc<'a> {
+        let semi = self.cursor.next();
+        let close = concat([doc.clone(), semi.clone()]);
+        if doc.is_forced() || !ends_in_body(value) {
+            return close;
+        }
+        let closed = concat([text("("), doc, text(")"), semi]);
+        choice(close, closed.clone(), closed)
     }
 
     pub fn stmt(&mut self, stmt: &Stmt) -> Doc<'a> {
@@ -137,5 +161,22 @@ impl<'a> Formatter<'a> {
         let name = self.cursor.next();
         let args = (self.cursor.kind() == Kind::LParen).then(|| self.args(&attr.args));
         concat([Some(at), Some(name), args].into_iter().flatten())
+    }
+}
+
+/// Whether an expression ends in a body that may move to a line of its own.
+fn ends_in_body(expr: &Expr) -> bool {
+    let mut expr = expr;
+    loop {
+        expr = match &*expr.kind {
+            ExprKind::If { then, els, .. } => {
+                return !matches!(&*els.as_ref().unwrap_or(then).kind, ExprKind::Block(_));
+            }
+            ExprKind::Lambda { .. } | ExprKind::Handle { .. } => return true,
+            ExprKind::Binary { right, .. } | ExprKind::Pipe { right, .. } => right,
+            ExprKind::Unary { operand, .. } => operand,
+            ExprKind::Return(Some(value)) | ExprKind::Break(Some(value)) => value,
+            _ => return false,
+        };
     }
 }

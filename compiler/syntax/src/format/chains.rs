@@ -1,7 +1,7 @@
 //! Chains: operators of one precedence, pipes, and what is appended to an operand with dots and brackets.
 
 use crate::ast::*;
-use crate::token::Kind;
+use crate::token::{Kind, LINE_START};
 
 use super::Formatter;
 use super::doc::*;
@@ -43,17 +43,26 @@ impl<'a> Formatter<'a> {
             first = left;
         }
         let trailing = links.iter().any(|(op, _)| can_start_statement(*op));
-        let head = self.expr(first, Place::Inline);
+        let open = self.ends_in_lines(first);
+        let mut head = self.expr(first, Place::Inline);
+        if open {
+            head = concat([text("("), head, text(")")]);
+        }
         let mut operands = Vec::new();
+        // The source has an operand in a line of its own.
+        let mut in_lines = false;
         for (op, right) in links.into_iter().rev() {
+            in_lines |= self.cursor.starts_line();
             let mut operator = self.cursor.next();
             if op == BinaryOp::Shr {
                 operator = concat([operator, self.cursor.next()]);
             }
+            in_lines |= self.cursor.starts_line();
             operands.push((operator, self.expr(right, Place::Inline)));
         }
-        // Operands that have lines of their own keep their operators beside them.
-        let close = !head.ends_line()
+        // Operands that have line breaks inside keep their operators beside them, where they have them.
+        let close = !in_lines
+            && !head.ends_line()
             && operands.iter().all(|(operator, operand)| !operator.has_comment() && !operand.ends_line())
             && (head.is_forced() || operands.iter().any(|(_, operand)| operand.is_forced()));
         let gap = || if close { text(" ") } else { line() };
@@ -67,6 +76,25 @@ impl<'a> Formatter<'a> {
             }
         }
         group(concat([head, indent(STEP, concat(rest))]))
+    }
+
+    /// Whether an operand ends with the indented body of a lambda, which the operator would become a part of.
+    fn ends_in_lines(&self, operand: &Expr) -> bool {
+        let mut expr = operand;
+        while !self.cursor.is_wrapped(expr) {
+            expr = match &*expr.kind {
+                ExprKind::Lambda { body, .. } if self.is_first_in_line(body) => return true,
+                ExprKind::Lambda { body, .. } => body,
+                ExprKind::Binary { right, .. } => right,
+                ExprKind::Unary { operand, .. } => operand,
+                _ => return false,
+            };
+        }
+        false
+    }
+
+    fn is_first_in_line(&self, expr: &Expr) -> bool {
+        self.cursor.tokens[self.cursor.index_of(expr.span.start)].has(LINE_START)
     }
 
     pub fn pipes(&mut self, expr: &Expr) -> Doc<'a> {
@@ -103,12 +131,9 @@ impl<'a> Formatter<'a> {
                 ExprKind::Field { base, .. } | ExprKind::TupleField { base, .. } | ExprKind::Index { base, .. } => base,
                 ExprKind::Call { callee, .. } => callee,
                 ExprKind::Try(inner) => inner,
-                ExprKind::Await(inner) => inner,
+                ExprKind::Await(inner) if self.is_postfix_await(base, inner) => inner,
                 _ => break,
             };
-            if matches!(*base.kind, ExprKind::Await(_)) && self.is_prefix_await(base) {
-                break;
-            }
             links.push(base);
             base = inner;
         }
@@ -121,7 +146,10 @@ impl<'a> Formatter<'a> {
             match &*link.kind {
                 ExprKind::Field { .. } | ExprKind::TupleField { .. } | ExprKind::Await(_) => {
                     let starts_line = self.cursor.starts_line();
+                    // `3 .0` is no number.
+                    let number = self.cursor.kind_before() == Some(Kind::Int) && self.cursor.kind_at(1) == Kind::Int;
                     let dot = self.cursor.next();
+                    let dot = if number { concat([text(" "), dot]) } else { dot };
                     let name = self.cursor.next();
                     let call = self.cursor.kind() == Kind::LParen;
                     broken |= starts_line;
@@ -170,8 +198,10 @@ impl<'a> Formatter<'a> {
         chain(head, steps, Chain { broken, hugs: false, gap: soft })
     }
 
-    fn is_prefix_await(&self, expr: &Expr) -> bool {
-        self.is_word(self.cursor.index_of(expr.span.start), "await")
+    /// Whether it is written `e.await`, not `await e`; `await().await` starts with the word, too.
+    pub fn is_postfix_await(&self, expr: &Expr, operand: &Expr) -> bool {
+        let last = self.cursor.index_of(expr.span.end) - 1;
+        self.is_word(last, "await") && self.cursor.tokens[last].start >= operand.span.end
     }
 
     fn starts_upper(&self, path: &Path) -> bool {

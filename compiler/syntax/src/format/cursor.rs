@@ -1,6 +1,7 @@
 //! Walks over the tokens of a file and hands them out with the comments around them, so that none is lost.
 
 use crate::ast::{Expr, ExprKind};
+use crate::layout;
 use crate::token::{JOINED, Kind, LINE_START, Token};
 
 use super::doc::*;
@@ -18,6 +19,17 @@ struct Comment<'a> {
     gap: usize,
 }
 
+/// What stands behind a comment before its token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// A space, unless the comment ends its line in the source.
+    Space,
+    /// What a line of the group around it is.
+    Line,
+    /// A line break, since the column of the token has a meaning.
+    Break,
+}
+
 pub struct Cursor<'a> {
     pub text: &'a str,
     pub tokens: &'a [Token],
@@ -29,7 +41,8 @@ pub struct Cursor<'a> {
 }
 
 impl<'a> Cursor<'a> {
-    pub fn new(text: &'a str, tokens: &'a [Token]) -> Self {
+    /// `angles` are the pairs of `<` and `>` that are brackets.
+    pub fn new(text: &'a str, tokens: &'a [Token], angles: &[(u32, u32)]) -> Self {
         let mut mates: Vec<usize> = (0..tokens.len()).collect();
         let mut open = Vec::new();
         for (at, token) in tokens.iter().enumerate() {
@@ -42,7 +55,28 @@ impl<'a> Cursor<'a> {
                 mates[start] = at;
             }
         }
+        for &(open, close) in angles {
+            mates[open as usize] = close as usize;
+            mates[close as usize] = open as usize;
+        }
         Cursor { text, tokens, mates, at: 0, taken: usize::MAX }
+    }
+
+    /// Whether a line that starts with the next token would go on with the line before.
+    pub fn goes_on(&self) -> bool {
+        let next = self.tokens.get(self.at + 1);
+        let block = next.is_some_and(|next| next.kind == Kind::LBrace);
+        layout::goes_on_before(&self.tokens[self.at], next) || self.kind() == Kind::Bang && block
+    }
+
+    /// Whether the token opens a bracket, perhaps one around types.
+    pub fn opens(&self, at: usize) -> bool {
+        self.mates[at] > at
+    }
+
+    /// Whether the token is a bracket around types, `<` or `>`.
+    pub fn is_angle(&self, at: usize) -> bool {
+        matches!(self.tokens[at].kind, Kind::Lt | Kind::Gt) && self.mates[at] != at
     }
 
     pub fn kind(&self) -> Kind {
@@ -51,6 +85,11 @@ impl<'a> Cursor<'a> {
 
     pub fn kind_at(&self, ahead: usize) -> Kind {
         self.tokens[(self.at + ahead).min(self.tokens.len() - 1)].kind
+    }
+
+    /// The token before the next one.
+    pub fn kind_before(&self) -> Option<Kind> {
+        self.at.checked_sub(1).map(|at| self.tokens[at].kind)
     }
 
     pub fn start(&self) -> u32 {
@@ -92,7 +131,7 @@ impl<'a> Cursor<'a> {
             self.tokens[at].kind == Kind::Eq && at > 0 && self.tokens[at - 1].kind == Kind::DotDot && self.is_joined(at)
         };
         while at + 1 < self.tokens.len() && (self.tokens[at].kind != kind || range_end(at)) {
-            at = if self.tokens[at].kind.opens() { self.mates[at].max(at) + 1 } else { at + 1 };
+            at = self.mates[at].max(at) + 1;
         }
         at.min(self.tokens.len() - 1)
     }
@@ -211,8 +250,7 @@ impl<'a> Cursor<'a> {
         comments.get(skip).map_or(blank, |comment| comment.blank)
     }
 
-    /// `in_lines`: each comment ends its line, since the column of the token has a meaning.
-    fn leading(&self, at: usize, in_lines: bool) -> Option<Doc<'a>> {
+    fn leading(&self, at: usize, behind: Behind) -> Option<Doc<'a>> {
         let (comments, blank_at_end) = self.gap(at);
         let comments = &comments[self.trailing(at, &comments)..];
         if comments.is_empty() || self.taken == at {
@@ -227,11 +265,17 @@ impl<'a> Cursor<'a> {
                     parts.push(hard());
                 }
             }
-            parts.push(if comment.own_line { text(comment.text) } else { remark(comment.text) });
-            if comment.last || in_lines {
-                parts.push(hard());
-            } else {
-                parts.push(text(" "));
+            match behind {
+                // The space goes where the comment goes.
+                Behind::Space if !comment.last && !comment.own_line => parts.push(remark(format!("{} ", comment.text))),
+                _ => parts.push(if comment.own_line { text(comment.text) } else { remark(comment.text) }),
+            }
+            match behind {
+                _ if comment.last => parts.push(hard()),
+                Behind::Break => parts.push(hard()),
+                Behind::Line => parts.push(line()),
+                Behind::Space if comment.own_line => parts.push(text(" ")),
+                Behind::Space => {}
             }
         }
         if blank_at_end && self.tokens[at].kind != Kind::Eof && !self.tokens[at].kind.closes() {
@@ -265,7 +309,7 @@ impl<'a> Cursor<'a> {
 
     fn with_comments(&self, at: usize, token: Doc<'a>) -> Doc<'a> {
         let mut parts = Vec::new();
-        parts.extend(self.leading(at, false));
+        parts.extend(self.leading(at, Behind::Space));
         parts.push(token);
         self.trailing_docs(at, &mut parts);
         if parts.len() == 1 { parts.remove(0) } else { concat(parts) }
@@ -280,7 +324,19 @@ impl<'a> Cursor<'a> {
 
     /// The comments before the next token, ahead of it, in lines of their own.
     pub fn take_comments(&mut self) -> Option<Doc<'a>> {
-        let comments = self.leading(self.at, true);
+        self.take_comments_with(Behind::Break)
+    }
+
+    /// Takes the comments before the next token, if there are any: ahead of it, and in lines of their own.
+    pub fn leading_comments(&mut self) -> Option<(Doc<'a>, Doc<'a>)> {
+        let both = self.leading(self.at, Behind::Space).zip(self.leading(self.at, Behind::Break));
+        self.taken = self.at;
+        both
+    }
+
+    /// The comments before the next token, ahead of it.
+    pub fn take_comments_with(&mut self, behind: Behind) -> Option<Doc<'a>> {
+        let comments = self.leading(self.at, behind);
         self.taken = self.at;
         comments
     }

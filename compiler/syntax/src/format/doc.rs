@@ -17,6 +17,8 @@ pub struct Doc<'a> {
 const HARD: u8 = 1;
 /// The document ends with a comment that ends its line: nothing can follow in that line.
 const COMMENT: u8 = 2;
+/// The document contains a comment within a line.
+const REMARK: u8 = 4;
 
 pub enum Kind<'a> {
     Text(Cow<'a, str>),
@@ -66,6 +68,15 @@ impl<'a> Doc<'a> {
         Doc::new(Kind::Concat(Vec::new()), 0)
     }
 
+    /// Whether nothing is in it.
+    pub fn is_nil(&self) -> bool {
+        match &*self.kind {
+            Kind::Concat(parts) => parts.iter().all(Doc::is_nil),
+            Kind::Text(text) => text.is_empty(),
+            _ => false,
+        }
+    }
+
     /// The body of a construct that is indented as a whole.
     pub fn without_step(self) -> Doc<'a> {
         match &*self.kind {
@@ -87,12 +98,26 @@ impl<'a> Doc<'a> {
         }
     }
 
+    /// The same with what is indented at its end not indented.
+    pub fn without_last_indent(self) -> Doc<'a> {
+        match &*self.kind {
+            Kind::Indent(_, inner) => inner.clone(),
+            Kind::Group(inner) => Doc::new(Kind::Group(inner.clone().without_last_indent()), self.flags),
+            Kind::Concat(parts) => {
+                let mut parts = parts.clone();
+                let last = parts.pop().map(Doc::without_last_indent);
+                concat(parts.into_iter().chain(last))
+            }
+            _ => self,
+        }
+    }
+
     /// Whether a line break in it is certain.
     pub fn is_forced(&self) -> bool {
         self.flags & HARD != 0
     }
 
-    /// Whether a comment stands before or behind it.
+    /// Whether a comment stands before, in or behind it.
     pub fn has_comment(&self) -> bool {
         self.flags != 0
     }
@@ -146,7 +171,7 @@ pub fn suffix<'a>(text: impl Into<Cow<'a, str>>) -> Doc<'a> {
 }
 
 pub fn remark<'a>(text: impl Into<Cow<'a, str>>) -> Doc<'a> {
-    Doc::new(Kind::Remark(text.into()), 0)
+    Doc::new(Kind::Remark(text.into()), REMARK)
 }
 
 pub fn concat<'a>(parts: impl IntoIterator<Item = Doc<'a>>) -> Doc<'a> {
@@ -163,7 +188,7 @@ fn joined(parts: &[Doc<'_>]) -> u8 {
             continue;
         }
         let follows = if flags & COMMENT != 0 && !matches!(*part.kind, Kind::Suffix(_)) { HARD } else { 0 };
-        flags = flags & HARD | follows | part.flags;
+        flags = flags & !COMMENT | follows | part.flags;
     }
     flags
 }
@@ -186,7 +211,11 @@ pub fn broken_group<'a>(doc: Doc<'a>) -> Doc<'a> {
 
 /// In one line, unless that is impossible.
 pub fn flat<'a>(doc: Doc<'a>) -> Doc<'a> {
-    if doc.is_forced() { doc } else { Doc::new(Kind::Flat(doc), 0) }
+    if doc.is_forced() {
+        return doc;
+    }
+    let flags = doc.flags;
+    Doc::new(Kind::Flat(doc), flags)
 }
 
 pub fn if_break<'a>(broken: Doc<'a>, flat: Doc<'a>) -> Doc<'a> {

@@ -44,7 +44,7 @@ impl<'a> Formatter<'a> {
             | ExprKind::Index { .. }
             | ExprKind::Call { .. }
             | ExprKind::Try(_) => self.postfix(expr, place),
-            ExprKind::Await(_) if !self.is_word(self.cursor.at, "await") => self.postfix(expr, place),
+            ExprKind::Await(operand) if self.is_postfix_await(expr, operand) => self.postfix(expr, place),
             ExprKind::Range { start, end, .. } => {
                 let start = start.as_ref().map(|start| self.expr(start, place));
                 let mut dots = self.cursor.next();
@@ -105,7 +105,7 @@ impl<'a> Formatter<'a> {
                 let word = self.cursor.next();
                 concat([word, text(" "), self.expr(operand, Place::Inline)])
             }
-            ExprKind::Lambda { ret, body, .. } => self.lambda(ret.as_ref(), body),
+            ExprKind::Lambda { params, ret, body } => self.lambda(params, ret.as_ref(), body),
             ExprKind::If { .. } => self.if_(expr),
             ExprKind::Match { scrutinee, arms } => self.match_(scrutinee, arms, place),
             ExprKind::While { cond, body } => {
@@ -334,11 +334,11 @@ impl<'a> Formatter<'a> {
         concat(parts)
     }
 
-    fn lambda(&mut self, ret: Option<&Type>, body: &Expr) -> Doc<'a> {
+    fn lambda(&mut self, params: &[Param], ret: Option<&Type>, body: &Expr) -> Doc<'a> {
         let mut parts = Vec::new();
         if self.cursor.kind() == Kind::Fn {
             parts.push(self.cursor.next());
-            parts.push(self.list(|f| f.flat_element(Style::Type)).plain(Trailing::None));
+            parts.push(self.parameters(params, Trailing::None));
         } else {
             let bar = self.cursor.kind() == Kind::Bar;
             parts.push(self.cursor.next());
@@ -364,11 +364,11 @@ impl<'a> Formatter<'a> {
         concat([word, Some(body)].into_iter().flatten())
     }
 
-    /// What stands between a keyword and a body, and the space before the body. When it takes several lines, the body
-    /// starts in one of its own, to be told apart.
+    /// What stands between a keyword and a body, and the space before the body. When it does not fit into a line, the
+    /// body starts in one of its own, to be told apart; when it has lines of its own, as in the source.
     pub fn head(&mut self, value: &Expr) -> Doc<'a> {
         let value = self.expr(value, Place::Inline);
-        if value.is_forced() && !value.ends_line() {
+        if value.is_forced() && !value.ends_line() && !self.cursor.starts_line() {
             return concat([value, text(" ")]);
         }
         group(concat([value, line()]))
@@ -397,9 +397,14 @@ impl<'a> Formatter<'a> {
         if self.cursor.starts_line() {
             return indent(STEP, concat([hard(), self.indented(value)]));
         }
+        let comments = self.cursor.leading_comments();
         let doc = if self.is_unbraced(value) { self.indented(value) } else { self.expr(value, place) };
         let hugs = hugs(value) || doc.is_forced() && forced_hugs(value);
-        body(doc, hugs)
+        let Some((close, in_lines)) = comments else { return body(doc, hugs) };
+        // In a line of its own, the value has its comments in lines of their own, as it would in the source.
+        let close = concat([text(" "), close, doc.clone()]);
+        let broken = indent(STEP, concat([hard(), in_lines, doc]));
+        choice(close.clone(), if hugs { close } else { broken.clone() }, broken)
     }
 
     /// Whether the statements of a block have no braces around them; the block comes next.

@@ -48,6 +48,8 @@ impl<'a> Formatter<'a> {
         let joined = self.cursor.is_joined(right);
         let row = braces.last().copied().unwrap_or(false);
         match (l, r) {
+            (Lt, _) if self.cursor.is_angle(left) => false,
+            (_, Lt | Gt) if self.cursor.is_angle(right) => false,
             (LBrace, RBrace) => false,
             (LBrace, _) | (_, RBrace) => !row,
             (_, Comma | Semi | RParen | RBracket | Dot | Colon | Question) => false,
@@ -73,13 +75,9 @@ impl<'a> Formatter<'a> {
                 Ident | Gt | RParen | RBracket | SelfValue | Fn => {
                     style == Style::Type && matches!(l, Ident) && self.is_word(left, "mut")
                 }
-                Lt => style != Style::Type,
                 kind if kind.is_soft_keyword() => kind == New,
                 _ => true,
             },
-            (_, LBracket) => !matches!(l, Lt),
-            (Lt, _) | (_, Lt | Gt) if style == Style::Type => false,
-            (Gt, _) if style == Style::Type => true,
             _ => true,
         }
     }
@@ -126,17 +124,12 @@ impl<'a> Formatter<'a> {
     /// Where the element of a list that comes next ends. Commas between type arguments are inside of it.
     fn element_end(&self) -> usize {
         let mut at = self.cursor.at;
-        let mut angles = 0usize;
         while at + 1 < self.cursor.tokens.len() {
-            match self.cursor.tokens[at].kind {
-                Kind::Lt => angles += 1,
-                Kind::Gt => angles = angles.saturating_sub(1),
-                Kind::Comma if angles == 0 => break,
-                kind if kind.closes() => break,
-                kind if kind.opens() => at = self.cursor.mate(at).max(at),
-                _ => {}
+            let kind = self.cursor.tokens[at].kind;
+            if kind == Kind::Comma || kind.closes() {
+                break;
             }
-            at += 1;
+            at = self.cursor.mate(at).max(at) + 1;
         }
         at
     }
@@ -149,7 +142,7 @@ impl<'a> Formatter<'a> {
 
     /// `end`, moved behind the brackets that open before it.
     pub fn closed_end(&self, end: usize) -> usize {
-        let opening = (self.cursor.at..end).filter(|&at| self.cursor.tokens[at].kind.opens());
+        let opening = (self.cursor.at..end).filter(|&at| self.cursor.opens(at));
         opening.map(|at| self.cursor.mate(at) + 1).fold(end, usize::max)
     }
 }

@@ -17,7 +17,11 @@ impl<'a> Formatter<'a> {
             parts.extend([self.cursor.next(), text(" "), self.path(path)]);
         }
         for item in &module.items {
-            parts.push(self.skip_separators());
+            let separators = self.skip_separators();
+            if self.cursor.goes_on() && self.cursor.at > 0 {
+                parts.push(text(";"));
+            }
+            parts.push(separators);
             parts.push(if self.cursor.blank_before() { blank() } else { hard() });
             parts.extend(self.cursor.take_comments());
             parts.push(self.item(item, true));
@@ -52,7 +56,7 @@ impl<'a> Formatter<'a> {
             ItemKind::Effect(decl) => self.effect(decl),
             ItemKind::Handler(decl) => {
                 let end = self.cursor.index_of(decl.body.span.start);
-                let head = self.flat_until(end, Style::Type);
+                let head = self.head_with_parameters(&decl.params, end);
                 concat([head, text(" "), self.handler_body(&decl.body)])
             }
             ItemKind::Conductor(decl) => self.conductor(decl),
@@ -101,10 +105,11 @@ impl<'a> Formatter<'a> {
             Some(body) => self.body_start(body),
             None => self.closed_end(self.cursor.index_of(sig.span.end)),
         };
-        let open = self.parameters_start().min(end);
+        let open = self.cursor.find(Kind::LParen).min(end);
         let mut parts = vec![self.flat_until(open, Style::Type)];
         if self.cursor.kind() == Kind::LParen && self.cursor.at < end {
-            parts.push(self.parameters(&sig.params, sig.variadic));
+            let trailing = if sig.variadic { Trailing::None } else { Trailing::Broken };
+            parts.push(self.parameters(&sig.params, trailing));
         }
         parts.push(self.signature_tail(end));
         concat(parts)
@@ -133,41 +138,35 @@ impl<'a> Formatter<'a> {
         group(concat(constraints.into_iter().chain([gap])))
     }
 
-    pub fn parameters(&mut self, params: &[Param], variadic: bool) -> Doc<'a> {
-        let list = self.list(|f| {
-            let start = f.cursor.start();
-            match params.iter().find(|param| param.span.start == start) {
-                Some(Param { default: Some(default), span, .. }) => {
-                    let end = f.cursor.find(Kind::Eq).min(f.cursor.index_of(span.end));
-                    let head = f.flat_until(end, Style::Type);
-                    let eq = f.cursor.next();
-                    concat([head, text(" "), eq, text(" "), f.expr(default, Place::Inline)])
-                }
-                Some(param) => {
-                    let end = f.cursor.index_of(param.span.end);
-                    f.flat_until(end, Style::Type)
-                }
-                None => f.flat_element(Style::Type),
-            }
-        });
-        list.plain(if variadic { Trailing::None } else { Trailing::Broken })
+    /// A declaration's name, what it is declared with, and what follows, up to the token at `end`.
+    fn head_with_parameters(&mut self, params: &[Param], end: usize) -> Doc<'a> {
+        let type_ = self.cursor.find(Kind::Colon).min(end);
+        let open = self.cursor.find(Kind::LParen).min(type_);
+        let name = self.flat_until(open, Style::Type);
+        if open == type_ {
+            return concat([name, self.flat_until(end, Style::Type)]);
+        }
+        let params = self.parameters(params, Trailing::Broken);
+        let space = (self.cursor.at < end).then(|| text(" "));
+        concat([Some(name), Some(params), space, Some(self.flat_until(end, Style::Type))].into_iter().flatten())
     }
 
-    /// The parenthesis of the parameters, behind name and type parameters.
-    fn parameters_start(&self) -> usize {
-        let mut at = self.cursor.at;
-        let mut angles = 0usize;
-        let last = self.cursor.tokens.len() - 1;
-        while at < last {
-            match self.cursor.tokens[at].kind {
-                Kind::Lt => angles += 1,
-                Kind::Gt => angles = angles.saturating_sub(1),
-                Kind::LParen if angles == 0 => return at,
-                _ => {}
-            }
-            at += 1;
-        }
-        last
+    pub fn parameters(&mut self, params: &[Param], trailing: Trailing) -> Doc<'a> {
+        let list = self.list(|f| {
+            let start = f.cursor.start();
+            let param = params.iter().find(|param| param.span.start == start);
+            f.declared(param.and_then(|param| param.default.as_ref()))
+        });
+        list.plain(trailing)
+    }
+
+    /// A parameter or field with its type, and its default if it has one; an element of a list.
+    pub fn declared(&mut self, default: Option<&Expr>) -> Doc<'a> {
+        let Some(default) = default else { return self.flat_element(Style::Type) };
+        let end = self.cursor.find(Kind::Eq);
+        let head = self.flat_until(end, Style::Type);
+        let eq = self.cursor.next();
+        concat([head, text(" "), eq, text(" "), self.expr(default, Place::Inline)])
     }
 
     /// The token with which a function's body begins: `=` or the brace.
@@ -211,7 +210,7 @@ impl<'a> Formatter<'a> {
         let word = self.cursor.next();
         let close = self.cursor.mate(self.cursor.at);
         let name = self.tight_until(close + 1);
-        let params = self.parameters(&decl.params, false);
+        let params = self.parameters(&decl.params, Trailing::Broken);
         let end = self.body_start(&decl.body);
         let tail = self.signature_tail(end);
         concat([word, text(" "), name, params, tail, self.fn_body(&decl.body)])
@@ -257,7 +256,7 @@ impl<'a> Formatter<'a> {
                     return Some(at);
                 }
             }
-            at = if kind.opens() { self.cursor.mate(at).max(at) + 1 } else { at + 1 };
+            at = self.cursor.mate(at).max(at) + 1;
         }
         None
     }
@@ -314,7 +313,7 @@ impl<'a> Formatter<'a> {
             let Some(operation) = operations.next() else { return Doc::nil() };
             let mut parts = f.attrs(&operation.attrs, false);
             let end = f.closed_end(f.cursor.index_of(operation.span.end));
-            parts.push(f.flat_until(end, Style::Type));
+            parts.push(f.head_with_parameters(&operation.params, end));
             concat(parts)
         });
         concat([head, text(" "), members])

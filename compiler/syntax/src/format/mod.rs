@@ -53,7 +53,7 @@ pub fn format(text: &str, base: u32) -> Result<String, FormatError> {
     }
     let mut lexed = lex::lex(text, 0, &mut names);
     layout::mark(&mut lexed.tokens);
-    let mut formatter = Formatter { cursor: Cursor::new(text, &lexed.tokens) };
+    let mut formatter = Formatter { cursor: Cursor::new(text, &lexed.tokens, &parsed.angles) };
     let doc = formatter.module(&parsed.module);
     let formatted = render::render(&doc);
     let unstable = |why| Err(FormatError::Unstable { why, formatted: formatted.clone() });

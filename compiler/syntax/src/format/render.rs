@@ -19,14 +19,23 @@ struct Printer<'d, 'a> {
     /// Line breaks that have been asked for, and the indentation of what follows. They are written with the next text,
     /// so that several in a row make one and none ends the file.
     pending: Option<(usize, usize)>,
-    /// Comments that wait for the end of the line. All but the first get lines of their own.
+    /// Comments that wait for the end of the line.
     suffixes: Vec<&'d str>,
+    /// Those of them that get lines of their own before the next text, since others end the line.
+    displaced: Vec<&'d str>,
     stack: Vec<(usize, Mode, &'d Doc<'a>)>,
 }
 
 /// Prints a document; the text ends with a line break unless it is empty.
 pub fn render(doc: &Doc<'_>) -> String {
-    let mut printer = Printer { out: String::new(), column: 0, pending: None, suffixes: Vec::new(), stack: Vec::new() };
+    let mut printer = Printer {
+        out: String::new(),
+        column: 0,
+        pending: None,
+        suffixes: Vec::new(),
+        displaced: Vec::new(),
+        stack: Vec::new(),
+    };
     printer.stack.push((0, Mode::Break, doc));
     while let Some((indent, mode, doc)) = printer.stack.pop() {
         printer.step(indent, mode, doc);
@@ -40,9 +49,9 @@ fn width(text: &str) -> usize {
 
 impl<'d, 'a> Printer<'d, 'a> {
     fn finish(mut self) -> String {
-        self.flush_suffixes(0);
-        let length = self.out.trim_end_matches(' ').len();
-        self.out.truncate(length);
+        self.flush_suffixes();
+        self.write_displaced(0);
+        self.trim_end();
         if !self.out.is_empty() {
             self.out.push('\n');
         }
@@ -91,13 +100,9 @@ impl<'d, 'a> Printer<'d, 'a> {
             return;
         }
         if let Some((lines, indent)) = self.pending.take() {
-            if !self.out.is_empty() {
-                let length = self.out.trim_end_matches(' ').len();
-                self.out.truncate(length);
-                self.out.extend(std::iter::repeat_n('\n', lines));
-            }
-            self.out.extend(std::iter::repeat_n(' ', indent));
-            self.column = indent;
+            // Before a closing bracket they stand with what is in the brackets.
+            self.write_displaced(if text.starts_with([')', ']', '}']) { indent + STEP } else { indent });
+            self.break_line(lines, indent);
             if text == " " {
                 return;
             }
@@ -109,20 +114,46 @@ impl<'d, 'a> Printer<'d, 'a> {
         }
     }
 
-    fn flush_suffixes(&mut self, indent: usize) {
-        for (at, comment) in std::mem::take(&mut self.suffixes).into_iter().enumerate() {
-            if at == 0 {
-                self.out.push_str(comment);
-            } else {
-                self.out.push('\n');
-                self.out.extend(std::iter::repeat_n(' ', indent));
-                self.out.push_str(comment.trim_start());
-            }
+    fn break_line(&mut self, lines: usize, indent: usize) {
+        if !self.out.is_empty() {
+            self.trim_end();
+            self.out.extend(std::iter::repeat_n('\n', lines));
+        }
+        self.out.extend(std::iter::repeat_n(' ', indent));
+        self.column = indent;
+    }
+
+    /// A line ends: the space that separates its last token from the next one is not needed.
+    fn trim_end(&mut self) {
+        let length = self.out.trim_end_matches(' ').len();
+        self.out.truncate(length);
+    }
+
+    fn write_displaced(&mut self, indent: usize) {
+        for comment in std::mem::take(&mut self.displaced) {
+            self.break_line(1, indent);
+            self.out.push_str(comment.trim());
         }
     }
 
+    fn flush_suffixes(&mut self) {
+        if self.suffixes.is_empty() {
+            return;
+        }
+        match self.pending.take() {
+            // They came behind a line break: they are all that stands in the line.
+            Some((lines, indent)) => self.break_line(lines, indent),
+            None => self.trim_end(),
+        }
+        let alone = self.out.is_empty() || self.out.ends_with(['\n', ' ']);
+        let mut comments = std::mem::take(&mut self.suffixes).into_iter();
+        let first = comments.next().unwrap_or_default();
+        self.out.push_str(if alone { first.trim() } else { first });
+        self.displaced.extend(comments);
+    }
+
     fn newline(&mut self, lines: usize, indent: usize) {
-        self.flush_suffixes(indent);
+        self.flush_suffixes();
         let lines = self.pending.map_or(lines, |(before, _)| before.max(lines));
         self.pending = Some((lines, indent));
     }
@@ -224,15 +255,23 @@ impl<'d, 'a> Printer<'d, 'a> {
                     work.push((indent, mode, if mode == Mode::Flat { flat } else { broken }));
                 }
                 Kind::Fill(parts) => work.extend(parts.iter().rev().map(|part| (indent, mode, part))),
-                Kind::Body { doc, hugs, .. } => {
-                    if mode == Mode::Break && (!doc.is_forced() || !hugs) {
+                Kind::Body { doc, hugs, step } => {
+                    // It moves to the next line, where it fits there.
+                    let moves = !hugs || !doc.is_forced() && indent + step + flat_width(doc) <= WIDTH;
+                    if mode == Mode::Break && moves {
                         return true;
                     }
                     left = room.checked_sub(1);
                     work.push((indent, mode, doc));
                 }
-                Kind::Choice { flat, hugged, .. } => {
-                    work.push((indent, mode, if mode == Mode::Flat { flat } else { hugged }));
+                // What comes later can be broken when it is its turn.
+                Kind::Choice { flat, hugged, broken } => {
+                    let chosen = match mode {
+                        Mode::Flat => flat,
+                        Mode::Break if own => hugged,
+                        Mode::Break => broken,
+                    };
+                    work.push((indent, mode, chosen));
                 }
             }
         }

@@ -195,6 +195,70 @@ fn operators_break_where_a_line_may_start() {
 }
 
 #[test]
+fn operands_with_lines_inside_keep_theirs() {
+    check(
+        "let a = first_of_the_terms_of_the_sum\n  + second_of_the_terms(\n    argument,\n  )\nlet b = c + d(\n  e)\nfn f() { if xs.any(\n  p)\n{ a } }\n",
+        expect![[r#"
+            let a = first_of_the_terms_of_the_sum
+              + second_of_the_terms(
+                argument,
+              )
+            let b = c + d(
+                e,
+              )
+            fn f() {
+              if xs.any(
+                p,
+              )
+              { a }
+            }
+        "#]],
+    );
+}
+
+#[test]
+fn defaults_are_expressions() {
+    check(
+        "type T={x:Int=1>>2,y:Bool=a<b}\ntype U=|A(x:Int=match n{1->2})|B({y:Int=1,z:Int})\nhandler h(x:Int=1>>2)->Int for E<{a:Int}>{return r{r}}\nlet f=fn(x:Int=1>>2)=>x\n",
+        expect![[r#"
+            type T = { x: Int = 1 >> 2, y: Bool = a < b }
+            type U = A(x: Int = match n { 1 -> 2 }) | B({ y: Int = 1, z: Int })
+            handler h(x: Int = 1 >> 2) -> Int for E<{ a: Int }> { return r { r } }
+            let f = fn(x: Int = 1 >> 2) => x
+        "#]],
+    );
+}
+
+#[test]
+fn separators_stay_where_they_are_needed() {
+    check("fn f(){@a do{b};c}", expect![["fn f() { @a do { b }; c }\n"]]);
+    check(
+        "fn f() { a; || b; &&c\nif d then e; }\nlet g = match h { | A -> return, | B -> 1 }\n",
+        expect![[r#"
+        fn f() {
+          a;
+          || b;
+          &&c
+          if d then e;
+        }
+        let g = match h { | A -> return, | B -> 1 }
+    "#]],
+    );
+}
+
+#[test]
+fn braces_between_type_brackets_are_no_body() {
+    check(
+        "type S<A:B<{x:Int}>> =|C\nfn f<A:B<{x:Int},(Int)->Int>>(x:&&A)where A:C<{}>{x}\nimpl<A:B<{x:Int}>>C<{y:Int}> for D<A>{}\n",
+        expect![[r#"
+            type S<A: B<{ x: Int }>> = C
+            fn f<A: B<{ x: Int }, (Int) -> Int>>(x: &&A) where A: C<{}> { x }
+            impl<A: B<{ x: Int }>> C<{ y: Int }> for D<A> {}
+        "#]],
+    );
+}
+
+#[test]
 fn chains() {
     check(
         "let a = xs |> List.map(|x| x * 2) |> List.filter(|x| x > 2)\nlet b = xs\n |> f |> g\nlet c = xs.iter().map(|x| something_long(x)).filter(|x| x > 1000).take_while(|x| x < 100000).collect_list()\nlet d = xs |> List.map(|x|\n  let y = x\n  y)\nlet e = xs.map(|x| {\n y })\n.filter(p)\n",

@@ -6,7 +6,7 @@ use crate::token::Kind;
 use super::Formatter;
 use super::doc::*;
 use super::flat::Style;
-use super::list::Trailing;
+use super::list::{List, Trailing};
 use super::render::STEP;
 
 impl<'a> Formatter<'a> {
@@ -16,16 +16,17 @@ impl<'a> Formatter<'a> {
                 let end = self.cursor.find(Kind::Eq).min(self.cursor.find(Kind::LBrace));
                 let head = self.flat_until(end, Style::Type);
                 if self.cursor.kind() == Kind::LBrace {
-                    let list = self.list(|f| f.variant());
+                    let mut variants = variants.iter();
+                    let list = self.list(|f| variants.next().map_or_else(Doc::nil, |variant| f.variant(variant)));
                     return concat([head, text(" "), list.plain(Trailing::Broken)]);
                 }
                 let eq = self.cursor.next();
-                concat([head, text(" "), eq, self.variants(variants.len())])
+                concat([head, text(" "), eq, self.variants(variants)])
             }
-            TypeDeclKind::Record(_) => {
+            TypeDeclKind::Record(fields) => {
                 let end = self.cursor.find(Kind::LBrace);
                 let head = self.flat_until(end, Style::Type);
-                concat([head, text(" "), self.fields()])
+                concat([head, text(" "), self.fields(fields).plain(Trailing::Broken)])
             }
             TypeDeclKind::Newtype(ty) | TypeDeclKind::Alias(ty) => {
                 let end = self.closed_end(self.cursor.index_of(ty.span.end));
@@ -34,7 +35,7 @@ impl<'a> Formatter<'a> {
             TypeDeclKind::Unit => {
                 let mut parts = vec![self.cursor.next(), text(" "), self.cursor.next()];
                 if self.cursor.kind() == Kind::Lt {
-                    let end = self.cursor.find(Kind::Gt) + 1;
+                    let end = self.cursor.mate(self.cursor.at) + 1;
                     parts.push(self.flat_until(end, Style::Type));
                 }
                 if self.cursor.kind() == Kind::Semi {
@@ -46,10 +47,10 @@ impl<'a> Formatter<'a> {
     }
 
     /// `A | B(T)`: in one line, or each behind a bar in a line of its own.
-    fn variants(&mut self, count: usize) -> Doc<'a> {
+    fn variants(&mut self, variants: &[Variant]) -> Doc<'a> {
         let broken = self.cursor.starts_line();
         let mut parts = Vec::new();
-        for i in 0..count {
+        for (i, variant) in variants.iter().enumerate() {
             let gap = if i > 0 && self.cursor.blank_before() && broken { blank() } else { line() };
             parts.push(gap);
             if self.cursor.kind() == Kind::Bar {
@@ -63,25 +64,37 @@ impl<'a> Formatter<'a> {
             } else {
                 parts.push(if_break(text("| "), Doc::nil()));
             }
-            parts.push(self.variant());
+            parts.push(self.variant(variant));
         }
         let all = indent(STEP, concat(parts));
         if broken { broken_group(all) } else { group(all) }
     }
 
-    fn variant(&mut self) -> Doc<'a> {
+    fn variant(&mut self, variant: &Variant) -> Doc<'a> {
         let name = self.cursor.next();
+        let fields = match &variant.payload {
+            VariantPayload::Named(fields) => fields.as_slice(),
+            _ => &[],
+        };
         match self.cursor.kind() {
-            Kind::LBrace => concat([name, text(" "), self.fields()]),
-            Kind::LParen => {
-                let list = self.list(|f| f.flat_element(Style::Type));
+            // What starts a line is no part of the variant.
+            _ if self.cursor.starts_line() => name,
+            Kind::LBrace => concat([name, text(" "), self.fields(fields).plain(Trailing::Broken)]),
+            // `Named({ x: Int })`
+            Kind::LParen if self.cursor.kind_at(1) == Kind::LBrace && !fields.is_empty() => {
+                let list = self.list(|f| f.fields(fields).plain(Trailing::Broken));
                 concat([name, list.plain(Trailing::None)])
             }
+            Kind::LParen => concat([name, self.fields(fields).plain(Trailing::None)]),
             _ => name,
         }
     }
 
-    fn fields(&mut self) -> Doc<'a> {
-        self.list(|f| f.flat_element(Style::Type)).plain(Trailing::Broken)
+    fn fields(&mut self, fields: &[Field]) -> List<'a> {
+        self.list(|f| {
+            let start = f.cursor.start();
+            let field = fields.iter().find(|field| field.span.start == start);
+            f.declared(field.and_then(|field| field.default.as_ref()))
+        })
     }
 }

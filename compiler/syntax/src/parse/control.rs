@@ -238,8 +238,8 @@ fn next_arm(p: &mut In, outer: Layout, column: u16, bars: bool, several_lines: b
         Kind::Bar => true,
         Kind::Comma | Kind::Semi => {
             let after = token_at(p, 1);
-            let goes_on = after.kind == Kind::Bar && (after.has(LINE_START) || arm_at(p, 1))
-                || after.has(LINE_START) && after.column == column && !bars;
+            let aligned = after.has(LINE_START) && after.column == column;
+            let goes_on = after.kind == Kind::Bar && (aligned || arm_at(p, 1)) || aligned && !bars;
             if goes_on && !after.kind.closes() {
                 bump(p);
                 pass_line_break(p);
@@ -386,7 +386,8 @@ fn arm_arrow(p: &mut In) -> R<()> {
 /// An arm's body may start in a new line that is not right of the arm's bar, as long as it is no arm itself.
 fn arm_body(p: &mut In, layout: Layout) -> R<Expr> {
     let next = token(p);
-    if next.has(LINE_START) && next.column == layout.statement && next.kind != Kind::Bar {
+    let begins = !next.kind.closes() && !matches!(next.kind, Kind::Bar | Kind::Eof);
+    if next.has(LINE_START) && next.column == layout.statement && begins {
         let previous = index(p) - 1;
         let arrow = p.state().tokens[previous];
         if matches!(arrow.kind, Kind::Arrow | Kind::FatArrow) && !arrow_ahead_on_line(p) {

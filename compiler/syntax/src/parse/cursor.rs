@@ -123,6 +123,8 @@ pub struct State<'s> {
     pub height: u32,
     pub too_deep: bool,
     pub reported_at: Option<u32>,
+    /// Indices of the tokens `<` and `>` that are brackets, in pairs.
+    pub angles: Vec<(u32, u32)>,
     /// How many diagnostics there were when the current item of the file began.
     pub item_start: usize,
     /// The token whose line break has been taken as a separator.
@@ -163,6 +165,7 @@ impl<'s> State<'s> {
             height: 0,
             too_deep: false,
             reported_at: None,
+            angles: Vec::new(),
             item_start: 0,
             passed: usize::MAX,
             expected: KindSet::EMPTY,

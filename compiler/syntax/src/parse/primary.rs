@@ -1,6 +1,6 @@
 //! What an operand can start with: literals, names, brackets, lambdas; control flow is in [`super::control`].
 
-use reml_diagnostics::{Diagnostic, codes};
+use reml_diagnostics::{Diagnostic, Span, codes};
 
 use super::control;
 use super::cursor::*;
@@ -261,33 +261,44 @@ fn record_ahead(p: &mut In) -> RecordAhead {
 
 enum RecordPart {
     Field(FieldInit),
-    Base(Expr),
+    /// With its dots.
+    Base(Span, Expr),
 }
 
 /// `{ x, y: e, z = e, ..base }`.
 pub fn record_fields(p: &mut In, path: Option<Path>) -> R<ExprKind> {
     let parts = delimited(p, Kind::LBrace, record_part, None)?;
-    Ok(record_of(parts, path))
+    Ok(record_of(p, parts, path))
 }
 
-fn record_of(parts: Vec<RecordPart>, path: Option<Path>) -> ExprKind {
+fn record_of(p: &mut In, parts: Vec<RecordPart>, path: Option<Path>) -> ExprKind {
     let mut fields = Vec::with_capacity(parts.len());
-    let mut base = None;
+    let mut base: Option<(Span, Expr)> = None;
     for part in parts {
         match part {
             RecordPart::Field(field) => fields.push(field),
-            // A second base is kept as the one that counts; the checker sees one.
-            RecordPart::Base(expr) => base = Some(expr),
+            RecordPart::Base(dots, expr) => match &base {
+                None => base = Some((dots, expr)),
+                Some((first, first_expr)) => {
+                    let span = dots.to(expr.span);
+                    p.state().diagnostics.push(
+                        Diagnostic::error(codes::RECORD_SECOND_BASE, span, "this record has a base already")
+                            .with_label(first.to(first_expr.span), "all fields that are not written come from here")
+                            .with_help("write the fields that are to come from another record, each with its name"),
+                    );
+                }
+            },
         }
     }
-    ExprKind::Record { path, fields, base }
+    ExprKind::Record { path, fields, base: base.map(|(_, expr)| expr) }
 }
 
 fn record_part(p: &mut In) -> R<RecordPart> {
     match peek(p) {
         Kind::DotDot => {
-            bump(p);
-            Ok(RecordPart::Base(expr(p)?))
+            let dots = bump(p);
+            let span = span_of(p, dots);
+            Ok(RecordPart::Base(span, expr(p)?))
         }
         Kind::Ellipsis => {
             let dots = bump(p);
@@ -296,7 +307,7 @@ fn record_part(p: &mut In) -> R<RecordPart> {
                 Diagnostic::error(codes::PARSE_FOREIGN_SYNTAX, span, "a record update is written with `..`, not `...`")
                     .with_fix(span, "..", "write `..`"),
             );
-            Ok(RecordPart::Base(expr(p)?))
+            Ok(RecordPart::Base(span, expr(p)?))
         }
         _ => {
             let name = any_name(p)?;
@@ -348,7 +359,7 @@ fn foreign_update(p: &mut In) -> R<ExprKind> {
         .with_fix(whole, format!("{{ {fields}, ..{base_text} }}"), "write it the Reml way"),
     );
     let base = make(ExprKind::Path(single_path(name)), name.span);
-    let ExprKind::Record { fields, .. } = record_of(parts, None) else { return Ok(ExprKind::Error) };
+    let ExprKind::Record { fields, .. } = record_of(p, parts, None) else { return Ok(ExprKind::Error) };
     Ok(ExprKind::Record { path: None, fields, base: Some(base) })
 }
 

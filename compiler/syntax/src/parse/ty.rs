@@ -193,6 +193,8 @@ fn angle_list<T>(p: &mut In, element: fn(&mut In) -> R<T>) -> R<Vec<T>> {
             }
         }
         list.shrink_to_fit();
+        let closing = index(p) as u32 - 1;
+        p.state().angles.push((opening, closing));
         Ok(list)
     })
 }

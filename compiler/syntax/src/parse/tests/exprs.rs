@@ -246,6 +246,15 @@ fn braces_are_records_or_blocks_by_their_first_tokens() {
     "#]],
     );
     check_expr(
+        "{ ..a, x: 1, ..b }",
+        expect![[r#"
+        (record (x: 1) (.. a))
+        1:14 type.record.literal.second_base: this record has a base already
+            1:3 all fields that are not written come from here
+            help: write the fields that are to come from another record, each with its name
+    "#]],
+    );
+    check_expr(
         "{ type: 1 }",
         expect![[r#"
         (record (type: 1))
