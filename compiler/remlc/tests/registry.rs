@@ -66,6 +66,8 @@ fn special(code: &str) -> Option<Case> {
         "package.dependency.missing" => {
             Case::new(&[("reml.toml", manifest), ("src/main.reml", HELLO)], &["check", "."])
         }
+        "E1302" => exporting("expect_effects = []"),
+        "manifest.dsl.stage_mismatch" => exporting("expect_effects = [\"io\"]\nexpect_effects_stage = \"beta\""),
         "build.linker.missing" | "build.linker.failed" => {
             let mut case = Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "main"]);
             case.env.push(("CC", if code == "build.linker.missing" { "no-such-compiler" } else { "false" }));
@@ -74,6 +76,16 @@ fn special(code: &str) -> Option<Case> {
         "build.output.unwritable" => Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "missing/main"]),
         _ => return None,
     })
+}
+
+/// A package that exports an experimental conductor, and what its manifest says of that.
+fn exporting(expected: &str) -> Case {
+    let manifest = format!(
+        "[project]\nname = \"app\"\nversion = \"0.1.0\"\n\n[dsl.greeting]\nentry = \"src/main.reml\"\n{expected}\n"
+    );
+    let main: &[u8] = b"@dsl_export(allows_effects = [\"io\"], stage_bounds = { current: \"experimental\" })\n\
+        conductor greeting {\n  execution { println(\"hello\") }\n}\n\nfn main() = greeting.run()\n";
+    Case::new(&[("reml.toml", manifest.as_bytes()), ("src/main.reml", main)], &["check", "."])
 }
 
 /// The case of an entry's failing example.
