@@ -151,19 +151,6 @@ impl Drop for Fibers {
     }
 }
 
-/// Makes the stack that waits for the current fiber the current one; `false` if there is none.
-pub fn leave_current(cx: Cx) -> bool {
-    // SAFETY: the context is alive, and fibers live until the program ends.
-    unsafe {
-        let fiber = (*cx.as_ptr()).fiber;
-        if fiber.is_null() {
-            return false;
-        }
-        (*cx.as_ptr()).fiber = (*fiber).parent;
-    }
-    true
-}
-
 /// The computation on a fiber is over.
 ///
 /// # Safety
@@ -205,16 +192,12 @@ pub unsafe fn chain(last: *mut Fiber) -> impl Iterator<Item = *mut Fiber> {
     })
 }
 
-/// Is the fiber part of what runs now?
-fn is_running(cx: Cx, fiber: *mut Fiber) -> bool {
+/// The fibers of what runs now, the innermost first.
+pub fn running(cx: Cx) -> impl Iterator<Item = *mut Fiber> {
     // SAFETY: the context is alive, and fibers live until the program ends.
-    unsafe {
-        let mut at = (*cx.as_ptr()).fiber;
-        while !at.is_null() && at != fiber {
-            at = (*at).parent;
-        }
-        !at.is_null()
-    }
+    let first = unsafe { (*cx.as_ptr()).fiber };
+    std::iter::successors(Some(first), |&fiber| unsafe { fiber.as_ref() }.map(|fiber| fiber.parent))
+        .take_while(|fiber| !fiber.is_null())
 }
 
 /// Readies a fiber for a computation; the stack pointer it starts with. `resumer`, `frame` and `code`: stack pointer, frame pointer and
@@ -260,9 +243,9 @@ pub unsafe extern "C" fn finish(cx: Cx) -> ! {
     unsafe {
         let fiber = (*cx.as_ptr()).fiber;
         let resumer = (*fiber).resumer;
-        leave_current(cx);
         let saved = Exchange::of(cx);
         vacate(cx, fiber);
+        (*cx.as_ptr()).fiber = (*fiber).parent;
         saved.restore(cx);
         go_on(resumer, 0, cx)
     }
@@ -277,23 +260,12 @@ pub unsafe fn abort(cx: Cx, fiber: *mut Fiber, call: Call, operation: u64, aroun
     unsafe {
         let resumer = (*fiber).resumer;
         let saved = Exchange::of(cx);
-        (*cx.as_ptr()).handlers = handler::outermost();
-        let first = (*cx.as_ptr()).fiber;
-        let mut inner = Vec::new();
-        loop {
-            defer::run(cx, defer::detach(cx, 0));
-            let member = (*cx.as_ptr()).fiber;
-            leave_current(cx);
-            if member != first {
-                inner.push(member);
-            }
-            if member == fiber {
-                break;
-            }
-        }
+        let around_it = (*fiber).parent;
+        let members: Vec<*mut Fiber> = running(cx).take_while(|&member| member != around_it).collect();
+        defer::run(cx, members.iter().rev().flat_map(|&member| defer::detach(cx, member, 0)).collect());
         roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, |address| address as *mut u8);
-        inner.into_iter().for_each(|member| vacate(cx, member));
-        vacate(cx, first);
+        members.into_iter().rev().for_each(|member| vacate(cx, member));
+        (*cx.as_ptr()).fiber = around_it;
         saved.restore(cx);
         (*cx.as_ptr()).handlers = around;
         go_on(resumer, operation + 1, cx)
@@ -376,7 +348,7 @@ struct Active;
 /// Empties the stacks that an image is about to be put back on.
 fn make_room(cx: Cx, image: &Image) -> Result<(), Active> {
     for member in image.fibers() {
-        if is_running(cx, member) {
+        if running(cx).any(|fiber| fiber == member) {
             return Err(Active);
         }
         let mut fiber = member;
@@ -416,11 +388,8 @@ pub unsafe extern "C" fn reml_continuation_free(cx: Cx, continuation: *mut Conti
     loop {
         let next = fibers.waiting.borrow_mut().pop();
         let Some(continuation) = next else { break };
-        // SAFETY: the context is alive; the continuation has no owners.
-        unsafe {
-            (*cx.as_ptr()).handlers = handler::outermost();
-            free(cx, continuation);
-        }
+        // SAFETY: the continuation has no owners.
+        unsafe { free(cx, continuation) };
     }
     fibers.freeing.set(false);
     saved.restore(cx);
@@ -436,10 +405,8 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
             let members: Vec<*mut Fiber> = chain(fiber).collect();
             let call = Call { frame: (*fiber).frame, code: (*fiber).code };
             (*fiber).stamp = next_stamp((*fiber).stamp);
-            for &member in &members {
-                let closures = (*member.cast::<FiberStack>()).defers.borrow_mut().detach(0);
-                defer::run(cx, closures);
-            }
+            (*(*fiber).handler).parent = handler::outermost();
+            defer::run(cx, members.iter().rev().flat_map(|&member| defer::detach(cx, member, 0)).collect());
             roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, |address| address as *mut u8);
             members.into_iter().for_each(|member| vacate(cx, member));
         } else {
@@ -448,9 +415,9 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
             let Some(mut image) = take_image(continuation) else { return heap::reml_free(cx, continuation.cast()) };
             let closures = image.take_defers();
             if spare {
-                closures.into_iter().for_each(|closure| handler::drop_closure(cx, closure));
+                defer::drop_unused(cx, closures);
             } else {
-                defer::run(cx, closures);
+                image.under_its_handlers(|| defer::run(cx, closures));
             }
             roots::visit(cx, image.call(), (*fiber).record.addr(), Act::Drop, |address| image.at(address));
             image.fibers().for_each(|member| release(cx, member));
