@@ -284,6 +284,29 @@ impl<'a> Cursor<'a> {
         doc
     }
 
+    /// The next token of several that stay in one line whatever the source has. Comments between them do, too, or go to the line's end;
+    /// those before the first and behind the last one are as usual.
+    pub fn next_in_line(&mut self, first: bool, last: bool) -> Doc<'a> {
+        let at = self.at;
+        let mut parts = Vec::new();
+        if first {
+            parts.extend(self.leading(at, Behind::Space));
+        } else {
+            let (comments, _) = self.gap(at);
+            let between = &comments[self.trailing(at, &comments)..];
+            parts.extend(between.iter().map(|comment| in_line(comment, false)));
+        }
+        parts.push(text(self.slice(at)));
+        if last {
+            self.trailing_docs(at, &mut parts);
+        } else {
+            let (comments, _) = self.gap(at + 1);
+            parts.extend(comments[..self.trailing(at + 1, &comments)].iter().map(|comment| in_line(comment, true)));
+        }
+        self.at = (at + 1).min(self.tokens.len() - 1);
+        if parts.len() == 1 { parts.remove(0) } else { concat(parts) }
+    }
+
     fn with_comments(&self, at: usize, token: Doc<'a>) -> Doc<'a> {
         let mut parts = Vec::new();
         parts.extend(self.leading(at, Behind::Space));
@@ -322,6 +345,17 @@ impl<'a> Cursor<'a> {
     pub fn dangling(&mut self) -> Option<Doc<'a>> {
         let gap = if self.blank_before() { blank() } else { hard() };
         self.take_comments().map(|comments| concat([gap, comments]))
+    }
+}
+
+/// A comment between tokens that stay in one line: behind the one before, or before the next one.
+fn in_line<'a>(comment: &Comment<'a>, behind: bool) -> Doc<'a> {
+    if comment.text.starts_with("//") {
+        postponed(format!(" {}", comment.text))
+    } else if behind {
+        remark(format!(" {}", comment.text))
+    } else {
+        remark(format!("{} ", comment.text))
     }
 }
 

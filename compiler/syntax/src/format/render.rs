@@ -16,6 +16,8 @@ enum Mode {
 struct Printer<'d, 'a> {
     out: String,
     column: usize,
+    /// The indentation of the line.
+    indent: usize,
     /// Line breaks that have been asked for, and the indentation of what follows. They are written with the next text,
     /// so that several in a row make one and none ends the file.
     pending: Option<(usize, usize)>,
@@ -26,7 +28,8 @@ struct Printer<'d, 'a> {
 
 /// Prints a document; the text ends with a line break unless it is empty.
 pub fn render(doc: &Doc<'_>) -> String {
-    let mut printer = Printer { out: String::new(), column: 0, pending: None, suffixes: Vec::new(), stack: Vec::new() };
+    let mut printer =
+        Printer { out: String::new(), column: 0, indent: 0, pending: None, suffixes: Vec::new(), stack: Vec::new() };
     printer.stack.push((0, Mode::Break, doc));
     while let Some((indent, mode, doc)) = printer.stack.pop() {
         printer.step(indent, mode, doc);
@@ -109,6 +112,7 @@ impl<'d, 'a> Printer<'d, 'a> {
         }
         self.out.extend(std::iter::repeat_n(' ', indent));
         self.column = indent;
+        self.indent = indent;
     }
 
     /// A line ends: the space that separates its last token from the next one is not needed.
@@ -126,6 +130,8 @@ impl<'d, 'a> Printer<'d, 'a> {
             Some((lines, indent)) => self.break_line(lines, indent),
             None => self.trim_end(),
         }
+        // Where a comment between this line and the next one belongs.
+        let indent = indent.max(self.indent);
         let alone = self.out.is_empty() || self.out.ends_with(['\n', ' ']);
         for (at, comment) in std::mem::take(&mut self.suffixes).into_iter().enumerate() {
             if at == 0 {
