@@ -346,6 +346,15 @@ impl Types {
         }
     }
 
+    /// The resolved type without an outer reference that cannot be written through.
+    pub fn viewed(&self, ty: Ty) -> Ty {
+        let ty = self.resolve(ty);
+        match self.get(ty) {
+            Node::Ref { mutable: false, inner } => self.resolve(inner),
+            _ => ty,
+        }
+    }
+
     pub fn bind(&mut self, var: u32, ty: Ty) {
         if self.speculating {
             self.trail.push(var);

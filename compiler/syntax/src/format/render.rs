@@ -16,20 +16,20 @@ enum Mode {
 struct Printer<'d, 'a> {
     out: String,
     column: usize,
-    /// The indentation of the line.
-    indent: usize,
     /// Line breaks that have been asked for, and the indentation of what follows. They are written with the next text,
     /// so that several in a row make one and none ends the file.
     pending: Option<(usize, usize)>,
     /// Comments that wait for the end of the line. All but the first get lines of their own.
     suffixes: Vec<&'d str>,
+    /// The first of them came behind a line break.
+    alone: bool,
     stack: Vec<(usize, Mode, &'d Doc<'a>)>,
 }
 
 /// Prints a document; the text ends with a line break unless it is empty.
 pub fn render(doc: &Doc<'_>) -> String {
     let mut printer =
-        Printer { out: String::new(), column: 0, indent: 0, pending: None, suffixes: Vec::new(), stack: Vec::new() };
+        Printer { out: String::new(), column: 0, pending: None, suffixes: Vec::new(), alone: false, stack: Vec::new() };
     printer.stack.push((0, Mode::Break, doc));
     while let Some((indent, mode, doc)) = printer.stack.pop() {
         printer.step(indent, mode, doc);
@@ -54,8 +54,8 @@ impl<'d, 'a> Printer<'d, 'a> {
     fn step(&mut self, indent: usize, mode: Mode, doc: &'d Doc<'a>) {
         match &*doc.kind {
             Kind::Text(text) => self.text(text),
-            Kind::Remark(text) if self.suffixes.is_empty() => self.text(text),
-            Kind::Suffix(text) | Kind::Remark(text) => self.suffixes.push(text),
+            Kind::Remark(text) if self.suffixes.is_empty() || self.pending.is_some() => self.text(text),
+            Kind::Suffix(text) | Kind::Remark(text) => self.suffix(text),
             Kind::Hard => self.newline(1, indent),
             Kind::Blank => self.newline(2, indent),
             Kind::Line if mode == Mode::Flat => self.text(" "),
@@ -92,11 +92,14 @@ impl<'d, 'a> Printer<'d, 'a> {
         if text.is_empty() {
             return;
         }
+        // A space before what has gone to the next line.
+        if text == " " && self.pending.is_some() {
+            return;
+        }
         if let Some((lines, indent)) = self.pending.take() {
+            let closes = text.starts_with([')', ']', '}']);
+            self.flush_suffixes(if closes { indent + STEP } else { indent });
             self.break_line(lines, indent);
-            if text == " " {
-                return;
-            }
         }
         self.out.push_str(text);
         match text.rfind('\n') {
@@ -112,7 +115,6 @@ impl<'d, 'a> Printer<'d, 'a> {
         }
         self.out.extend(std::iter::repeat_n(' ', indent));
         self.column = indent;
-        self.indent = indent;
     }
 
     /// A line ends: the space that separates its last token from the next one is not needed.
@@ -121,31 +123,26 @@ impl<'d, 'a> Printer<'d, 'a> {
         self.out.truncate(length);
     }
 
+    fn suffix(&mut self, comment: &'d str) {
+        self.alone |= self.suffixes.is_empty() && (self.pending.is_some() || self.out.is_empty());
+        self.suffixes.push(comment);
+    }
+
+    /// Writes the comments that waited. `indent` is that of those that do not fit into the line.
     fn flush_suffixes(&mut self, indent: usize) {
-        if self.suffixes.is_empty() {
-            return;
-        }
-        match self.pending.take() {
-            // They came behind a line break: they are all that stands in the line.
-            Some((lines, indent)) => self.break_line(lines, indent),
-            None => self.trim_end(),
-        }
-        // Where a comment between this line and the next one belongs.
-        let indent = indent.max(self.indent);
-        let alone = self.out.is_empty() || self.out.ends_with(['\n', ' ']);
+        let alone = std::mem::take(&mut self.alone);
         for (at, comment) in std::mem::take(&mut self.suffixes).into_iter().enumerate() {
-            if at == 0 {
-                self.out.push_str(if alone { comment.trim() } else { comment });
+            if at == 0 && !alone {
+                self.trim_end();
+                self.out.push_str(comment);
             } else {
-                self.out.push('\n');
-                self.out.extend(std::iter::repeat_n(' ', indent));
+                self.break_line(1, indent);
                 self.out.push_str(comment.trim());
             }
         }
     }
 
     fn newline(&mut self, lines: usize, indent: usize) {
-        self.flush_suffixes(indent);
         let lines = self.pending.map_or(lines, |(before, _)| before.max(lines));
         self.pending = Some((lines, indent));
     }
