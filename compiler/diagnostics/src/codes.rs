@@ -184,4 +184,5 @@ codes! {
     RUNTIME_CAST_FLOAT = "E7102";
     RUNTIME_CAST_CHAR = "E7103";
     RUNTIME_STACK_OVERFLOW = "runtime.stack_overflow";
+    RUNTIME_OUT_OF_MEMORY = "runtime.out_of_memory";
 }

@@ -234,3 +234,26 @@ fn a_panic_leaves_suspended_computations_alone() {
         &["panic: 1"],
     );
 }
+
+/// Address space runs out long before memory does.
+#[test]
+#[cfg(target_os = "linux")]
+fn computations_without_end() {
+    let scratch = support::scratch();
+    let main = "fn main() {
+  defer println(\"deferred\")
+  var all: [Step] = []
+  for i in 0..1_000_000 { all.push(steps(|| do Yield.yield(i))) }
+  println(\"{}\", all.len())
+}
+";
+    std::fs::write(scratch.path().join("main.reml"), format!("{EFFECTS}{main}")).unwrap();
+    let mut build = support::remlc();
+    let built = support::run(build.current_dir(scratch.path()).args(["build", "main.reml", "-o", "program"]), "");
+    assert_eq!(built.unwrap().exit, Some(0));
+    let mut limited = std::process::Command::new("sh");
+    let ran =
+        support::run(limited.current_dir(scratch.path()).args(["-c", "ulimit -v 1500000; ./program"]), "").unwrap();
+    assert_eq!((ran.stdout.as_str(), ran.exit), ("deferred\n", Some(101)), "{}", ran.stderr);
+    assert!(ran.stderr.contains("code: runtime.out_of_memory"), "{}", ran.stderr);
+}

@@ -15,23 +15,27 @@
 
 use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use crate::abi::{Closure, Continuation, Fiber, Handler};
 use crate::context::Cx;
 use crate::defer::{self, DeferStack};
 use crate::fiber_switch::go_on;
+use crate::frames::Walk;
 use crate::handler::{self, Exchange};
 use crate::heap;
 use crate::image::Image;
 use crate::panic;
 use crate::roots::{self, Act, Call};
-use crate::stack::{self, StackBounds};
+use crate::stack::{self, Bounds, StackBounds};
 
 /// How many fibers get how large a stack.
 const SIZES: [(usize, usize); 4] = [(2, 256 << 20), (16, 16 << 20), (128, 2 << 20), (usize::MAX, 192 << 10)];
 /// Below it there is no point in trying.
 const SMALLEST: usize = 128 << 10;
+const RESERVE: usize = 4 << 20;
+/// So many should fit where the address space is limited.
+const MANY: usize = 1 << 14;
 
 /// Bits of a stamp; both are clear while the computation runs.
 const REENTRANT: u64 = 1;
@@ -86,33 +90,40 @@ pub unsafe fn whole<'a>(fiber: *mut Fiber) -> Option<&'a FiberStack> {
 pub struct Fibers {
     pool: RefCell<Vec<*mut FiberStack>>,
     made: Cell<usize>,
+    /// Address space for the code that runs at a panic for want of it.
+    reserve: Cell<Option<NonNull<u8>>>,
     /// A continuation is being freed; others wait here.
     freeing: Cell<bool>,
     waiting: RefCell<Vec<*mut Continuation>>,
 }
 
 impl Fibers {
-    fn take(&self, cx: Cx) -> *mut FiberStack {
+    /// A fiber in nobody's use; `None` when there is no room for another stack.
+    fn take(&self) -> Option<*mut FiberStack> {
         if let Some(fiber) = self.pool.borrow_mut().pop() {
-            return fiber;
+            return Some(fiber);
         }
         let made = self.made.get();
+        if made == 0 {
+            self.reserve.set(stack::map(RESERVE).and_then(NonNull::new));
+        }
         let mut size = SIZES.iter().find(|&&(count, _)| made < count).map_or(SMALLEST, |&(_, size)| size);
+        if let Some(limit) = stack::address_space() {
+            size = size.min(limit / MANY).max(SMALLEST);
+        }
         let zones = stack::FIBER_RED_ZONE + stack::FIBER_YELLOW_ZONE;
         let low = loop {
             match stack::map(size + zones) {
                 Some(low) => break low,
                 None if size > SMALLEST => size = (size / 4).max(SMALLEST),
-                None => {
-                    panic::fatal(cx, format_args!("out of memory: cannot reserve a stack for a suspended computation"))
-                }
+                None => return None,
             }
         };
         // SAFETY: a part of a fresh mapping.
         unsafe { stack::protect(low, zones) };
         self.made.set(made + 1);
         let bytes = size + zones;
-        Box::into_raw(Box::new(FiberStack {
+        Some(Box::into_raw(Box::new(FiberStack {
             fiber: Fiber {
                 handler: ptr::null_mut(),
                 stamp: 0,
@@ -134,7 +145,19 @@ impl Fibers {
             claims: 0,
             occupied: false,
             evicted: Vec::new(),
-        }))
+        })))
+    }
+
+    fn panic_without_room(&self, cx: Cx, walk: Walk) -> ! {
+        if let Some(reserve) = self.reserve.take() {
+            // SAFETY: nobody uses it.
+            unsafe { libc::munmap(reserve.as_ptr().cast(), RESERVE) };
+        }
+        let message = format_args!(
+            "out of memory: no room for the stack of another computation; {} run or are suspended",
+            self.made.get()
+        );
+        panic::report_and_end(cx, panic::OUT_OF_MEMORY, message, Some(walk), true)
     }
 }
 
@@ -147,6 +170,10 @@ impl Drop for Fibers {
                 let fiber = Box::from_raw(fiber);
                 libc::munmap(fiber.low.cast(), fiber.bytes);
             }
+        }
+        if let Some(reserve) = self.reserve.take() {
+            // SAFETY: nobody uses it.
+            unsafe { libc::munmap(reserve.as_ptr().cast(), RESERVE) };
         }
     }
 }
@@ -213,7 +240,8 @@ pub unsafe extern "C" fn start(
     frame: usize,
     code: usize,
 ) -> *mut u8 {
-    let stack = cx.runtime().fibers.take(cx);
+    let fibers = &cx.runtime().fibers;
+    let stack = fibers.take().unwrap_or_else(|| fibers.panic_without_room(cx, Walk::new(code, frame, Bounds::of(cx))));
     // SAFETY: the fiber is unused, the handler alive as long as the closure, which the fiber now owns; the context is alive.
     unsafe {
         let context = cx.as_ptr();
