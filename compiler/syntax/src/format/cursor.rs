@@ -202,14 +202,19 @@ impl<'a> Cursor<'a> {
         (comments, newlines > 1)
     }
 
+    /// Whether comments in the line before a token are about what comes before it.
+    fn ends_something(&self, at: usize) -> bool {
+        let kind = self.tokens[at].kind;
+        kind.closes() || matches!(kind, Kind::Comma | Kind::Semi | Kind::Colon)
+    }
+
     /// How many of the comments before the token at `at` belong to the token before it.
     fn trailing(&self, at: usize, comments: &[Comment<'a>]) -> usize {
         if at == 0 {
             return 0;
         }
         let first_own = comments.iter().position(|comment| comment.own_line).unwrap_or(comments.len());
-        let token = self.tokens[at];
-        if token.kind.closes() || matches!(token.kind, Kind::Comma | Kind::Semi | Kind::Colon) {
+        if self.ends_something(at) {
             return first_own;
         }
         // Those before a token in the same line are the token's.
@@ -291,17 +296,14 @@ impl<'a> Cursor<'a> {
         let mut parts = Vec::new();
         if first {
             parts.extend(self.leading(at, Behind::Space));
-        } else {
-            let (comments, _) = self.gap(at);
-            let between = &comments[self.trailing(at, &comments)..];
-            parts.extend(between.iter().map(|comment| in_line(comment, false)));
+        } else if !self.ends_something(at) {
+            parts.extend(self.gap(at).0.iter().map(|comment| in_line(comment, false)));
         }
         parts.push(text(self.slice(at)));
         if last {
             self.trailing_docs(at, &mut parts);
-        } else {
-            let (comments, _) = self.gap(at + 1);
-            parts.extend(comments[..self.trailing(at + 1, &comments)].iter().map(|comment| in_line(comment, true)));
+        } else if self.ends_something(at + 1) {
+            parts.extend(self.gap(at + 1).0.iter().map(|comment| in_line(comment, true)));
         }
         self.at = (at + 1).min(self.tokens.len() - 1);
         if parts.len() == 1 { parts.remove(0) } else { concat(parts) }
