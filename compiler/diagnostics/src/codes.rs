@@ -101,6 +101,7 @@ codes! {
     // Types
     TYPE_MISMATCH = "type.mismatch";
     TYPE_INFINITE = "type.infinite";
+    TYPE_TOO_LARGE = "type.too_large";
     TYPE_AMBIGUOUS = "type.ambiguous";
     TYPE_NOT_CALLABLE = "type.not_callable";
     TYPE_CAST_INVALID = "type.cast.invalid";
@@ -120,6 +121,7 @@ codes! {
 
     // Traits
     IMPL_MISSING = "typeclass.impl.missing";
+    IMPL_ENDLESS = "typeclass.impl.endless";
     IMPL_DUPLICATE = "typeclass.impl.duplicate";
     IMPL_ORPHAN = "typeclass.impl.orphan";
     IMPL_INCOMPLETE = "typeclass.impl.incomplete";
