@@ -50,7 +50,7 @@ impl<'a> Formatter<'a> {
         }
         let mut operands = Vec::new();
         for (op, right) in links.into_iter().rev() {
-            let mut operator = if trailing { self.cursor.next_in_line(false, true) } else { self.cursor.next() };
+            let mut operator = if trailing { self.cursor.operator() } else { self.cursor.next() };
             if op == BinaryOp::Shr {
                 operator = concat([operator, self.cursor.next()]);
             }

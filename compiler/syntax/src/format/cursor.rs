@@ -309,6 +309,18 @@ impl<'a> Cursor<'a> {
         if parts.len() == 1 { parts.remove(0) } else { concat(parts) }
     }
 
+    /// The next token, an operator that cannot begin a line: comments of its own do not put it into another one.
+    pub fn operator(&mut self) -> Doc<'a> {
+        let at = self.at;
+        let (comments, _) = self.gap(at);
+        let own = comments[self.trailing(at, &comments)..].iter().map(|comment| in_line(comment, false));
+        let mut parts: Vec<Doc<'a>> = own.collect();
+        parts.push(text(self.slice(at)));
+        self.trailing_docs(at, &mut parts);
+        self.at = (at + 1).min(self.tokens.len() - 1);
+        concat(parts)
+    }
+
     fn with_comments(&self, at: usize, token: Doc<'a>) -> Doc<'a> {
         let mut parts = Vec::new();
         parts.extend(self.leading(at, Behind::Space));
