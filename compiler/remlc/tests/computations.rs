@@ -1,4 +1,4 @@
-//! What becomes of deferred code when the computation that deferred it is given up, dropped, or ended by a panic?
+//! What becomes of a computation, of its deferred code and of its variables, when it is given up, dropped, copied, or ended by a panic?
 
 mod support;
 
@@ -256,4 +256,42 @@ fn computations_without_end() {
         support::run(limited.current_dir(scratch.path()).args(["-c", "ulimit -v 1500000; ./program"]), "").unwrap();
     assert_eq!((ran.stdout.as_str(), ran.exit), ("deferred\n", Some(101)), "{}", ran.stderr);
     assert!(ran.stderr.contains("code: runtime.out_of_memory"), "{}", ran.stderr);
+}
+
+/// Optimised or not: a variable that a lambda mentions is shared, one that is not is copied.
+#[test]
+fn copies_share_what_lambdas_mention() {
+    prints(
+        "fn both(f: () -> [Int]) -> [Int] =
+  handle f() with handler Choice {
+    operation choose(resume) { resume(true) ++ resume(false) }
+  }
+fn main() {
+  println(\"{}\", both(|| {
+    var shared = 0
+    var own = 0
+    let increase = || { shared := shared + 1 }
+    increase()
+    own := own + 1
+    let first = do Choice.choose()
+    increase()
+    own := own + 1
+    [if first { shared } else { shared * 100 }, own]
+  }))
+}
+",
+        "[2, 2, 300, 2]\n",
+    );
+}
+
+#[test]
+fn arrays_can_be_handled() {
+    prints(
+        "fn main() {
+  let total = handle [1, 2].map(|n| n + do Ask.ask()) with handler Ask { operation ask(resume) { resume(5) } }
+  println(\"{}\", total)
+}
+",
+        "[6, 7]\n",
+    );
 }
