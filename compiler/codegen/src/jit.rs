@@ -18,6 +18,8 @@ use crate::{CodegenError, CodegenOptions};
 /// Address space for code and data. Only what is used takes memory; one piece keeps everything within reach of
 /// relative calls.
 const ARENA: usize = 1 << 30;
+/// Enough for a large program.
+const SMALLEST_ARENA: usize = 64 << 20;
 
 /// Compiles `program` and runs it with `args` (without the program's own name). Returns when it has ended in whatever way.
 pub fn run(
@@ -65,6 +67,18 @@ struct OwnedFrames {
     _frames: Frames,
 }
 
+/// Room for the code: less of it where the address space is limited.
+fn reserve() -> Result<ArenaMemoryProvider, CodegenError> {
+    let mut size = ARENA;
+    loop {
+        match ArenaMemoryProvider::new_with_size(size) {
+            Ok(memory) => return Ok(memory),
+            Err(_) if size > SMALLEST_ARENA => size /= 4,
+            Err(problem) => return Err(CodegenError::message(format!("cannot reserve memory for code: {problem}"))),
+        }
+    }
+}
+
 /// Compiles `program` into executable memory.
 pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) -> Result<Loaded, CodegenError> {
     let target = Target::host(options).map_err(CodegenError::message)?;
@@ -73,9 +87,7 @@ pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     let compiled = compile(&plan, &[Symbol::Main, Symbol::Invoke, Symbol::DropClosure], false)?;
 
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
-    let memory = ArenaMemoryProvider::new_with_size(ARENA)
-        .map_err(|problem| CodegenError::message(format!("cannot reserve memory for code: {problem}")))?;
-    builder.memory_provider(Box::new(memory));
+    builder.memory_provider(Box::new(reserve()?));
     builder.symbols(reml_rt::symbols().iter().copied());
     builder.symbols([("fmod", fmod as *const u8), ("fmodf", fmodf as *const u8)]);
     check_imports(&plan, &compiled)?;

@@ -102,6 +102,7 @@ codes! {
     // Types
     TYPE_MISMATCH = "type.mismatch";
     TYPE_INFINITE = "type.infinite";
+    TYPE_TOO_LARGE = "type.too_large";
     TYPE_AMBIGUOUS = "type.ambiguous";
     TYPE_NOT_CALLABLE = "type.not_callable";
     TYPE_CAST_INVALID = "type.cast.invalid";
@@ -122,6 +123,7 @@ codes! {
 
     // Traits
     IMPL_MISSING = "typeclass.impl.missing";
+    IMPL_ENDLESS = "typeclass.impl.endless";
     IMPL_DUPLICATE = "typeclass.impl.duplicate";
     IMPL_ORPHAN = "typeclass.impl.orphan";
     IMPL_INCOMPLETE = "typeclass.impl.incomplete";
@@ -224,4 +226,5 @@ codes! {
     RUNTIME_CAST_FLOAT = "E7102";
     RUNTIME_CAST_CHAR = "E7103";
     RUNTIME_STACK_OVERFLOW = "runtime.stack_overflow";
+    RUNTIME_OUT_OF_MEMORY = "runtime.out_of_memory";
 }

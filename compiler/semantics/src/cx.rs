@@ -379,6 +379,8 @@ pub(crate) struct Checker<'a> {
     pub scope_heads: Vec<u32>,
     /// How many lifted local functions are being checked, one inside the other.
     pub body_depth: u32,
+    /// How many impls are asking for each other.
+    pub trait_depth: u32,
     /// Groups that wait for later definitions of their module.
     pub pending: Vec<PendingGroup>,
     /// Conditions that the group being concluded has inferred, and its next type parameter.

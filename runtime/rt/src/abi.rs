@@ -61,6 +61,9 @@ pub struct Context {
     pub fiber: *mut Fiber,
     /// The fiber that came with the last request: the one whose computation waits for an answer.
     pub stopped: *mut Fiber,
+    /// While deferred code runs in place of a computation that has ended: the innermost handler it was deferred under. No computation of
+    /// that handler or of one around it can be left or stopped now. Null at other times.
+    pub barrier: *mut Handler,
 }
 
 /// Words of [`Context::payload`]: the most slots a value has.

@@ -58,7 +58,7 @@ fn object_bytes(cx: Cx, stride: u64, capacity: u64) -> usize {
     let bytes = stride.checked_mul(capacity).and_then(|bytes| bytes.checked_add(ARRAY_DATA as u64));
     match bytes {
         Some(bytes) if bytes <= isize::MAX as u64 => bytes as usize,
-        _ => panic::fatal(cx, format_args!("out of memory: an array of {capacity} elements is too large")),
+        _ => panic::out_of_memory(cx, format_args!("an array of {capacity} elements is too large")),
     }
 }
 

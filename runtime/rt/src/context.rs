@@ -86,6 +86,7 @@ impl Program {
             payload: [0; PAYLOAD_SLOTS],
             fiber: ptr::null_mut(),
             stopped: ptr::null_mut(),
+            barrier: ptr::null_mut(),
         });
         Program { context }
     }

@@ -15,23 +15,27 @@
 
 use std::cell::{Cell, RefCell};
 use std::mem::offset_of;
-use std::ptr;
+use std::ptr::{self, NonNull};
 
 use crate::abi::{Closure, Continuation, Fiber, Handler};
 use crate::context::Cx;
 use crate::defer::{self, DeferStack};
 use crate::fiber_switch::go_on;
+use crate::frames::Walk;
 use crate::handler::{self, Exchange};
 use crate::heap;
 use crate::image::Image;
 use crate::panic;
 use crate::roots::{self, Act, Call};
-use crate::stack::{self, StackBounds};
+use crate::stack::{self, Bounds, StackBounds};
 
 /// How many fibers get how large a stack.
 const SIZES: [(usize, usize); 4] = [(2, 256 << 20), (16, 16 << 20), (128, 2 << 20), (usize::MAX, 192 << 10)];
 /// Below it there is no point in trying.
 const SMALLEST: usize = 128 << 10;
+const RESERVE: usize = 4 << 20;
+/// So many should fit where the address space is limited.
+const MANY: usize = 1 << 14;
 
 /// Bits of a stamp; both are clear while the computation runs.
 const REENTRANT: u64 = 1;
@@ -86,33 +90,40 @@ pub unsafe fn whole<'a>(fiber: *mut Fiber) -> Option<&'a FiberStack> {
 pub struct Fibers {
     pool: RefCell<Vec<*mut FiberStack>>,
     made: Cell<usize>,
+    /// Address space for the code that runs at a panic for want of it.
+    reserve: Cell<Option<NonNull<u8>>>,
     /// A continuation is being freed; others wait here.
     freeing: Cell<bool>,
     waiting: RefCell<Vec<*mut Continuation>>,
 }
 
 impl Fibers {
-    fn take(&self, cx: Cx) -> *mut FiberStack {
+    /// A fiber in nobody's use; `None` when there is no room for another stack.
+    fn take(&self) -> Option<*mut FiberStack> {
         if let Some(fiber) = self.pool.borrow_mut().pop() {
-            return fiber;
+            return Some(fiber);
         }
         let made = self.made.get();
+        if made == 0 {
+            self.reserve.set(stack::map(RESERVE).and_then(NonNull::new));
+        }
         let mut size = SIZES.iter().find(|&&(count, _)| made < count).map_or(SMALLEST, |&(_, size)| size);
+        if let Some(limit) = stack::address_space() {
+            size = size.min(limit / MANY).max(SMALLEST);
+        }
         let zones = stack::FIBER_RED_ZONE + stack::FIBER_YELLOW_ZONE;
         let low = loop {
             match stack::map(size + zones) {
                 Some(low) => break low,
                 None if size > SMALLEST => size = (size / 4).max(SMALLEST),
-                None => {
-                    panic::fatal(cx, format_args!("out of memory: cannot reserve a stack for a suspended computation"))
-                }
+                None => return None,
             }
         };
         // SAFETY: a part of a fresh mapping.
         unsafe { stack::protect(low, zones) };
         self.made.set(made + 1);
         let bytes = size + zones;
-        Box::into_raw(Box::new(FiberStack {
+        Some(Box::into_raw(Box::new(FiberStack {
             fiber: Fiber {
                 handler: ptr::null_mut(),
                 stamp: 0,
@@ -134,7 +145,19 @@ impl Fibers {
             claims: 0,
             occupied: false,
             evicted: Vec::new(),
-        }))
+        })))
+    }
+
+    fn panic_without_room(&self, cx: Cx, walk: Walk) -> ! {
+        if let Some(reserve) = self.reserve.take() {
+            // SAFETY: nobody uses it.
+            unsafe { libc::munmap(reserve.as_ptr().cast(), RESERVE) };
+        }
+        let message = format_args!(
+            "out of memory: no room for the stack of another computation; {} run or are suspended",
+            self.made.get()
+        );
+        panic::report_and_end(cx, panic::OUT_OF_MEMORY, message, Some(walk), true)
     }
 }
 
@@ -148,20 +171,11 @@ impl Drop for Fibers {
                 libc::munmap(fiber.low.cast(), fiber.bytes);
             }
         }
-    }
-}
-
-/// Makes the stack that waits for the current fiber the current one; `false` if there is none.
-pub fn leave_current(cx: Cx) -> bool {
-    // SAFETY: the context is alive, and fibers live until the program ends.
-    unsafe {
-        let fiber = (*cx.as_ptr()).fiber;
-        if fiber.is_null() {
-            return false;
+        if let Some(reserve) = self.reserve.take() {
+            // SAFETY: nobody uses it.
+            unsafe { libc::munmap(reserve.as_ptr().cast(), RESERVE) };
         }
-        (*cx.as_ptr()).fiber = (*fiber).parent;
     }
-    true
 }
 
 /// The computation on a fiber is over.
@@ -205,16 +219,12 @@ pub unsafe fn chain(last: *mut Fiber) -> impl Iterator<Item = *mut Fiber> {
     })
 }
 
-/// Is the fiber part of what runs now?
-fn is_running(cx: Cx, fiber: *mut Fiber) -> bool {
+/// The fibers of what runs now, the innermost first.
+pub fn running(cx: Cx) -> impl Iterator<Item = *mut Fiber> {
     // SAFETY: the context is alive, and fibers live until the program ends.
-    unsafe {
-        let mut at = (*cx.as_ptr()).fiber;
-        while !at.is_null() && at != fiber {
-            at = (*at).parent;
-        }
-        !at.is_null()
-    }
+    let first = unsafe { (*cx.as_ptr()).fiber };
+    std::iter::successors(Some(first), |&fiber| unsafe { fiber.as_ref() }.map(|fiber| fiber.parent))
+        .take_while(|fiber| !fiber.is_null())
 }
 
 /// Readies a fiber for a computation; the stack pointer it starts with. `resumer`, `frame` and `code`: stack pointer, frame pointer and
@@ -230,7 +240,8 @@ pub unsafe extern "C" fn start(
     frame: usize,
     code: usize,
 ) -> *mut u8 {
-    let stack = cx.runtime().fibers.take(cx);
+    let fibers = &cx.runtime().fibers;
+    let stack = fibers.take().unwrap_or_else(|| fibers.panic_without_room(cx, Walk::new(code, frame, Bounds::of(cx))));
     // SAFETY: the fiber is unused, the handler alive as long as the closure, which the fiber now owns; the context is alive.
     unsafe {
         let context = cx.as_ptr();
@@ -260,9 +271,9 @@ pub unsafe extern "C" fn finish(cx: Cx) -> ! {
     unsafe {
         let fiber = (*cx.as_ptr()).fiber;
         let resumer = (*fiber).resumer;
-        leave_current(cx);
         let saved = Exchange::of(cx);
         vacate(cx, fiber);
+        (*cx.as_ptr()).fiber = (*fiber).parent;
         saved.restore(cx);
         go_on(resumer, 0, cx)
     }
@@ -277,23 +288,12 @@ pub unsafe fn abort(cx: Cx, fiber: *mut Fiber, call: Call, operation: u64, aroun
     unsafe {
         let resumer = (*fiber).resumer;
         let saved = Exchange::of(cx);
-        (*cx.as_ptr()).handlers = handler::outermost();
-        let first = (*cx.as_ptr()).fiber;
-        let mut inner = Vec::new();
-        loop {
-            defer::run(cx, defer::detach(cx, 0));
-            let member = (*cx.as_ptr()).fiber;
-            leave_current(cx);
-            if member != first {
-                inner.push(member);
-            }
-            if member == fiber {
-                break;
-            }
-        }
+        let around_it = (*fiber).parent;
+        let members: Vec<*mut Fiber> = running(cx).take_while(|&member| member != around_it).collect();
+        defer::run(cx, members.iter().rev().flat_map(|&member| defer::detach(cx, member, 0)).collect());
         roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, |address| address as *mut u8);
-        inner.into_iter().for_each(|member| vacate(cx, member));
-        vacate(cx, first);
+        members.into_iter().rev().for_each(|member| vacate(cx, member));
+        (*cx.as_ptr()).fiber = around_it;
         saved.restore(cx);
         (*cx.as_ptr()).handlers = around;
         go_on(resumer, operation + 1, cx)
@@ -376,7 +376,7 @@ struct Active;
 /// Empties the stacks that an image is about to be put back on.
 fn make_room(cx: Cx, image: &Image) -> Result<(), Active> {
     for member in image.fibers() {
-        if is_running(cx, member) {
+        if running(cx).any(|fiber| fiber == member) {
             return Err(Active);
         }
         let mut fiber = member;
@@ -416,11 +416,8 @@ pub unsafe extern "C" fn reml_continuation_free(cx: Cx, continuation: *mut Conti
     loop {
         let next = fibers.waiting.borrow_mut().pop();
         let Some(continuation) = next else { break };
-        // SAFETY: the context is alive; the continuation has no owners.
-        unsafe {
-            (*cx.as_ptr()).handlers = handler::outermost();
-            free(cx, continuation);
-        }
+        // SAFETY: the continuation has no owners.
+        unsafe { free(cx, continuation) };
     }
     fibers.freeing.set(false);
     saved.restore(cx);
@@ -436,10 +433,8 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
             let members: Vec<*mut Fiber> = chain(fiber).collect();
             let call = Call { frame: (*fiber).frame, code: (*fiber).code };
             (*fiber).stamp = next_stamp((*fiber).stamp);
-            for &member in &members {
-                let closures = (*member.cast::<FiberStack>()).defers.borrow_mut().detach(0);
-                defer::run(cx, closures);
-            }
+            (*(*fiber).handler).parent = handler::outermost();
+            defer::run(cx, members.iter().rev().flat_map(|&member| defer::detach(cx, member, 0)).collect());
             roots::visit(cx, call, (*fiber).record.addr(), Act::Drop, |address| address as *mut u8);
             members.into_iter().for_each(|member| vacate(cx, member));
         } else {
@@ -448,9 +443,9 @@ unsafe fn free(cx: Cx, continuation: *mut Continuation) {
             let Some(mut image) = take_image(continuation) else { return heap::reml_free(cx, continuation.cast()) };
             let closures = image.take_defers();
             if spare {
-                closures.into_iter().for_each(|closure| handler::drop_closure(cx, closure));
+                defer::drop_unused(cx, closures);
             } else {
-                defer::run(cx, closures);
+                image.under_its_handlers(|| defer::run(cx, closures));
             }
             roots::visit(cx, image.call(), (*fiber).record.addr(), Act::Drop, |address| image.at(address));
             image.fibers().for_each(|member| release(cx, member));

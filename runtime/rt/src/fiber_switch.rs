@@ -8,6 +8,7 @@ use std::mem::offset_of;
 use crate::abi::{Context, Continuation, Fiber, Handler};
 use crate::context::Cx;
 use crate::fiber::{again, finish, start};
+use crate::handler::check_barrier;
 
 /// `(context, handler, closure, entry) -> status`
 ///
@@ -72,6 +73,9 @@ pub unsafe extern "C" fn go_on(to: *mut u8, status: u64, cx: Cx) -> ! {
 #[unsafe(naked)]
 pub unsafe extern "C" fn reml_fiber_suspend() {
     core::arch::naked_asm!(
+        "cmp qword ptr [rdi + {barrier}], 0",
+        "jne 2f",
+        "3:",
         "mov r8, [rsi + {handler_fiber}]",
         "mov r9, [rsp]",
         "push rbp",
@@ -103,6 +107,26 @@ pub unsafe extern "C" fn reml_fiber_suspend() {
         "pop rbp",
         "pop rcx",
         "jmp rcx",
+        "2:",
+        "mov [rdi + {caller_frame}], rbp",
+        "mov rax, [rsp]",
+        "mov [rdi + {caller_code}], rax",
+        "push rdi",
+        "push rsi",
+        "push rdx",
+        "push rcx",
+        "sub rsp, 8",
+        "call {check_barrier}",
+        "add rsp, 8",
+        "pop rcx",
+        "pop rdx",
+        "pop rsi",
+        "pop rdi",
+        "jmp 3b",
+        barrier = const offset_of!(Context, barrier),
+        caller_frame = const offset_of!(Context, caller_frame),
+        caller_code = const offset_of!(Context, caller_code),
+        check_barrier = sym check_barrier,
         handler_fiber = const offset_of!(Handler, fiber),
         around = const offset_of!(Handler, parent),
         frame = const offset_of!(Fiber, frame),
@@ -299,6 +323,9 @@ pub unsafe extern "C" fn go_on(to: *mut u8, status: u64, cx: Cx) -> ! {
 #[unsafe(naked)]
 pub unsafe extern "C" fn reml_fiber_suspend() {
     core::arch::naked_asm!(
+        "ldr x9, [x0, #{barrier}]",
+        "cbnz x9, 2f",
+        "3:",
         "ldr x8, [x1, #{handler_fiber}]",
         "str x29, [x8, #{frame}]",
         "str x30, [x8, #{code}]",
@@ -323,6 +350,21 @@ pub unsafe extern "C" fn reml_fiber_suspend() {
         "mov sp, x9",
         restore!(),
         "br x30",
+        "2:",
+        "str x29, [x0, #{caller_frame}]",
+        "str x30, [x0, #{caller_code}]",
+        "stp x29, x30, [sp, #-48]!",
+        "stp x0, x1, [sp, #16]",
+        "stp x2, x3, [sp, #32]",
+        "bl {check_barrier}",
+        "ldp x0, x1, [sp, #16]",
+        "ldp x2, x3, [sp, #32]",
+        "ldp x29, x30, [sp], #48",
+        "b 3b",
+        barrier = const offset_of!(Context, barrier),
+        caller_frame = const offset_of!(Context, caller_frame),
+        caller_code = const offset_of!(Context, caller_code),
+        check_barrier = sym check_barrier,
         handler_fiber = const offset_of!(Handler, fiber),
         around = const offset_of!(Handler, parent),
         frame = const offset_of!(Fiber, frame),

@@ -182,30 +182,23 @@ traced! {
 }
 
 extern "C" fn unwind(cx: Cx, handler: *mut Handler, operation: u64) -> ! {
+    check_barrier(cx, handler);
     // SAFETY: the handler is in force, so its `reml_handle` waits further out on this chain of stacks.
     let (frame, fiber, mark, parent) = unsafe {
         let handler = &*handler;
         (handler.frame, handler.fiber, handler.defers as usize, handler.parent)
     };
     let call = Call::caller(cx);
-    let saved = Exchange::of(cx);
-    // SAFETY: the context is alive.
-    unsafe { (*cx.as_ptr()).handlers = outermost() };
     if frame.is_null() {
-        saved.restore(cx);
         // SAFETY: the handler's computation runs on a fiber.
         unsafe { fiber::abort(cx, fiber, call, operation, parent) }
     }
+    let saved = Exchange::of(cx);
     // The stacks in between end here. They may be handed out again only after this one has been left.
-    let mut left = Vec::new();
-    // SAFETY: the context is alive.
-    while unsafe { (*cx.as_ptr()).fiber } != fiber {
-        defer::run(cx, defer::detach(cx, 0));
-        // SAFETY: as above.
-        left.push(unsafe { (*cx.as_ptr()).fiber });
-        fiber::leave_current(cx);
-    }
-    defer::run(cx, defer::detach(cx, mark));
+    let left: Vec<*mut Fiber> = fiber::running(cx).take_while(|&member| member != fiber).collect();
+    let mut closures = defer::detach(cx, fiber, mark);
+    closures.extend(left.iter().rev().flat_map(|&member| defer::detach(cx, member, 0)));
+    defer::run(cx, closures);
     // SAFETY: the frames in between never run again: `return_to` leaves them.
     unsafe { roots::visit(cx, call, frame.addr(), Act::Drop, |address| address as *mut u8) };
     for fiber in left.into_iter().rev() {
@@ -215,6 +208,7 @@ extern "C" fn unwind(cx: Cx, handler: *mut Handler, operation: u64) -> ! {
     saved.restore(cx);
     // SAFETY: the context is alive; the frame is that of a `reml_handle` below us, and nothing in between owns anything any more.
     unsafe {
+        (*cx.as_ptr()).fiber = fiber;
         (*cx.as_ptr()).handlers = parent;
         return_to(frame, operation + 1)
     }
@@ -223,6 +217,7 @@ extern "C" fn unwind(cx: Cx, handler: *mut Handler, operation: u64) -> ! {
 /// What is on its way between a computation and its handler, kept while other code runs.
 pub struct Exchange {
     handlers: *mut Handler,
+    barrier: *mut Handler,
     payload: [u64; crate::abi::PAYLOAD_SLOTS],
     stopped: *mut Fiber,
 }
@@ -231,23 +226,50 @@ impl Exchange {
     pub fn of(cx: Cx) -> Exchange {
         // SAFETY: the context is alive.
         let context: &Context = unsafe { &*cx.as_ptr() };
-        Exchange { handlers: context.handlers, payload: context.payload, stopped: context.stopped }
+        Exchange {
+            handlers: context.handlers,
+            barrier: context.barrier,
+            payload: context.payload,
+            stopped: context.stopped,
+        }
     }
 
     pub fn restore(self, cx: Cx) {
         // SAFETY: the context is alive.
         let context: &mut Context = unsafe { &mut *cx.as_ptr() };
         context.handlers = self.handlers;
+        context.barrier = self.barrier;
         context.payload = self.payload;
         context.stopped = self.stopped;
     }
 }
 
-/// The checker has seen to it that every operation has a handler, but for code that runs while its handler is being left.
+/// Panics when deferred code would leave or stop a computation that it was deferred in, which is over.
+pub extern "C" fn check_barrier(cx: Cx, handler: *mut Handler) {
+    // SAFETY: the context is alive, and so are the handlers in force.
+    unsafe {
+        let mut around = (*cx.as_ptr()).barrier;
+        while !around.is_null() {
+            if around == handler {
+                panic::raise(
+                    cx,
+                    "effects.unhandled",
+                    format_args!(
+                        "this operation cannot be answered here: its clause does not resume last, and the computation that \
+                         deferred it is over"
+                    ),
+                );
+            }
+            around = (*around).parent;
+        }
+    }
+}
+
+/// The checker has seen to it that every operation has a handler, but for code deferred in a computation that is dropped somewhere else.
 extern "C" fn panic_unhandled(cx: Cx) -> ! {
     panic::raise(
         cx,
         "effects.unhandled",
-        format_args!("this operation has no handler here: the computation that deferred it is being given up"),
+        format_args!("this operation has no handler here: the computation that deferred it has been dropped"),
     )
 }

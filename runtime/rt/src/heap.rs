@@ -105,7 +105,7 @@ impl Drop for Heap {
 
 #[cold]
 fn out_of_memory(cx: Cx, bytes: usize) -> ! {
-    panic::fatal(cx, format_args!("out of memory: cannot allocate {bytes} bytes"))
+    panic::out_of_memory(cx, format_args!("cannot allocate {bytes} bytes"))
 }
 
 /// Address of the free-list link of a free object.

@@ -4,9 +4,10 @@
 //! aside, and they are put back before the computation goes on. What the frames own has an owner for each copy. Its fibers are not given
 //! to others while an image claims them.
 
-use crate::abi::{Closure, Fiber, Handler};
-use crate::defer::DeferStack;
+use crate::abi::{Fiber, Handler};
+use crate::defer::{DeferStack, Deferred};
 use crate::fiber::{self, FiberStack};
+use crate::handler;
 use crate::roots::Call;
 
 pub struct Image {
@@ -139,7 +140,24 @@ impl Image {
     }
 
     /// All deferred closures, those of the innermost stack last.
-    pub fn take_defers(&mut self) -> Vec<*mut Closure> {
-        self.parts.iter_mut().rev().flat_map(|part| part.defers.detach(0)).collect()
+    pub fn take_defers(&mut self) -> Vec<Deferred> {
+        self.parts.iter_mut().rev().flat_map(|part| part.defers.detach()).collect()
+    }
+
+    /// Runs something with the handlers of the fibers linked as when the computation stopped, and nothing around the last one.
+    pub fn under_its_handlers(&mut self, run: impl FnOnce()) {
+        if let Some(last) = self.parts.last_mut() {
+            last.around = handler::outermost();
+        }
+        self.swap_around();
+        run();
+        self.swap_around();
+    }
+
+    fn swap_around(&mut self) {
+        for part in &mut self.parts {
+            // SAFETY: fibers live until the program ends, and own the handlers while images claim them.
+            unsafe { std::mem::swap(&mut part.around, &mut (*(*part.fiber).handler).parent) };
+        }
     }
 }

@@ -28,11 +28,16 @@ macro_rules! instructions {
     )*};
 }
 
+/// Ends the program that reached an instruction that the machine does not have.
+fn unsupported(cx: Cx, message: std::fmt::Arguments<'_>) -> ! {
+    crate::panic::report_and_end(cx, "native.inline_asm.unsupported", message, None, true)
+}
+
 /// Ends the program that reached an instruction of another machine.
 #[allow(dead_code, reason = "each machine has all of its own instructions")]
 fn missing(cx: Cx, arch: &str) -> ! {
     let own = std::env::consts::ARCH;
-    crate::panic::fatal(cx, format_args!("this instruction is for {arch}, and the machine is {own}"))
+    unsupported(cx, format_args!("this instruction is for {arch}, and the machine is {own}"))
 }
 
 instructions! { "x86_64", cx:
@@ -57,7 +62,7 @@ instructions! { "x86_64", cx:
     reml_machine_rdtscp() -> Words = {
         static PRESENT: std::sync::OnceLock<bool> = std::sync::OnceLock::new();
         if !PRESENT.get_or_init(|| std::arch::x86_64::__cpuid(0x8000_0001).edx >> 27 & 1 == 1) {
-            crate::panic::fatal(cx, format_args!("this machine has no `rdtscp`"));
+            unsupported(cx, format_args!("this machine has no `rdtscp`"));
         }
         let mut processor = 0;
         // SAFETY: the machine has the instruction.

@@ -129,10 +129,13 @@ pub fn raise(cx: Cx, code: &str, message: fmt::Arguments<'_>) -> ! {
     report_and_end(cx, code, message, Some(caller(cx)), true)
 }
 
-/// Ends the program with a panic report that knows no place, from anywhere in the runtime.
+/// The code of panics for want of memory.
+pub const OUT_OF_MEMORY: &str = "runtime.out_of_memory";
+
+/// Ends the program for want of memory, with a report that knows no place, from anywhere in the runtime. Deferred code would need memory.
 #[cold]
-pub fn fatal(cx: Cx, message: fmt::Arguments<'_>) -> ! {
-    report_and_end(cx, "", message, None, false)
+pub fn out_of_memory(cx: Cx, message: fmt::Arguments<'_>) -> ! {
+    report_and_end(cx, OUT_OF_MEMORY, format_args!("out of memory: {message}"), None, false)
 }
 
 /// Reports, runs what is deferred when `deferred` says so, and ends the program.

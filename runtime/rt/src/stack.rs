@@ -129,6 +129,14 @@ pub fn map(bytes: usize) -> Option<*mut u8> {
     if start == libc::MAP_FAILED { None } else { Some(start.cast()) }
 }
 
+/// How much address space the process may use, if that is limited.
+pub fn address_space() -> Option<usize> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the call writes to the local it is given.
+    let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
+    (known && limit.rlim_cur != libc::RLIM_INFINITY).then_some(limit.rlim_cur as usize)
+}
+
 /// Makes a part of one of our mappings inaccessible.
 ///
 /// # Safety

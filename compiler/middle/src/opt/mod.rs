@@ -82,10 +82,12 @@ fn optimise_function(
 ) {
     let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
     inliner.start(id, &function, id == program.entry);
-    rewrite(program, &mut function, level, variants, inliner);
+    // The copies of a computation share its cells: what those hold must not move into the frame.
+    let promote = level == OptLevel::Release && !unwinds.may_copy(id);
+    rewrite(program, &mut function, level, promote, variants, inliner);
     // A clone's calls of itself were found while it was optimised.
     if loops::loop_self_calls(id, &mut function) {
-        rewrite(program, &mut function, level, variants, inliner);
+        rewrite(program, &mut function, level, promote, variants, inliner);
     }
     program.funcs[id] = function;
     // A cell with a hole can be neither dropped nor copied.
@@ -94,17 +96,18 @@ fn optimise_function(
     {
         let mut function = std::mem::replace(&mut program.funcs[worker], placeholder());
         loops::loop_self_calls(worker, &mut function);
-        rewrite(program, &mut function, level, variants, inliner);
+        rewrite(program, &mut function, level, promote, variants, inliner);
         program.funcs[worker] = function;
     }
     inliner.finished(id, &program.funcs[id]);
 }
 
-/// Simplifies until nothing changes.
+/// Simplifies until nothing changes. `promote`: cells may become values.
 fn rewrite(
     program: &mut Program,
     function: &mut Function,
     level: OptLevel,
+    promote: bool,
     variants: &Variants,
     inliner: &mut Inliner,
 ) {
@@ -126,7 +129,7 @@ fn rewrite(
         for added in inliner.added.drain(..) {
             program.funcs.push(added);
         }
-        let promoted = level == OptLevel::Release && cells::promote_cells(function, &program.types);
+        let promoted = promote && cells::promote_cells(function, &program.types);
         let forwarded = level == OptLevel::Release && puts::forward_puts(function);
         if !simplified && !promoted && !forwarded {
             break;

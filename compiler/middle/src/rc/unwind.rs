@@ -11,7 +11,7 @@ use cranelift_entity::{EntityRef, PrimaryMap};
 use reml_semantics::types::{Type, TypeId, TypeStore};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::core::{Block, Callee, End, FuncId, Function, Op, Stmt, Var, VarInfo};
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, Op, Stmt, Var, VarInfo};
 use crate::prim::PrimOp;
 use crate::walk;
 
@@ -20,6 +20,8 @@ pub struct Unwinds {
     functions: Vec<bool>,
     closures: FxHashSet<TypeId>,
     any: bool,
+    /// Some operation is reentrant.
+    copies: bool,
 }
 
 /// A function, or the closures of a type.
@@ -33,12 +35,16 @@ impl Unwinds {
     pub fn of(functions: &PrimaryMap<FuncId, Function>) -> Unwinds {
         let mut callers: FxHashMap<Node, Vec<Node>> = FxHashMap::default();
         let mut work: Vec<Node> = Vec::new();
+        let mut copies = false;
         for (id, function) in functions {
             let this = Node::Func(id);
             each_block(&function.body, &mut |block| {
                 for stmt in &block.stmts {
                     match stmt {
-                        Stmt::Let(_, Op::Prim(prim, _)) if prim.may_unwind() => work.push(this),
+                        Stmt::Let(_, Op::Prim(prim, args)) if prim.may_unwind() => {
+                            work.push(this);
+                            copies |= *prim == PrimOp::FiberSuspend && !matches!(args[2], Atom::Int(0, _));
+                        }
                         Stmt::Let(_, Op::Call(callee, _)) => {
                             callers.entry(callee_node(*callee, function)).or_default().push(this);
                         }
@@ -56,6 +62,7 @@ impl Unwinds {
         }
         let mut unwinds = Unwinds { functions: vec![false; functions.len()], ..Unwinds::default() };
         unwinds.any = !work.is_empty();
+        unwinds.copies = copies;
         while let Some(node) = work.pop() {
             let new = match node {
                 Node::Func(func) => !std::mem::replace(&mut unwinds.functions[func.index()], true),
@@ -71,6 +78,11 @@ impl Unwinds {
     /// May a call of the function be left? Functions made since the analysis may.
     pub fn may_leave_function(&self, func: FuncId) -> bool {
         self.any && self.functions.get(func.index()).copied().unwrap_or(true)
+    }
+
+    /// May the function go on more than once from some call? Then what its frame holds is copied, and what its cells hold is not.
+    pub fn may_copy(&self, func: FuncId) -> bool {
+        self.copies && self.may_leave_function(func)
     }
 
     /// May this operation of a function with these variables be left?
@@ -105,9 +117,9 @@ impl Unwinds {
     }
 }
 
-fn closure_type(closure: crate::core::Atom, vars: &PrimaryMap<Var, VarInfo>) -> Option<TypeId> {
+fn closure_type(closure: Atom, vars: &PrimaryMap<Var, VarInfo>) -> Option<TypeId> {
     match closure {
-        crate::core::Atom::Var(var) => Some(vars[var].ty),
+        Atom::Var(var) => Some(vars[var].ty),
         _ => None,
     }
 }
@@ -145,7 +157,7 @@ fn without_holes(block: &mut Block, vars: &mut PrimaryMap<Var, VarInfo>, types: 
                 let Type::Tuple(parts) = types.get(ty) else { unreachable!("the array and its element") };
                 let element = vars.push(VarInfo { ty: parts[1], name: None, span });
                 out.push(Stmt::Let(element, Op::Prim(PrimOp::ArrayGet, args.clone())));
-                let args = vec![args[0], crate::core::Atom::Var(element)];
+                let args = vec![args[0], Atom::Var(element)];
                 out.push(Stmt::Let(*var, Op::Construct { variant: 0, args, token: None }));
                 continue;
             }

@@ -7,7 +7,7 @@
 use reml_diagnostics::{Diagnostic, Span, codes};
 
 use super::body::Why;
-use super::ty::{Clash, Node, Row, Ty, Types};
+use super::ty::{Clash, LARGEST, Node, Row, Ty, Types};
 use crate::cx::*;
 use crate::typed::*;
 
@@ -100,6 +100,15 @@ impl<'a> Checker<'a> {
     }
 
     pub fn mismatch(&mut self, found: Ty, want: Ty, span: Span, why: Why, clash: Clash) {
+        if clash == Clash::TooLarge {
+            self.report(
+                Diagnostic::error(codes::TYPE_TOO_LARGE, span, format!("this has a type of more than {LARGEST} parts"))
+                    .with_help(
+                        "types that grow at every step soon take all memory: use an array, or declare a recursive type",
+                    ),
+            );
+            return;
+        }
         let (found_text, want_text) = (self.show(found), self.show(want));
         if clash == Clash::Infinite {
             self.report(

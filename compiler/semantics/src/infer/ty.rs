@@ -147,7 +147,12 @@ pub(crate) struct Types {
 pub(crate) enum Clash {
     Mismatch,
     Infinite,
+    /// It would have more than [`LARGEST`] parts.
+    TooLarge,
 }
+
+/// How many parts a type that is not known altogether may have. Types that double in size from line to line would need all memory.
+pub(crate) const LARGEST: u32 = 1 << 18;
 
 /// What a signature is instantiated with.
 pub(crate) struct Instance<'i> {
@@ -346,6 +351,15 @@ impl Types {
         }
     }
 
+    /// The resolved type without an outer reference that cannot be written through.
+    pub fn viewed(&self, ty: Ty) -> Ty {
+        let ty = self.resolve(ty);
+        match self.get(ty) {
+            Node::Ref { mutable: false, inner } => self.resolve(inner),
+            _ => ty,
+        }
+    }
+
     pub fn bind(&mut self, var: u32, ty: Ty) {
         if self.speculating {
             self.trail.push(var);
@@ -393,8 +407,14 @@ impl Types {
             (Node::Error, _) | (_, Node::Error) => Ok(()),
             (Node::Var(x), Node::Var(y)) => {
                 match (self.vars[x as usize].kind, self.vars[y as usize].kind) {
-                    (VarKind::Any, VarKind::Seq(element)) if self.occurs(x, element) => return Err(Clash::Infinite),
-                    (VarKind::Seq(element), VarKind::Any) if self.occurs(y, element) => return Err(Clash::Infinite),
+                    (VarKind::Any, VarKind::Seq(element)) => {
+                        self.check_occurs(x, element)?;
+                        self.bind(x, b);
+                    }
+                    (VarKind::Seq(element), VarKind::Any) => {
+                        self.check_occurs(y, element)?;
+                        self.bind(y, a);
+                    }
                     (VarKind::Any, _) | (VarKind::Int, VarKind::Float) => self.bind(x, b),
                     (VarKind::Seq(p), VarKind::Seq(q)) => {
                         self.bind(y, a);
@@ -453,33 +473,40 @@ impl Types {
             (VarKind::Int, Node::Prim(p)) if p.is_integer() || p.is_float() => {}
             (VarKind::Float, Node::Prim(p)) if p.is_float() => {}
             (VarKind::Seq(element), Node::Array(found)) => {
-                if self.occurs(var, ty) {
-                    return Err(Clash::Infinite);
-                }
+                self.check_occurs(var, ty)?;
                 self.bind(var, ty);
                 return self.unify(element, found);
             }
             (VarKind::Seq(element), Node::Adt(def, args, _)) if Some(def) == self.list_def => {
-                if self.occurs(var, ty) {
-                    return Err(Clash::Infinite);
-                }
+                self.check_occurs(var, ty)?;
                 let found = self.at(args, 0);
                 self.bind(var, ty);
                 return self.unify(element, found);
             }
             _ => return Err(Clash::Mismatch),
         }
-        if self.flags(ty) & HAS_VAR != 0 && self.occurs(var, ty) {
-            return Err(Clash::Infinite);
-        }
+        self.check_occurs(var, ty)?;
         self.bind(var, ty);
         Ok(())
     }
 
-    fn occurs(&self, var: u32, ty: Ty) -> bool {
-        if self.flags(ty) & HAS_VAR == 0 {
+    /// May a variable stand for a type? Not when it is a part of it, nor when the type is too large: sharing hides that from all but
+    /// those who look at every part, as the rest of the checker does.
+    fn check_occurs(&self, var: u32, ty: Ty) -> Result<(), Clash> {
+        let mut left = LARGEST;
+        match self.occurs(var, ty, &mut left) {
+            _ if left == 0 => Err(Clash::TooLarge),
+            true => Err(Clash::Infinite),
+            false => Ok(()),
+        }
+    }
+
+    /// Stops when nothing is `left` of the parts it may look at.
+    fn occurs(&self, var: u32, ty: Ty, left: &mut u32) -> bool {
+        if self.flags(ty) & HAS_VAR == 0 || *left == 0 {
             return false;
         }
+        *left -= 1;
         match self.get(ty) {
             Node::Var(v) => {
                 let info = self.vars[v as usize];
@@ -488,14 +515,16 @@ impl Types {
                     (None, VarKind::Seq(element)) => Some(element),
                     _ => None,
                 };
-                v == var || inside.is_some_and(|inside| self.occurs(var, inside))
+                v == var || inside.is_some_and(|inside| self.occurs(var, inside, left))
             }
             Node::Prim(_) | Node::Param(_) | Node::Error => false,
             Node::Tuple(list)
             | Node::Record { fields: list, .. }
             | Node::Fn { sig: list, .. }
-            | Node::Adt(_, list, _) => list.range().any(|i| self.occurs(var, self.at(list, i))),
-            Node::Array(t) | Node::Fixed(t, _) | Node::Ref { inner: t, .. } | Node::Cell(t) => self.occurs(var, t),
+            | Node::Adt(_, list, _) => list.range().any(|i| self.occurs(var, self.at(list, i), left)),
+            Node::Array(t) | Node::Fixed(t, _) | Node::Ref { inner: t, .. } | Node::Cell(t) => {
+                self.occurs(var, t, left)
+            }
         }
     }
 

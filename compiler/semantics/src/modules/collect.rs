@@ -79,6 +79,7 @@ impl<'a> Checker<'a> {
             scope: Vec::new(),
             scope_heads: Vec::new(),
             body_depth: 0,
+            trait_depth: 0,
             pending: Vec::new(),
             group_where: Vec::new(),
             next_inferred: 0,

@@ -640,17 +640,29 @@ impl<'a> Checker<'a> {
                     None => (self.fns[id].ret, self.fns[method].ret, span),
                 };
                 let want = self.t.instantiate(want, &Instance { args: &args, rows: &rows });
-                if !self.t.same(have, want) {
-                    let (have, want) = (self.show_in(have, id), self.show_in(want, id));
-                    self.report(
-                        Diagnostic::error(
-                            codes::IMPL_SIGNATURE,
-                            place,
-                            format!("method `{text}` has `{have}` here, but `{want}` in its trait"),
-                        )
-                        .with_label(trait_span, "declared by the trait here"),
-                    );
+                let receiver = i == 0 && self.fns[id].has_self && self.fns[method].has_self;
+                // `self` for `&self` makes no difference to callers: both are the value.
+                if receiver && self.t.same(self.t.viewed(have), self.t.viewed(want)) || self.t.same(have, want) {
+                    continue;
                 }
+                let spelled = match self.t.get(self.t.resolve(want)) {
+                    Node::Ref { mutable: true, .. } => "&mut self",
+                    Node::Ref { .. } => "&self",
+                    _ => "self",
+                };
+                let (have, want) = (self.show_in(have, id), self.show_in(want, id));
+                let mut diagnostic = Diagnostic::error(
+                    codes::IMPL_SIGNATURE,
+                    place,
+                    format!("method `{text}` has `{have}` here, but `{want}` in its trait"),
+                )
+                .with_label(trait_span, "declared by the trait here");
+                if receiver {
+                    let title =
+                        format!("write `{spelled}`, as the trait does: it says whether the method changes the value");
+                    diagnostic = diagnostic.with_fix(place, spelled, title);
+                }
+                self.report(diagnostic);
             }
         }
         if let Some(message) = wrong {

@@ -52,6 +52,29 @@ fn main() -> Int = total(1)",
 }
 
 #[test]
+fn receivers_may_be_views() {
+    check(
+        "trait Area { fn area(&self) -> Int; fn size(self) -> Int; fn grow(&mut self); }
+impl Area for Int {
+  fn area(self) -> Int = self
+  fn size(&self) -> Int = 1
+  fn grow(&mut self) { self := 2 }
+}
+impl Area for Str {
+  fn area(&mut self) -> Int = 1
+  fn size(self) -> Int = 1
+  fn grow(self) { }
+}",
+        expect![[r#"
+            8:11 [typeclass.impl.signature_mismatch] method `area` has `&mut Str` here, but `&Str` in its trait
+                fix: write `&self`, as the trait does: it says whether the method changes the value `&self`
+            10:11 [typeclass.impl.signature_mismatch] method `grow` has `Str` here, but `&mut Str` in its trait
+                fix: write `&mut self`, as the trait does: it says whether the method changes the value `&mut self`
+        "#]],
+    );
+}
+
+#[test]
 fn impls_as_a_whole() {
     check(
         "trait Area { fn area(self) -> Int; }

@@ -15,6 +15,9 @@ pub(crate) enum Solved {
     Unknown,
 }
 
+/// How many impls may ask for each other in turn. Types that are nested as deeply are rare.
+const DEEPEST: u32 = 500;
+
 impl<'a> Checker<'a> {
     pub fn solve_trait(&mut self, reference: &TraitRefTy, effort: Effort) -> Solved {
         let subject = self.t.peel(reference.args[0]);
@@ -138,10 +141,16 @@ impl<'a> Checker<'a> {
             0 => Solved::No,
             1 => {
                 let (id, args, found) = fitting.swap_remove(0);
+                let wanted_subject = wanted[0];
                 for (f, w) in found.into_iter().zip(wanted) {
                     let _ = self.t.unify(f, w);
                 }
                 if !self.impls[id].wheres.is_empty() {
+                    if self.trait_depth > DEEPEST {
+                        self.report_endless_impls(reference, wanted_subject);
+                        return Solved::Yes;
+                    }
+                    self.trait_depth += 1;
                     let wheres = self.impls[id].wheres.clone();
                     for condition in wheres {
                         let condition_args = condition.args.iter().map(|&arg| self.instance_of(arg, &args)).collect();
@@ -150,6 +159,7 @@ impl<'a> Checker<'a> {
                             reference.span,
                         );
                     }
+                    self.trait_depth -= 1;
                 }
                 Solved::Yes
             }
@@ -169,6 +179,23 @@ impl<'a> Checker<'a> {
                 Solved::Yes
             }
         }
+    }
+
+    fn report_endless_impls(&mut self, reference: &TraitRefTy, subject: Ty) {
+        let name = self.names.text(self.traits[reference.trait_].name).to_owned();
+        let mut subject = self.show(subject);
+        if let Some((end, _)) = subject.char_indices().nth(40) {
+            subject.truncate(end);
+            subject.push_str("..");
+        }
+        self.error_once(
+            Diagnostic::error(
+                codes::IMPL_ENDLESS,
+                reference.span,
+                format!("deciding whether this implements `{name}` never ends: it leads to `{subject}` and on"),
+            )
+            .with_help("let the conditions of impls be about the parts of their types"),
+        );
     }
 
     fn impl_instance(&mut self, id: ImplId) -> Vec<Ty> {

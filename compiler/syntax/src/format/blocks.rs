@@ -159,7 +159,8 @@ impl<'a> Formatter<'a> {
     fn attr(&mut self, attr: &Attr) -> Doc<'a> {
         let at = self.cursor.next();
         let name = self.cursor.next();
-        let args = (self.cursor.kind() == Kind::LParen).then(|| self.args(&attr.args));
+        let called = self.cursor.kind() == Kind::LParen && self.cursor.start() < attr.span.end;
+        let args = called.then(|| self.args(&attr.args));
         concat([Some(at), Some(name), args].into_iter().flatten())
     }
 }

@@ -53,7 +53,7 @@ impl<'a> Formatter<'a> {
         let mut in_lines = false;
         for (op, right) in links.into_iter().rev() {
             in_lines |= self.cursor.starts_line();
-            let mut operator = self.cursor.next();
+            let mut operator = if trailing { self.cursor.operator() } else { self.cursor.next() };
             if op == BinaryOp::Shr {
                 operator = concat([operator, self.cursor.next()]);
             }

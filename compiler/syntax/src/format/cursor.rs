@@ -225,14 +225,19 @@ impl<'a> Cursor<'a> {
         (comments, newlines > 1)
     }
 
+    /// Whether comments in the line before a token are about what comes before it.
+    fn ends_something(&self, at: usize) -> bool {
+        let kind = self.tokens[at].kind;
+        kind.closes() || matches!(kind, Kind::Comma | Kind::Semi | Kind::Colon)
+    }
+
     /// How many of the comments before the token at `at` belong to the token before it.
     fn trailing(&self, at: usize, comments: &[Comment<'a>]) -> usize {
         if at == 0 {
             return 0;
         }
         let first_own = comments.iter().position(|comment| comment.own_line).unwrap_or(comments.len());
-        let token = self.tokens[at];
-        if token.kind.closes() || matches!(token.kind, Kind::Comma | Kind::Semi | Kind::Colon) {
+        if self.ends_something(at) {
             return first_own;
         }
         // Those before a token in the same line are the token's.
@@ -307,6 +312,38 @@ impl<'a> Cursor<'a> {
         doc
     }
 
+    /// The next token of several that stay in one line whatever the source has. Comments between them do, too, or go to the line's end;
+    /// those before the first and behind the last one are as usual.
+    pub fn next_in_line(&mut self, first: bool, last: bool) -> Doc<'a> {
+        let at = self.at;
+        let mut parts = Vec::new();
+        if first {
+            parts.extend(self.leading(at, Behind::Space));
+        } else if !self.ends_something(at) {
+            parts.extend(self.gap(at).0.iter().map(|comment| in_line(comment, false)));
+        }
+        parts.push(text(self.slice(at)));
+        if last {
+            self.trailing_docs(at, &mut parts);
+        } else if self.ends_something(at + 1) {
+            parts.extend(self.gap(at + 1).0.iter().map(|comment| in_line(comment, true)));
+        }
+        self.at = (at + 1).min(self.tokens.len() - 1);
+        if parts.len() == 1 { parts.remove(0) } else { concat(parts) }
+    }
+
+    /// The next token, an operator that cannot begin a line: comments of its own do not put it into another one.
+    pub fn operator(&mut self) -> Doc<'a> {
+        let at = self.at;
+        let (comments, _) = self.gap(at);
+        let own = comments[self.trailing(at, &comments)..].iter().map(|comment| in_line(comment, false));
+        let mut parts: Vec<Doc<'a>> = own.collect();
+        parts.push(text(self.slice(at)));
+        self.trailing_docs(at, &mut parts);
+        self.at = (at + 1).min(self.tokens.len() - 1);
+        concat(parts)
+    }
+
     fn with_comments(&self, at: usize, token: Doc<'a>) -> Doc<'a> {
         let mut parts = Vec::new();
         parts.extend(self.leading(at, Behind::Space));
@@ -345,6 +382,17 @@ impl<'a> Cursor<'a> {
     pub fn dangling(&mut self) -> Option<Doc<'a>> {
         let gap = if self.blank_before() { blank() } else { hard() };
         self.take_comments().map(|comments| concat([gap, comments]))
+    }
+}
+
+/// A comment between tokens that stay in one line: behind the one before, or before the next one.
+fn in_line<'a>(comment: &Comment<'a>, behind: bool) -> Doc<'a> {
+    if comment.text.starts_with("//") {
+        postponed(format!(" {}", comment.text))
+    } else if behind {
+        remark(format!(" {}", comment.text))
+    } else {
+        remark(format!("{} ", comment.text))
     }
 }
 

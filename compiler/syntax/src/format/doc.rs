@@ -170,6 +170,11 @@ pub fn suffix<'a>(text: impl Into<Cow<'a, str>>) -> Doc<'a> {
     Doc::new(Kind::Suffix(text.into()), COMMENT)
 }
 
+/// A comment that goes to the end of its line although more follows in it.
+pub fn postponed<'a>(text: impl Into<Cow<'a, str>>) -> Doc<'a> {
+    Doc::new(Kind::Suffix(text.into()), REMARK)
+}
+
 pub fn remark<'a>(text: impl Into<Cow<'a, str>>) -> Doc<'a> {
     Doc::new(Kind::Remark(text.into()), REMARK)
 }

@@ -153,7 +153,8 @@ impl<'a> Formatter<'a> {
             ExprKind::Perform { operation, args } => {
                 let word = self.cursor.next();
                 let path = self.path(operation);
-                let args = (self.cursor.kind() == Kind::LParen).then(|| self.args(args));
+                let called = self.cursor.kind() == Kind::LParen && self.cursor.start() < expr.span.end;
+                let args = called.then(|| self.args(args));
                 concat([Some(word), Some(text(" ")), Some(path), args].into_iter().flatten())
             }
             ExprKind::Handle { body, handler } => self.handle(body, handler),

@@ -34,8 +34,7 @@ impl<'a> Formatter<'a> {
             } else if kind == Kind::RBrace {
                 braces.pop();
             }
-            // A comma before a closing bracket means nothing in types and patterns, save in a tuple of one.
-            parts.push(self.cursor.next());
+            parts.push(self.cursor.next_in_line(previous.is_none(), at + 1 == end));
             previous = Some(at);
         }
         concat(parts)

@@ -481,6 +481,8 @@ pub fn at_handle(p: &mut In) -> bool {
                 }
             }
         }
+        // `handle[0]` is an element of something called `handle`.
+        Kind::LBracket => !next.has(JOINED),
         Kind::Ident
         | Kind::Int
         | Kind::Str

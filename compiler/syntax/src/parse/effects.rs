@@ -18,7 +18,12 @@ use crate::token::{Kind, LINE_START};
 pub fn extern_decl(p: &mut In) -> R<ExternDecl> {
     bump(p);
     let abi = string_value(p)?;
-    let items = if peek_next_line(p) == Kind::LBrace { item_body(p, extern_fn)? } else { vec![extern_fn(p)?] };
+    if peek_next_line(p) == Kind::LBrace {
+        let items = item_body(p, extern_fn)?;
+        return Ok(ExternDecl { abi, items });
+    }
+    let items = vec![extern_fn(p)?];
+    eat(p, Kind::Semi);
     Ok(ExternDecl { abi, items })
 }
 
@@ -31,7 +36,6 @@ fn extern_fn(p: &mut In) -> R<Item> {
     let keyword = expect(p, Kind::Fn)?;
     let sig = fn_sig(p, Some(keyword))?;
     let span = span_from(p, start);
-    eat(p, Kind::Semi);
     let kind = ItemKind::Fn(FnDecl { is_async: false, sig, body: None });
     Ok(Item { attrs, docs, public, kind, span })
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::tree::{Arith, Compare, Expr, Function, Program, Stmt, Ty, VarId};
+use super::tree::{Arith, Clause, Compare, Expr, Function, Handle, Program, Stmt, Ty, VarId};
 
 #[derive(Clone)]
 enum Value {
@@ -36,6 +36,10 @@ type Env = HashMap<VarId, Rc<RefCell<Value>>>;
 /// Why evaluation does not go on.
 enum Stop {
     Panic(&'static str),
+    /// A panic outside of the computation of the handler with this number, which is suspended: what it has deferred does not run.
+    PanicOutside(u32, &'static str),
+    /// The clause of the handler with this number does not resume the operation that was performed with this.
+    Abort(u32, i64),
     Return(Value),
     Break,
     Continue,
@@ -55,7 +59,15 @@ pub struct Outcome {
 
 /// What the program does; `None` when it runs for too long. `wraps`: overflow wraps, as in release builds.
 pub fn run(program: &Program, wraps: bool) -> Option<Outcome> {
-    let mut machine = Machine { functions: &program.functions, wraps, out: String::new(), steps: 0, depth: 0 };
+    let mut machine = Machine {
+        functions: &program.functions,
+        wraps,
+        out: String::new(),
+        steps: 0,
+        depth: 0,
+        handlers: Vec::new(),
+        installed: 0,
+    };
     let mut env = Env::new();
     let panic = match machine.stmts(&program.main, &mut env) {
         Ok(()) => None,
@@ -71,6 +83,18 @@ struct Machine<'p> {
     out: String,
     steps: u32,
     depth: u32,
+    /// Those in force, the innermost last.
+    handlers: Vec<Installed>,
+    installed: u32,
+}
+
+/// A handler in force.
+struct Installed {
+    number: u32,
+    handle: Rc<Handle>,
+    env: Env,
+    /// The operation's argument at every resume whose clause goes on when the computation has ended.
+    waiting: Vec<i64>,
 }
 
 fn range(ty: &Ty) -> (i128, i128) {
@@ -96,6 +120,9 @@ impl Machine<'_> {
 
     /// What is deferred runs on every way out, last in first out.
     fn run_deferred<T>(&mut self, result: Eval<T>, deferred: Vec<(&Expr, Env)>) -> Eval<T> {
+        if let Err(Stop::PanicOutside(..)) = result {
+            return result;
+        }
         for (value, mut env) in deferred.into_iter().rev() {
             let value = self.expr(value, &mut env)?;
             let line = format!("deferred {}\n", show(&value, true));
@@ -456,6 +483,11 @@ impl Machine<'_> {
                 }
                 Value::List(kept)
             }
+            Expr::Perform(effect, arg) => {
+                let arg = self.int(arg, env)?;
+                self.perform(*effect, arg)?
+            }
+            Expr::Handle(handle) => self.handle(handle, env)?,
             Expr::Fold(list, init, [state, item], body) => {
                 let items = self.list(list, env)?;
                 let mut total = self.expr(init, env)?;
@@ -465,6 +497,63 @@ impl Machine<'_> {
                 total
             }
         })
+    }
+
+    /// Handlers are deep, and each resume is the last but for what its clause does with the result. So a computation is evaluated in
+    /// place, and what the clauses do afterwards is done in turn when it has ended.
+    fn handle(&mut self, handle: &Rc<Handle>, env: &Env) -> Eval<Value> {
+        self.installed += 1;
+        let number = self.installed;
+        let outside = self.handlers.len();
+        self.handlers.push(Installed { number, handle: handle.clone(), env: env.clone(), waiting: Vec::new() });
+        let result = self.expr(&handle.body, &mut env.clone());
+        self.handlers.truncate(outside + 1);
+        let waiting = self.handlers.pop().map(|installed| installed.waiting).unwrap_or_default();
+        let mut value = match (result, &handle.ret, &handle.clause) {
+            (Ok(value), Some((id, ret)), _) => self.with(env, &[(*id, value)], ret)?,
+            (Ok(value), None, _) => value,
+            (Err(Stop::Abort(to, arg)), _, Clause::Abort(value) | Clause::Resume { instead: value, .. })
+                if to == number =>
+            {
+                self.with(env, &[(handle.arg, Value::Int(arg))], value)?
+            }
+            (Err(Stop::PanicOutside(to, what)), ..) if to == number => return Err(Stop::Panic(what)),
+            (Err(stop), ..) => return Err(stop),
+        };
+        if let Clause::Resume { result, then, .. } = &handle.clause {
+            for arg in waiting.into_iter().rev() {
+                value = self.with(env, &[(handle.arg, Value::Int(arg)), (*result, value)], then)?;
+            }
+        }
+        Ok(value)
+    }
+
+    /// Clauses run under what is around their handler.
+    fn perform(&mut self, effect: usize, arg: i64) -> Eval<Value> {
+        let at = self.handlers.iter().rposition(|installed| installed.handle.effect == effect);
+        let mut inside = self.handlers.split_off(at.expect("the program is typed"));
+        let Installed { number, handle, env, waiting } = &mut inside[0];
+        let bound = [(handle.arg, Value::Int(arg))];
+        let result = match &handle.clause {
+            Clause::Tail(answer) => self.with(env, &bound, answer),
+            Clause::Abort(_) => Err(Stop::Abort(*number, arg)),
+            Clause::Resume { unless, answer, .. } => {
+                let result = match self.with(env, &bound, unless) {
+                    Ok(Value::Bool(false)) => {
+                        waiting.push(arg);
+                        self.with(env, &bound, answer)
+                    }
+                    Ok(_) => Err(Stop::Abort(*number, arg)),
+                    Err(stop) => Err(stop),
+                };
+                match result {
+                    Err(Stop::Panic(what)) => Err(Stop::PanicOutside(*number, what)),
+                    result => result,
+                }
+            }
+        };
+        self.handlers.append(&mut inside);
+        result
     }
 
     /// The body of a lambda: `return` leaves it.

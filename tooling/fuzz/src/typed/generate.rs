@@ -1,7 +1,9 @@
 //! Makes programs that are well typed by construction. They end: functions call only functions before them, and recursion
 //! and loops count down.
 
-use super::tree::{Arith, Compare, Expr, Function, Program, Stmt, Ty, VarId};
+use std::rc::Rc;
+
+use super::tree::{Arith, Clause, Compare, EFFECTS, Expr, Function, Handle, Program, Stmt, Ty, VarId};
 use crate::random::Random;
 
 struct Scope {
@@ -15,10 +17,21 @@ struct Known {
     mutable: bool,
 }
 
+#[derive(Clone)]
+struct Signature {
+    params: Vec<Ty>,
+    ret: Ty,
+    recursive: bool,
+    /// What its callers must handle.
+    effects: [bool; EFFECTS],
+}
+
 struct Generator {
     random: Random,
     next: VarId,
-    functions: Vec<(Vec<Ty>, Ty, bool)>,
+    functions: Vec<Signature>,
+    /// Which effects have a handler here.
+    handled: [bool; EFFECTS],
     /// The type that `return` answers in the function or lambda around; `None` in `main`.
     ret: Option<Ty>,
     in_loop: bool,
@@ -34,6 +47,7 @@ pub fn program(seed: u64) -> Program {
         random: Random::new(seed),
         next: 0,
         functions: Vec::new(),
+        handled: [false; EFFECTS],
         ret: None,
         in_loop: false,
         fuel: 0,
@@ -100,6 +114,7 @@ impl Generator {
 
     fn function(&mut self, at: usize) -> Function {
         self.fuel = 60;
+        self.handled = [self.random.chance(1, 3), self.random.chance(1, 3)];
         let recursive = self.random.chance(1, 2);
         let mut tys: Vec<Ty> = (0..1 + self.random.below(3)).map(|_| self.ty(1)).collect();
         if recursive {
@@ -111,7 +126,7 @@ impl Generator {
             Scope { vars: params.iter().map(|(id, ty)| Known { id: *id, ty: ty.clone(), mutable: false }).collect() };
         let base = recursive.then(|| self.expr(&mut scope, &ret, 1));
         self.ret = Some(ret.clone());
-        self.functions.push((tys, ret.clone(), recursive));
+        self.functions.push(Signature { params: tys, ret: ret.clone(), recursive, effects: self.handled });
         self.current = recursive.then_some((at, params[0].0));
         let body = if self.random.chance(2, 3) {
             let mut inner = Scope { vars: scope.vars.clone() };
@@ -123,6 +138,7 @@ impl Generator {
         };
         self.current = None;
         self.ret = None;
+        self.handled = [false; EFFECTS];
         Function { params, ret, body, base }
     }
 
@@ -319,6 +335,13 @@ impl Generator {
                 _ => self.literal(ty),
             };
         }
+        if *ty == Ty::Int && self.random.chance(1, 4) {
+            let effects: Vec<usize> = (0..EFFECTS).filter(|&effect| self.handled[effect]).collect();
+            if !effects.is_empty() {
+                let effect = *self.random.pick(&effects);
+                return Expr::Perform(effect, self.boxed(scope, ty, depth - 1));
+            }
+        }
         if self.random.chance(1, 3) {
             return self.any(scope, ty, depth - 1);
         }
@@ -435,9 +458,55 @@ impl Generator {
             Ty::Pair(a, b) => Expr::Pair(self.boxed(scope, a, d), self.boxed(scope, b, d)),
             Ty::Fun(a, b) => {
                 let id = self.fresh();
-                Expr::Lambda(id, (**a).clone(), self.lambda_body(scope, &[(id, (**a).clone())], b, d))
+                // It may be called where no handler is.
+                let handled = std::mem::take(&mut self.handled);
+                let body = self.lambda_body(scope, &[(id, (**a).clone())], b, d);
+                self.handled = handled;
+                Expr::Lambda(id, (**a).clone(), body)
             }
         }
+    }
+
+    /// A handler around something, of this type.
+    fn handle(&mut self, scope: &Scope, ty: &Ty, d: usize) -> Expr {
+        let effect = self.random.below(EFFECTS);
+        let outside = self.handled;
+        let maps = self.random.chance(1, 3);
+        let inner = if maps { self.ty(1) } else { ty.clone() };
+        self.handled[effect] = true;
+        let body = *self.typed_body(scope, &[], &inner, d + 1);
+        self.handled = outside;
+        let ret = maps.then(|| {
+            let id = self.fresh();
+            (id, *self.typed_body(scope, &[(id, inner)], ty, d))
+        });
+        let arg = self.fresh();
+        let number = [(arg, Ty::Int)];
+        let clause = match self.random.below(4) {
+            0 | 1 => Clause::Tail(*self.typed_body(scope, &number, &Ty::Int, d)),
+            2 => Clause::Abort(*self.typed_body(scope, &number, ty, d)),
+            _ => {
+                // The computation is suspended meanwhile: operations that leave this one, too, would drop it at their own time.
+                self.handled = [false; EFFECTS];
+                let unless = *self.typed_body(scope, &number, &Ty::Bool, d);
+                let answer = *self.typed_body(scope, &number, &Ty::Int, d);
+                self.handled = outside;
+                let id = self.fresh();
+                let value = self.literal(ty);
+                let instead = Expr::Block(vec![Stmt::Let(id, ty.clone(), value)], Box::new(Expr::Var(id)));
+                let result = self.fresh();
+                let then = *self.typed_body(scope, &[number[0].clone(), (result, ty.clone())], ty, d);
+                Clause::Resume { unless, instead, answer, result, then }
+            }
+        };
+        Expr::Handle(Rc::new(Handle { effect, body, ret, ty: ty.clone(), arg, clause }))
+    }
+
+    /// A body of its own whose type can be read off it.
+    fn typed_body(&mut self, scope: &Scope, vars: &[(VarId, Ty)], ty: &Ty, d: usize) -> Box<Expr> {
+        let body = self.lambda_body(scope, vars, ty, d);
+        let id = self.fresh();
+        Box::new(Expr::Block(vec![Stmt::Let(id, ty.clone(), *body)], Box::new(Expr::Var(id))))
     }
 
     /// The body of a lambda, which `return`, `break` and `continue` must not leave.
@@ -475,7 +544,12 @@ impl Generator {
 
     /// Constructs that give any type.
     fn any(&mut self, scope: &mut Scope, ty: &Ty, d: usize) -> Expr {
-        match self.random.below(14) {
+        match self.random.below(16) {
+            14 | 15 => {
+                let handle = self.handle(scope, ty, d);
+                let id = self.fresh();
+                Expr::Block(vec![Stmt::Let(id, ty.clone(), handle)], Box::new(Expr::Var(id)))
+            }
             0 | 1 => Expr::If(self.boxed(scope, &Ty::Bool, d), self.boxed(scope, ty, d), self.boxed(scope, ty, d)),
             2 | 3 => {
                 let mut inner = Scope { vars: scope.vars.clone() };
@@ -526,9 +600,12 @@ impl Generator {
                 Expr::Apply(function, self.boxed(scope, &arg, d))
             }
             10 | 11 => {
-                let fitting: Vec<usize> = (0..self.functions.len()).filter(|at| self.functions[*at].1 == *ty).collect();
-                let Some(&at) = fitting.last() else { return self.expr(scope, ty, d) };
-                let (params, _, recursive) = self.functions[at].clone();
+                let fits = |function: &Signature| {
+                    function.ret == *ty && (0..EFFECTS).all(|effect| self.handled[effect] || !function.effects[effect])
+                };
+                let fitting = (0..self.functions.len()).rfind(|&at| fits(&self.functions[at]));
+                let Some(at) = fitting else { return self.expr(scope, ty, d) };
+                let Signature { params, recursive, .. } = self.functions[at].clone();
                 let mut args: Vec<Expr> = params.iter().map(|param| self.expr(scope, param, d)).collect();
                 if recursive {
                     args[0] = match self.current {

@@ -3,6 +3,7 @@
 //! The types and functions of [`PRELUDE`] are in every program.
 
 use std::fmt::Write as _;
+use std::rc::Rc;
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ty {
@@ -91,6 +92,31 @@ pub enum Expr {
     Map(Box<Expr>, VarId, Ty, Box<Expr>),
     Filter(Box<Expr>, VarId, Ty, Box<Expr>),
     Fold(Box<Expr>, Box<Expr>, [VarId; 2], Box<Expr>),
+    /// The operation of the effect with this number, `(Int) -> Int`.
+    Perform(usize, Box<Expr>),
+    Handle(Rc<Handle>),
+}
+
+#[derive(Clone, Debug)]
+pub struct Handle {
+    pub effect: usize,
+    pub body: Expr,
+    pub ret: Option<(VarId, Expr)>,
+    pub ty: Ty,
+    /// The operation's argument.
+    pub arg: VarId,
+    pub clause: Clause,
+}
+
+/// What a handler does with an operation.
+#[derive(Clone, Debug)]
+pub enum Clause {
+    /// Resumes last, with this.
+    Tail(Expr),
+    /// Ends the computation, which is worth this.
+    Abort(Expr),
+    /// Ends it under a condition, else resumes with a number, and makes something of what comes of it.
+    Resume { unless: Expr, instead: Expr, answer: Expr, result: VarId, then: Expr },
 }
 
 #[derive(Clone, Debug)]
@@ -151,8 +177,13 @@ impl<T> Sized2 for Option<T> {
   fn twice(&self) -> Int = 7
 }
 fn pick<T>(first: Bool, a: T, b: T) -> T = if first { a } else { b }
+effect E0 { operation op0(n: Int) -> Int }
+effect E1 { operation op1(n: Int) -> Int }
 
 "#;
+
+/// How many effects there are.
+pub const EFFECTS: usize = 2;
 
 impl Ty {
     pub fn text(&self) -> String {
@@ -321,7 +352,30 @@ fn expr(e: &Expr) -> String {
         Expr::Fold(list, init, [state, item], value) => {
             format!("List.fold({}, {}, |v{state}, v{item}| {})", expr(list), expr(init), expr(value))
         }
+        Expr::Perform(effect, arg) => format!("(do E{effect}.op{effect}({}))", expr(arg)),
+        Expr::Handle(handle) => handled(handle),
     }
+}
+
+fn handled(handle: &Handle) -> String {
+    let Handle { effect, body, ret, ty, arg, clause } = handle;
+    let clause = match clause {
+        Clause::Tail(answer) => format!("resume({})", expr(answer)),
+        Clause::Abort(value) => expr(value),
+        Clause::Resume { unless, instead, answer, result, then } => format!(
+            "if {} {{ {} }} else {{\nlet v{result}: {} = resume({})\n{}\n}}",
+            postfix(unless),
+            expr(instead),
+            ty.text(),
+            expr(answer),
+            expr(then)
+        ),
+    };
+    let ret = ret.as_ref().map(|(id, value)| format!("return v{id} {{ {} }}\n", expr(value))).unwrap_or_default();
+    format!(
+        "(handle {} with handler E{effect} {{\noperation op{effect}(v{arg}, resume) {{\n{clause}\n}}\n{ret}}})",
+        postfix(body)
+    )
 }
 
 /// An operand that something can be appended to.

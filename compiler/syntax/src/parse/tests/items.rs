@@ -197,6 +197,7 @@ extern \"C\" {
   pub fn exit(code: i32) -> Never
 }
 pub extern \"prim\" fn int_add(a: Int, b: Int) -> Int
+extern \"C\" { fn rand() -> i32; fn srand(seed: u32) }
 ",
         expect![[r#"
             (extern "C" (fn puts (params (: s (Ptr u8))) (-> i32)))
@@ -205,6 +206,7 @@ pub extern \"prim\" fn int_add(a: Int, b: Int) -> Int
               (fn (@link_name "abs") absolute (params (: n i32)) (-> i32))
               (fn pub exit (params (: code i32)) (-> Never)))
             (extern "prim" pub (fn int_add (params (: a Int) (: b Int)) (-> Int)))
+            (extern "C" (fn rand (params) (-> i32)) (fn srand (params (: seed u32))))
         "#]],
     );
 }

@@ -1,0 +1,297 @@
+//! What becomes of a computation, of its deferred code and of its variables, when it is given up, dropped, copied, or ended by a panic?
+
+mod support;
+
+use support::Ran;
+
+const EFFECTS: &str = "effect Log { operation log(text: Str) -> () }
+effect Fail { operation fail(message: Str) -> Never }
+effect Ask { operation ask : () -> Int }
+effect Yield { operation yield(value: Int) -> () }
+effect Choice { @reentrant operation choose : () -> Bool }
+
+fn logged<T>(name: Str, f: () -> T) -> T =
+  handle f() with handler Log {
+    var count = 0
+    operation log(text, resume) {
+      count := count + 1
+      println(\"{name} {count}: {text}\")
+      resume(())
+    }
+  }
+
+fn failing<T>(instead: T, f: () -> T) -> T =
+  handle f() with handler Fail {
+    operation fail(message) {
+      println(\"failed: {message}\")
+      instead
+    }
+  }
+
+type Step = | Done | More(Int, () -> Step)
+
+fn steps(f: () -> ()) -> Step =
+  handle f() with handler Yield {
+    operation yield(value, resume) { More(value, || resume(())) }
+    return _ { Done }
+  }
+";
+
+/// Runs a program in both modes, which must agree, and leak nothing.
+fn ran(main: &str) -> Ran {
+    let scratch = support::scratch();
+    let file = scratch.path().join("program.reml");
+    std::fs::write(&file, format!("{EFFECTS}{main}")).expect("the scratch directory can be written");
+    let run = |mode: &[&str]| {
+        let mut command = support::remlc();
+        support::run(command.args(mode).arg(&file), "").expect("runs")
+    };
+    let (debug, release) = (run(&["run"]), run(&["run", "--release"]));
+    assert_eq!((&debug.stdout, debug.exit), (&release.stdout, release.exit), "{debug:?} {release:?}");
+    debug
+}
+
+fn prints(main: &str, expected: &str) {
+    let ran = ran(main);
+    assert_eq!((ran.stdout.as_str(), ran.exit), (expected, Some(0)), "{}", ran.stderr);
+}
+
+/// It panics with all of these texts.
+fn panics(main: &str, expected: &str, texts: &[&str]) {
+    let ran = ran(main);
+    assert_eq!((ran.stdout.as_str(), ran.exit), (expected, Some(101)), "{}", ran.stderr);
+    for text in texts {
+        assert!(ran.stderr.contains(text), "no `{text}` in {}", ran.stderr);
+    }
+}
+
+#[test]
+fn handlers_around_the_one_that_gives_up_answer() {
+    prints(
+        "fn work(n: Int) -> Int {
+  defer do Log.log(\"deferred {}\".replace(\"{}\", n.to_string()))
+  if n == 0 { do Fail.fail(\"zero\") }
+  do Yield.yield(n)
+  work(n - 1) + 1
+}
+fn waiting(f: () -> Int) -> Int =
+  handle f() with handler Yield {
+    operation yield(_, resume) { resume(()) + 100 }
+  }
+fn main() {
+  println(\"{}\", logged(\"outside\", || failing(-1, || waiting(|| work(1)))))
+  println(\"{}\", failing(-2, || logged(\"between\", || waiting(|| work(1)))))
+  println(\"{}\", failing(-3, || waiting(|| logged(\"around\", || logged(\"inside\", || work(1))))))
+}
+",
+        "outside 1: deferred 0\noutside 2: deferred 1\nfailed: zero\n-1\n\
+         between 1: deferred 0\nbetween 2: deferred 1\nfailed: zero\n-2\n\
+         inside 1: deferred 0\ninside 2: deferred 1\nfailed: zero\n-3\n",
+    );
+}
+
+#[test]
+fn handlers_in_a_dropped_computation_answer() {
+    prints(
+        "fn main() {
+  match steps(|| logged(\"inside\", || {
+    defer do Log.log(\"dropped\")
+    do Yield.yield(1)
+  })) with
+  | More(n, _) -> println(\"{n}\")
+  | Done -> println(\"done\")
+  let all = handle logged(\"copy\", || {
+    defer do Log.log(\"over\")
+    (do Choice.choose(), do Choice.choose())
+  }) with handler Choice {
+    operation choose(resume) { resume(true) ++ resume(false) }
+    return pair { [pair] }
+  }
+  println(\"{}\", all.len())
+}
+",
+        "inside 1: dropped\n1\ncopy 1: over\ncopy 2: over\ncopy 3: over\ncopy 4: over\n4\n",
+    );
+}
+
+#[test]
+fn handlers_around_a_dropped_computation_do_not() {
+    panics(
+        "fn main() {
+  logged(\"outside\", || {
+    let _ = steps(|| {
+      defer println(\"others run\")
+      defer do Log.log(\"dropped\")
+      do Yield.yield(1)
+    })
+  })
+}
+",
+        "others run\n",
+        &["effects.unhandled", "has been dropped"],
+    );
+}
+
+#[test]
+fn what_is_being_given_up_cannot_be_given_up_again() {
+    panics(
+        "fn main() {
+  println(\"{}\", failing(1, || {
+    defer println(\"last\")
+    defer do Fail.fail(\"again\")
+    defer println(\"first\")
+    do Fail.fail(\"once\")
+  }))
+}
+",
+        "first\nlast\n",
+        &["effects.unhandled", "does not resume last"],
+    );
+}
+
+#[test]
+fn what_is_being_given_up_cannot_be_stopped() {
+    panics(
+        "fn main() {
+  let n = handle failing(1, || {
+    defer println(\"last\")
+    defer println(\"{}\", do Ask.ask())
+    do Fail.fail(\"once\")
+  }) with handler Ask { operation ask(resume) { resume(5) + 1 } }
+  println(\"{n}\")
+}
+",
+        "last\n",
+        &["effects.unhandled", "does not resume last"],
+    );
+}
+
+#[test]
+fn stacks_in_use_are_not_overwritten() {
+    panics(
+        "fn main() {
+  var saved: Option<(Bool) -> Int> = None
+  let n = handle failing(2, || handle {
+    defer match saved with
+      | Some(k) -> println(\"{}\", k(false))
+      | None -> println(\"nothing\")
+    if do Choice.choose() { do Fail.fail(\"chosen\") }
+    10
+  } with handler Choice {
+    operation choose(resume) {
+      saved := Some(resume)
+      resume(true) + 1
+    }
+  }) with handler Choice { operation choose(resume) { resume(true) } }
+  println(\"{n}\")
+}
+",
+        "",
+        &["effects.resume.active"],
+    );
+}
+
+#[test]
+fn a_panic_runs_it_under_the_same_rules() {
+    panics(
+        "fn main() {
+  let n = logged(\"outside\", || failing(1, || {
+    defer println(\"last\")
+    defer do Log.log(\"at the panic\")
+    defer println(\"{}\", failing(2, || {
+      defer println(\"inner\")
+      do Fail.fail(\"handled here\")
+    }))
+    defer do Fail.fail(\"deferred\")
+    panic(\"boom\")
+  }))
+  println(\"{n}\")
+}
+",
+        "inner\nfailed: handled here\n2\noutside 1: at the panic\nlast\n",
+        &["boom", "does not resume last"],
+    );
+}
+
+#[test]
+fn a_panic_leaves_suspended_computations_alone() {
+    panics(
+        "fn main() {
+  let step = steps(|| {
+    defer println(\"never\")
+    do Yield.yield(1)
+  })
+  defer println(\"once\")
+  match step with
+  | More(n, next) -> {
+      if n == 1 { panic(\"{n}\") }
+      next()
+    }
+  | Done -> Done
+}
+",
+        "once\n",
+        &["panic: 1"],
+    );
+}
+
+/// Address space runs out long before memory does.
+#[test]
+#[cfg(target_os = "linux")]
+fn computations_without_end() {
+    let scratch = support::scratch();
+    let main = "fn main() {
+  defer println(\"deferred\")
+  var all: [Step] = []
+  for i in 0..1_000_000 { all.push(steps(|| do Yield.yield(i))) }
+  println(\"{}\", all.len())
+}
+";
+    std::fs::write(scratch.path().join("main.reml"), format!("{EFFECTS}{main}")).unwrap();
+    let mut build = support::remlc();
+    let built = support::run(build.current_dir(scratch.path()).args(["build", "main.reml", "-o", "program"]), "");
+    assert_eq!(built.unwrap().exit, Some(0));
+    let mut limited = std::process::Command::new("sh");
+    let ran =
+        support::run(limited.current_dir(scratch.path()).args(["-c", "ulimit -v 1500000; ./program"]), "").unwrap();
+    assert_eq!((ran.stdout.as_str(), ran.exit), ("deferred\n", Some(101)), "{}", ran.stderr);
+    assert!(ran.stderr.contains("code: runtime.out_of_memory"), "{}", ran.stderr);
+}
+
+/// Optimised or not: a variable that a lambda mentions is shared, one that is not is copied.
+#[test]
+fn copies_share_what_lambdas_mention() {
+    prints(
+        "fn both(f: () -> [Int]) -> [Int] =
+  handle f() with handler Choice {
+    operation choose(resume) { resume(true) ++ resume(false) }
+  }
+fn main() {
+  println(\"{}\", both(|| {
+    var shared = 0
+    var own = 0
+    let increase = || { shared := shared + 1 }
+    increase()
+    own := own + 1
+    let first = do Choice.choose()
+    increase()
+    own := own + 1
+    [if first { shared } else { shared * 100 }, own]
+  }))
+}
+",
+        "[2, 2, 300, 2]\n",
+    );
+}
+
+#[test]
+fn arrays_can_be_handled() {
+    prints(
+        "fn main() {
+  let total = handle [1, 2].map(|n| n + do Ask.ask()) with handler Ask { operation ask(resume) { resume(5) } }
+  println(\"{}\", total)
+}
+",
+        "[6, 7]\n",
+    );
+}
