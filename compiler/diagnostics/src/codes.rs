@@ -95,6 +95,7 @@ codes! {
     ATTRIBUTE_UNKNOWN = "language.attribute.unknown";
     ATTRIBUTE_INVALID = "language.attribute.invalid";
     MUST_USE = "language.must_use";
+    AWAIT_NOT_FUTURE = "language.await.not_a_future";
     SIGNATURE_INCOMPLETE = "language.signature.incomplete";
     NOT_SUPPORTED = "language.not_supported_yet";
 

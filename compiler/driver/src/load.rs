@@ -293,6 +293,10 @@ impl Loader<'_> {
         for path in library_paths(&text) {
             self.want_core(&path);
         }
+        // What `async` and `await` mean. The words elsewhere only cost time.
+        if text.contains("async") || text.contains("await") {
+            self.want_core("Core.Async");
+        }
         self.loaded.files.push(id);
         self.loaded.modules.push(SourceModule { name, ast: module, is_core: false, package: package as u32 });
     }

@@ -351,6 +351,8 @@ pub(crate) struct Checker<'a> {
     pub lang_traits: LangTraits,
     /// How `return` leaves a handled computation.
     pub lang_exit: Option<EffectId>,
+    /// What waiting is.
+    pub lang_async: Option<EffectId>,
     pub sym: Symbols,
     /// Finished bodies.
     pub fn_bodies: FxHashMap<FnId, typed::Body>,

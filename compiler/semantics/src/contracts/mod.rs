@@ -12,6 +12,7 @@ use reml_diagnostics::{Code, Diagnostic, Span, codes};
 use rustc_hash::FxHashSet;
 
 use crate::cx::*;
+use crate::effects::solve::Facts;
 use crate::effects::{Callee, TagSet, What, tags};
 use crate::typed::*;
 
@@ -74,9 +75,15 @@ impl<'a> Checker<'a> {
         let info = &self.fns[id];
         let mut contracts = Vec::new();
         let bound = |declared: &Declared, words: &str| {
-            let tags = &declared.closed.tags;
+            let mut allowed = self.tags.expand(&declared.closed.tags).union(&tags::ALLOC);
+            if self.is_async(id)
+                && let Some(waiting) = self.lang_async
+            {
+                // An `async fn` may wait, whatever it declares.
+                allowed.add(&self.tags.expand(&TagSet::one(self.effect_decls[waiting].tag)));
+            }
             Contract {
-                rule: Rule::Only(self.tags.expand(tags).union(&tags::ALLOC)),
+                rule: Rule::Only(allowed),
                 code: codes::EFFECT_EXCEEDED,
                 text: format!("{words} `! {}`", self.show_closed(&declared.closed, &info.generics, 0)),
                 span: declared.span,
@@ -141,13 +148,25 @@ impl<'a> Checker<'a> {
         self.report(diagnostic);
     }
 
-    /// The effects of a body, whatever its signature declares.
+    /// The effects of a body, whatever its signature declares. The body of an `async fn` is what the future runs.
     fn body_effects(&self, def: Def) -> Option<TagSet> {
-        let group = &self.effects.groups[*self.effects.home.get(&def)?];
-        let row = *group.defs.iter().find(|(d, _)| *d == def)?.1.first()?;
+        let (group, rows) = self.body_rows(def)?;
         let values = self.row_values(group, &self.effects.methods);
-        Some(values[row as usize].tags.clone())
+        Some(rows.into_iter().fold(TagSet::default(), |all, row| all.union(&values[row as usize].tags)))
     }
+
+    /// The rows that have the effects of a body.
+    fn body_rows(&self, def: Def) -> Option<(&Facts, Vec<u32>)> {
+        let group = &self.effects.groups[*self.effects.home.get(&def)?];
+        let own = &group.defs.iter().find(|(d, _)| *d == def)?.1;
+        let future = match def {
+            Def::Fn(id) if self.is_async(id) => self.future_row(id),
+            _ => None,
+        };
+        let rows = std::iter::once(0).chain(future);
+        Some((group, rows.filter_map(|row| own.get(row as usize).copied()).collect()))
+    }
+
 
     /// The tags that a contract does not allow, for their own sake or for what they imply.
     fn broken(&self, contract: &Contract, actual: &TagSet) -> TagSet {
@@ -247,6 +266,7 @@ impl<'a> Checker<'a> {
             "println_str" => "println",
             "print_str" => "print",
             "eprintln_str" | "eprint_str" => "eprintln",
+            "await_future" => "await",
             name => name,
         }
         .to_owned()
@@ -254,8 +274,7 @@ impl<'a> Checker<'a> {
 
     /// The first expression of a body that brings a tag in.
     fn cause(&self, def: Def, tag: &TagSet) -> Option<Cause> {
-        let group = &self.effects.groups[*self.effects.home.get(&def)?];
-        let own = *group.defs.iter().find(|(d, _)| *d == def)?.1.first()?;
+        let (group, own) = self.body_rows(def)?;
         // Rows that flow into the definition's own.
         let mut into: Vec<Vec<u32>> = vec![Vec::new(); group.rows as usize];
         for &(from, to) in &group.edges {
@@ -279,7 +298,7 @@ impl<'a> Checker<'a> {
             }
         }
         let mut reach = vec![false; group.rows as usize];
-        let mut work = vec![own];
+        let mut work = own;
         while let Some(row) = work.pop() {
             if std::mem::replace(&mut reach[row as usize], true) {
                 continue;
@@ -316,7 +335,7 @@ impl<'a> Checker<'a> {
                 let brings = u.rows.iter().zip(summary).any(|(row, part)| part.tags.meets(tag) && reach[*row as usize]);
                 if brings {
                     let name = self.callable_name(id);
-                    let printed = matches!(&*name, "panic" | "assert" | "println" | "print" | "eprintln");
+                    let printed = matches!(&*name, "panic" | "assert" | "println" | "print" | "eprintln" | "await");
                     let what = if printed { format!("`{name}`") } else { format!("the call of `{name}`") };
                     offer(Cause { span: u.span, what, next: Some(id) });
                     break;
@@ -344,10 +363,15 @@ impl<'a> Checker<'a> {
         for end in ends {
             let Some(tags) = self.body_effects(end) else { continue };
             let is_main = matches!(end, Def::Fn(id) if main == Some(Value::Fn(id)));
+            // The futures that `main` and tests give are run.
+            let runs = matches!(end, Def::Fn(id) if self.is_async(id));
             let left: Vec<EffectId> = self
                 .effect_decls
                 .iter()
-                .filter(|(id, info)| tags.has(info.tag) && !(is_main && self.default_handler(*id).is_some()))
+                .filter(|(id, info)| {
+                    let handled = is_main && self.default_handler(*id).is_some() || runs && Some(*id) == self.lang_async;
+                    tags.has(info.tag) && !handled
+                })
                 .map(|(id, _)| id)
                 .collect();
             for effect in left {
@@ -368,19 +392,25 @@ impl<'a> Checker<'a> {
             Some(cause) if !cause.span.is_none() => (cause.span, cause.what.clone()),
             _ => (at, "it".to_owned()),
         };
-        let mut diagnostic = Diagnostic::error(
-            codes::EFFECT_UNHANDLED,
-            span,
-            format!("nothing handles the effect `{name}` that {what} has: it leaves `{owner}`"),
-        );
+        let message = if Some(effect) == self.lang_async {
+            format!("{what} waits, but nothing runs `{owner}` as a future")
+        } else {
+            format!("nothing handles the effect `{name}` that {what} has: it leaves `{owner}`")
+        };
+        let mut diagnostic = Diagnostic::error(codes::EFFECT_UNHANDLED, span, message);
         if self.names.text(self.effect_decls[effect].name) == "Console" {
             diagnostic = diagnostic.with_note(
                 "the default handler of `Console` is for `log`, `print`, `println`, `error`, `eprint` and `eprintln` on `Str`",
             );
         }
-        diagnostic = diagnostic
-            .with_label(self.effect_decls[effect].span, "the effect is declared here")
-            .with_help(format!("put a handler around it: `handle .. with handler {name} {{ .. }}`"));
+        diagnostic = if Some(effect) == self.lang_async {
+            let kind = if matches!(end, Def::Fn(_)) { format!("make it `async fn {owner}`, or ") } else { String::new() };
+            diagnostic.with_help(format!("{kind}run the code with `block_on(async {{ .. }})`"))
+        } else {
+            diagnostic
+                .with_label(self.effect_decls[effect].span, "the effect is declared here")
+                .with_help(format!("put a handler around it: `handle .. with handler {name} {{ .. }}`"))
+        };
         diagnostic = self.with_chain(diagnostic, end, cause, &tag);
         self.error_once(diagnostic);
     }

@@ -399,6 +399,12 @@ impl<'a> Checker<'a> {
         Some(self.tags.expand(declared).union(&super::tags::ALLOC))
     }
 
+    /// The tags that the future which a function returns may perform, where it is awaited.
+    pub fn effects_of_future(&self, id: FnId) -> TagSet {
+        let row = self.future_row(id).and_then(|row| self.effects.summaries.get(&Def::Fn(id))?.get(row as usize));
+        row.map_or_else(TagSet::default, |row| self.tags.expand(&row.tags))
+    }
+
     /// The tags a function may perform.
     pub fn effects_of(&self, id: FnId) -> TagSet {
         let own = self.effects.summaries.get(&Def::Fn(id)).and_then(|s| s.first());

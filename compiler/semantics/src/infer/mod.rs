@@ -17,6 +17,7 @@ pub(crate) mod dependencies;
 mod effects;
 mod expr;
 mod format;
+mod futures;
 pub(crate) mod groups;
 mod handlers;
 mod leave;
@@ -194,6 +195,7 @@ impl<'a> Checker<'a> {
         self.b.self_ty = self_ty;
         let mark = self.scope.len();
         let source = self.fns[id].source;
+        let is_async = matches!(source, FnSource::Decl(decl) if decl.is_async);
         let (params, body, why, known): (&[ast::Param], &ast::Expr, Why, bool) = match source {
             FnSource::Decl(decl) => {
                 let Some(body) = &decl.body else { return };
@@ -250,7 +252,7 @@ impl<'a> Checker<'a> {
         }
         self.b.params = patterns;
         self.b.frames.push(Frame { tail: !known, ..Frame::new(ret, why, row) });
-        let root = self.fn_body(body, ret, why, known);
+        let root = self.fn_or_async_body(is_async, body, ret, why, known);
         self.b.frames.pop();
         self.b.root = Some(root);
         self.pop_scope(mark);
