@@ -47,7 +47,12 @@ const LANG_FNS: &[&str] = &[
 ];
 
 /// Functions of `Core.Async`, in the same table.
-const ASYNC_FNS: &[&str] = &["async_block", "await_future", "block_on"];
+const ASYNC_FNS: &[(&str, &str)] = &[
+    ("Core.Async.Future", "async_block"),
+    ("Core.Async.Future", "await_future"),
+    ("Core.Async.Task", "block_on"),
+    ("Core.Async.Task", "spawn"),
+];
 
 impl<'a> Checker<'a> {
     pub fn find_lang_items(&mut self) {
@@ -71,12 +76,12 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        self.lang.future = self.lang_type(&["Core.Async"], "Future");
-        self.lang.task = self.lang_type(&["Core.Async"], "Task");
+        self.lang.future = self.lang_type(&["Core.Async.Future"], "Future");
+        self.lang.task = self.lang_type(&["Core.Async.Task"], "Task");
         self.lang_exit = self.lang_effect("Core.Lang", "Exit");
-        self.lang_async = self.lang_effect("Core.Async", "Async");
-        let fns = LANG_FNS.iter().map(|name| ("Core.Lang", name)).chain(ASYNC_FNS.iter().map(|name| ("Core.Async", name)));
-        for (home, &name) in fns {
+        self.lang_async = self.lang_effect("Core.Async.Future", "Async");
+        let fns = LANG_FNS.iter().map(|&name| ("Core.Lang", name)).chain(ASYNC_FNS.iter().copied());
+        for (home, name) in fns {
             let symbol = self.names.intern(name);
             if let Some(&module) = self.module_names.get(home)
                 && let Some(Value::Fn(id)) = self.modules[module].values.get(&symbol).map(|e| e.item)

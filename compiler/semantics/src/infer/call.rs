@@ -326,6 +326,12 @@ impl<'a> Checker<'a> {
         None
     }
 
+    /// May the constructor be written without its fields, because each has a default?
+    pub fn stands_alone(&self, def: TypeDefId, variant: u32) -> bool {
+        matches!(self.adts[def].kind, AdtKind::Sum(_))
+            && self.variant_fields(def, variant).iter().all(|field| field.default.is_some())
+    }
+
     fn ctor_value(&mut self, def: TypeDefId, variant: u32, want: Want, span: Span) -> ExprId {
         let fields = self.variant_fields(def, variant);
         let adt = self.open_adt(def);
@@ -337,6 +343,10 @@ impl<'a> Checker<'a> {
                 let _ = self.t.unify(adt, want);
             }
             return self.b.expr(ExprKind::Construct { variant, args: Vec::new() }, adt, span);
+        }
+        let wants_function = want.ty.is_some_and(|ty| matches!(self.t.head(ty), Node::Fn { .. }));
+        if self.stands_alone(def, variant) && !wants_function {
+            return self.construct_record(def, variant, &[], None, want, span);
         }
         let params: Vec<Ty> = fields.iter().map(|f| self.field_type(f.ty, args, row)).collect();
         let own = self.t.rows.fresh();
