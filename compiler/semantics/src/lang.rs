@@ -48,10 +48,10 @@ const LANG_FNS: &[&str] = &[
 
 /// Functions of `Core.Async`, in the same table.
 const ASYNC_FNS: &[(&str, &str)] = &[
-    ("Core.Async.Future", "async_block"),
-    ("Core.Async.Future", "await_future"),
-    ("Core.Async.Task", "block_on"),
-    ("Core.Async.Task", "spawn"),
+    ("Core.Async.Futures", "async_block"),
+    ("Core.Async.Futures", "await_future"),
+    ("Core.Async.Tasks", "block_on"),
+    ("Core.Async.Tasks", "spawn"),
 ];
 
 impl<'a> Checker<'a> {
@@ -76,10 +76,10 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        self.lang.future = self.lang_type(&["Core.Async.Future"], "Future");
-        self.lang.task = self.lang_type(&["Core.Async.Task"], "Task");
+        self.lang.future = self.lang_type(&["Core.Async.Futures"], "Future");
+        self.lang.task = self.lang_type(&["Core.Async.Tasks"], "Task");
         self.lang_exit = self.lang_effect("Core.Lang", "Exit");
-        self.lang_async = self.lang_effect("Core.Async.Future", "Async");
+        self.lang_async = self.lang_effect("Core.Async.Futures", "Async");
         let fns = LANG_FNS.iter().map(|&name| ("Core.Lang", name)).chain(ASYNC_FNS.iter().copied());
         for (home, name) in fns {
             let symbol = self.names.intern(name);
