@@ -350,19 +350,18 @@ impl<'a> Checker<'a> {
         if !self.effect_decls.keys().any(|effect| self.is_tracked(effect)) {
             return;
         }
-        let root = self.options.root.as_deref().and_then(|root| self.module_names.get(root).copied());
-        let main = root.and_then(|root| self.modules[root].values.get(&self.sym.main)).map(|entry| entry.item);
+        let main = self.main_fn();
         let mut ends: Vec<Def> = Vec::new();
         for (id, info) in self.fns.iter() {
             let test = info.attrs.iter().any(|attr| self.names.text(attr.name.name) == "test");
-            if main == Some(Value::Fn(id)) || test && !self.is_core(info.module) {
+            if main == Some(id) || test && !self.is_core(info.module) {
                 ends.push(Def::Fn(id));
             }
         }
         ends.extend(self.globals.keys().filter(|&id| !self.is_core(self.globals[id].module)).map(Def::Global));
         for end in ends {
             let Some(tags) = self.body_effects(end) else { continue };
-            let is_main = matches!(end, Def::Fn(id) if main == Some(Value::Fn(id)));
+            let is_main = matches!(end, Def::Fn(id) if main == Some(id));
             // The futures that `main` and tests give are run.
             let runs = matches!(end, Def::Fn(id) if self.is_async(id));
             let left: Vec<EffectId> = self

@@ -61,11 +61,26 @@ impl<'a> Checker<'a> {
         for id in lang {
             self.enqueue(Def::Fn(id));
         }
+        // What `main` gives is printed.
+        if let (Some(main), Some(display)) = (self.main_fn(), self.lang_traits.display)
+            && !matches!(self.t.resolve(self.fns[main].ret), Types::UNIT | Types::NEVER)
+        {
+            self.follow_trait(display);
+        }
         while let Some(def) = self.queue.pop() {
             match def {
                 Def::Fn(id) => self.check_known(id),
                 Def::Global(_) => {}
             }
+        }
+    }
+
+    /// The function that the program starts with, if there is one.
+    pub fn main_fn(&self) -> Option<FnId> {
+        let module = *self.module_names.get(self.options.root.as_deref()?)?;
+        match self.modules[module].values.get(&self.sym.main)?.item {
+            Value::Fn(id) => Some(id),
+            _ => None,
         }
     }
 
