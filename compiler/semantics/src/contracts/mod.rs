@@ -6,6 +6,7 @@
 mod attributes;
 mod handles;
 mod stages;
+mod tasks;
 mod uses;
 
 use reml_diagnostics::{Code, Diagnostic, Span, codes};
@@ -32,6 +33,8 @@ struct Contract {
     /// `is `@pure``, `declares `! {io}``
     text: String,
     span: Span,
+    /// Tags that may be there all the same.
+    besides: TagSet,
 }
 
 /// Where an effect enters a body.
@@ -65,6 +68,7 @@ impl<'a> Checker<'a> {
         }
         self.check_bounds();
         self.check_unhandled();
+        self.check_tasks();
         self.check_attributes();
         self.check_handles();
         self.check_stages();
@@ -75,15 +79,11 @@ impl<'a> Checker<'a> {
         let info = &self.fns[id];
         let mut contracts = Vec::new();
         let bound = |declared: &Declared, words: &str| {
-            let mut allowed = self.tags.expand(&declared.closed.tags).union(&tags::ALLOC);
-            if self.is_async(id)
-                && let Some(waiting) = self.lang_async
-            {
-                // An `async fn` may wait, whatever it declares.
-                allowed.add(&self.tags.expand(&TagSet::one(self.effect_decls[waiting].tag)));
-            }
+            // An `async fn` may wait, whatever it declares.
+            let waiting = self.lang_async.filter(|_| self.is_async(id));
             Contract {
-                rule: Rule::Only(allowed),
+                besides: waiting.map_or(tags::NONE, |effect| TagSet::one(self.effect_decls[effect].tag)),
+                rule: Rule::Only(self.tags.expand(&declared.closed.tags).union(&tags::ALLOC)),
                 code: codes::EFFECT_EXCEEDED,
                 text: format!("{words} `! {}`", self.show_closed(&declared.closed, &info.generics, 0)),
                 span: declared.span,
@@ -112,7 +112,13 @@ impl<'a> Checker<'a> {
                 "no_timer" => (Rule::No(tags::IO_TIMER), codes::EFFECT_TIMER),
                 _ => continue,
             };
-            contracts.push(Contract { rule, code, text: format!("is `@{name}`"), span: attr.span });
+            contracts.push(Contract {
+                rule,
+                code,
+                text: format!("is `@{name}`"),
+                span: attr.span,
+                besides: tags::NONE,
+            });
         }
         contracts
     }
@@ -167,11 +173,10 @@ impl<'a> Checker<'a> {
         Some((group, rows.filter_map(|row| own.get(row as usize).copied()).collect()))
     }
 
-
     /// The tags that a contract does not allow, for their own sake or for what they imply.
     fn broken(&self, contract: &Contract, actual: &TagSet) -> TagSet {
         let mut broken = TagSet::default();
-        for index in actual.indices() {
+        for index in actual.minus(&contract.besides).indices() {
             let one = TagSet::one(index);
             let all = self.tags.expand(&one);
             let breaks = match &contract.rule {
@@ -368,7 +373,8 @@ impl<'a> Checker<'a> {
                 .effect_decls
                 .iter()
                 .filter(|(id, info)| {
-                    let handled = is_main && self.default_handler(*id).is_some() || runs && Some(*id) == self.lang_async;
+                    let handled =
+                        is_main && self.default_handler(*id).is_some() || runs && Some(*id) == self.lang_async;
                     tags.has(info.tag) && !handled
                 })
                 .map(|(id, _)| id)
@@ -403,7 +409,8 @@ impl<'a> Checker<'a> {
             );
         }
         diagnostic = if Some(effect) == self.lang_async {
-            let kind = if matches!(end, Def::Fn(_)) { format!("make it `async fn {owner}`, or ") } else { String::new() };
+            let kind =
+                if matches!(end, Def::Fn(_)) { format!("make it `async fn {owner}`, or ") } else { String::new() };
             diagnostic.with_help(format!("{kind}run the code with `block_on(async {{ .. }})`"))
         } else {
             diagnostic
@@ -435,6 +442,7 @@ impl<'a> Checker<'a> {
                     code: codes::EFFECT_EXCEEDED,
                     text: String::new(),
                     span: bound.span,
+                    besides: tags::NONE,
                 };
                 let extra = self.broken(&contract, &values[bound.row as usize].tags);
                 if !extra.is_empty() {

@@ -386,15 +386,22 @@ impl<'a> Checker<'a> {
             };
             args.push(arg);
         }
-        // Which impl runs is not known: all rows of the signature are taken as one.
+        // Which impl runs is not known: all rows of the signature are taken as one, but for that of the future it gives,
+        // whose effects come in later.
         let shared = self.t.rows.fresh();
         self.t.flow(shared, own);
         let mut rows = vec![Row::var(shared); self.fns[def].row_count.max(1) as usize];
-        rows[0] = Row::var(shared);
         let first_row = self.t.rows.use_rows.len() as u32;
         self.t.rows.use_rows.push(shared);
+        let mut row_count = 1;
+        if let Some(index) = self.future_row(def) {
+            let future = self.t.rows.fresh();
+            rows[index as usize] = Row::var(future);
+            self.t.rows.use_rows.push(future);
+            row_count = 2;
+        }
         let callee = Callee::Method(trait_, index);
-        self.t.rows.uses.push(Use { callee, subject: args[0], span, first_row, row_count: 1 });
+        self.t.rows.uses.push(Use { callee, subject: args[0], span, first_row, row_count });
         let trait_args = args[..trait_arity].to_vec();
         (trait_args, Instantiated { args, rows, monomorphic: false })
     }

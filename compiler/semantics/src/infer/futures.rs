@@ -9,7 +9,7 @@ use reml_syntax::ast::{self, ExprKind as Ast};
 
 use super::body::{Frame, Want, Why};
 use super::call::Arg;
-use super::ty::{Node, Row, RowKind, Ty};
+use super::ty::{Node, Row, RowKind, Ty, VarKind};
 use crate::cx::*;
 use crate::typed::*;
 
@@ -81,12 +81,19 @@ impl<'a> Checker<'a> {
             self.expr(operand, Want::NOTHING);
             return self.b.error(span);
         };
+        if self.b.defer_depth == Some(self.b.lambda_depth) {
+            self.report(
+                Diagnostic::error(codes::AWAIT_IN_DEFER, span, "deferred code cannot wait")
+                    .with_note("it also runs when the future around it is cancelled, and then nobody would resume it")
+                    .with_help("let it run beside: `spawn(async { .. })`"),
+            );
+        }
         let future = self.value(operand, Want::NOTHING);
         let ty = self.b.ty(future);
         self.force(ty);
         match self.t.head(ty) {
             Node::Error => return self.b.error(span),
-            Node::Var(_) => {
+            Node::Var(_) if self.t.var_kind(ty) == Some(VarKind::Any) => {
                 let (Some(def), answer) = (self.lang.future, self.t.fresh()) else { return self.b.error(span) };
                 let row = self.t.rows.fresh();
                 let wanted = self.t.adt(def, &[answer], Row::var(row));
@@ -98,6 +105,9 @@ impl<'a> Checker<'a> {
                 return self.b.error(span);
             }
         }
+        // What is expected of the value is compared with the value, not with the future.
+        let open = self.future_answer(ty).is_some_and(|answer| self.t.is_var(answer));
+        let want = if open { want } else { Want::NOTHING };
         self.call_fn(wait, &[Arg::done(future, operand.span)], want, span, span)
     }
 

@@ -163,8 +163,10 @@ impl<'a> Checker<'a> {
             }
             StmtKind::Defer(e) => {
                 let outer = std::mem::replace(&mut self.b.locals_before_defer, self.b.locals.len());
+                let depth = self.b.defer_depth.replace(self.b.lambda_depth);
                 let id = self.discarded(e);
                 self.b.locals_before_defer = outer;
+                self.b.defer_depth = depth;
                 Some(Stmt::Defer(id))
             }
             StmtKind::Expr(e) => {

@@ -2,6 +2,7 @@
 
 mod contracts;
 mod effects;
+mod futures;
 mod handlers;
 mod inference;
 mod mistakes;
