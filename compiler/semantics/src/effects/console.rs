@@ -55,7 +55,7 @@ impl<'a> Checker<'a> {
 
     /// `main`, or a function that runs it: the future it gives, under the default handlers it needs.
     pub fn handled_main(&mut self, main: FnId, fns: &mut PrimaryMap<FnId, FnDef>) -> FnId {
-        let run = self.awaited_main(main, fns).unwrap_or(main);
+        let run = self.awaited(main, fns).unwrap_or(main);
         self.left_to_default(main).into_iter().fold(run, |inner, (effect, does)| {
             let made = self.main_under(inner, effect, &does, fns);
             fns.push(made)
@@ -82,11 +82,11 @@ impl<'a> Checker<'a> {
         let root = body.expr(ExprKind::Handle(Box::new(handle)), def.ret);
         let name = self.names.text(self.effect_decls[effect].name);
         let effects = def.effects.iter().filter(|effect| ***effect != *name).cloned().collect();
-        around(def, &format!("<{name}>"), def.ret, effects, body.finish(params, root))
+        around(def, format!("{}.<{name}>", def.path).into(), def.ret, effects, body.finish(params, root))
     }
 
-    /// A function that runs the future which `main` gives: `block_on(main())`.
-    fn awaited_main(&mut self, main: FnId, fns: &mut PrimaryMap<FnId, FnDef>) -> Option<FnId> {
+    /// A function of the same name that runs the future which an `async` one gives: `block_on(main())`.
+    pub fn awaited(&mut self, main: FnId, fns: &mut PrimaryMap<FnId, FnDef>) -> Option<FnId> {
         let block_on = self.lang_fn("block_on").filter(|_| self.is_async(main))?;
         let def = &fns[main];
         let (Type::Adt(found, answer), Type::Adt(result, of_block_on)) =
@@ -103,7 +103,7 @@ impl<'a> Checker<'a> {
         let callee_ty = self.store.intern(Type::Fn { params: Box::new([def.ret]), ret });
         let callee = body.expr(ExprKind::Fn(block_on, vec![answer[0]]), callee_ty);
         let root = body.expr(ExprKind::Call { callee, args: vec![call] }, ret);
-        let made = around(def, "<await>", ret, def.effects.clone(), body.finish(params, root));
+        let made = around(def, def.path.clone(), ret, def.effects.clone(), body.finish(params, root));
         Some(fns.push(made))
     }
 
@@ -143,10 +143,10 @@ impl<'a> Checker<'a> {
 }
 
 /// A function around `main`, with its parameters.
-fn around(main: &FnDef, what: &str, ret: TypeId, effects: Vec<Box<str>>, body: Body) -> FnDef {
+fn around(main: &FnDef, path: Box<str>, ret: TypeId, effects: Vec<Box<str>>, body: Body) -> FnDef {
     FnDef {
         name: main.name,
-        path: format!("{}.{what}", main.path).into(),
+        path,
         module: main.module,
         span: main.span,
         arity: 0,

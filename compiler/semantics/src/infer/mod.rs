@@ -61,9 +61,11 @@ impl<'a> Checker<'a> {
         for id in lang {
             self.enqueue(Def::Fn(id));
         }
-        // What `main` gives is printed.
-        if let (Some(main), Some(display)) = (self.main_fn(), self.lang_traits.display)
-            && !matches!(self.t.resolve(self.fns[main].ret), Types::UNIT | Types::NEVER)
+        // What `main` and tests give is printed.
+        let starts = self.main_fn().into_iter().chain(self.tests());
+        let results: Vec<Ty> = starts.map(|id| self.t.resolve(self.fns[id].ret)).collect();
+        if let Some(display) = self.lang_traits.display
+            && results.iter().any(|ty| !matches!(*ty, Types::UNIT | Types::NEVER))
         {
             self.follow_trait(display);
         }
