@@ -96,6 +96,8 @@ codes! {
     ATTRIBUTE_UNKNOWN = "language.attribute.unknown";
     ATTRIBUTE_INVALID = "language.attribute.invalid";
     MUST_USE = "language.must_use";
+    AWAIT_NOT_FUTURE = "language.await.not_a_future";
+    AWAIT_IN_DEFER = "language.await.in_defer";
     SIGNATURE_INCOMPLETE = "language.signature.incomplete";
     NOT_SUPPORTED = "language.not_supported_yet";
 
@@ -165,6 +167,7 @@ codes! {
     EFFECT_UNSAFE_REQUIRED = "effects.unsafe.required";
     EFFECT_UNKNOWN_TAG = "effects.tag.unknown";
     EFFECT_UNHANDLED = "effects.unhandled";
+    EFFECT_IN_TASK = "effects.task.unhandled";
     EFFECT_ARGUMENT_CONFLICT = "effects.argument.conflict";
     EFFECT_OPERATION_UNKNOWN = "effects.operation.unknown";
     EFFECT_GENERIC_ESCAPES = "effects.operation.generic_escapes";

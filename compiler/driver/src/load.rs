@@ -301,6 +301,10 @@ impl Loader<'_> {
         if text.contains("conductor") {
             self.want_core("Core.Dsl");
         }
+        // What `async` and `await` mean. The words elsewhere only cost time.
+        if text.contains("async") || text.contains("await") {
+            self.want_core("Core.Async");
+        }
         self.loaded.files.push(id);
         self.loaded.modules.push(SourceModule { name, ast: module, is_core: false, package: package as u32 });
     }

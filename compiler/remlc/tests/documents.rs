@@ -119,6 +119,17 @@ fn test_block(block: &Block) -> Result<(), Failed> {
     Ok(())
 }
 
+/// `use A.{b, c}`, a name at a time: examples that stand in one program may want the same ones.
+fn single_uses(line: &str) -> Vec<String> {
+    match line.split_once(".{") {
+        None => vec![format!("{line}\n")],
+        Some((path, names)) => {
+            let names = names.trim_end().trim_end_matches('}').split(',');
+            names.map(|name| format!("{path}.{{{}}}\n", name.trim())).collect()
+        }
+    }
+}
+
 fn test_module(name: &str, text: &str) -> Result<(), Failed> {
     let module = name.trim_end_matches(".reml").replace('/', ".");
     let mut uses = vec![format!("use {module}\n")];
@@ -136,7 +147,7 @@ fn test_module(name: &str, text: &str) -> Result<(), Failed> {
             let line = line.strip_prefix(' ').unwrap_or(line);
             match line {
                 "```" => break,
-                _ if line.starts_with("use ") => uses.push(format!("{line}\n")),
+                _ if line.starts_with("use ") => uses.extend(single_uses(line)),
                 _ => {
                     let _ = writeln!(functions, "  {line}");
                 }

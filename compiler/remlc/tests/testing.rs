@@ -30,6 +30,28 @@ fn results(ran: &Ran) -> (Vec<&str>, Vec<&str>) {
     (passed, failed)
 }
 
+#[test]
+fn async_tests_are_run_to_their_end() {
+    let directory = scratch();
+    let program = "use Core.Async.{sleep_async}
+@test
+async fn waits() { sleep_async(1.ms).await }
+@test
+async fn differs() {
+  sleep_async(1.ms).await
+  assert(1 == 2)
+}
+@test
+async fn fails() -> Result<(), Str> {
+  sleep_async(1.ms).await
+  Err(\"no\")
+}
+";
+    write(directory.path(), "waiting.reml", program);
+    let ran = test(directory.path(), &["waiting.reml"]);
+    assert_eq!(results(&ran), (vec!["waiting.waits"], vec!["waiting.differs", "waiting.fails"]), "{}", ran.stdout);
+}
+
 const MIXED: &str = r#"use Core.Test.{assert_eq, assert_err, expect_panic}
 
 fn deep(n: Int) -> Int = if n == 0 { panic("at the bottom") } else { 1 + deep(n - 1) }

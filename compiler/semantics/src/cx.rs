@@ -361,6 +361,8 @@ pub(crate) struct Checker<'a> {
     pub lang_exit: Option<EffectId>,
     /// `Core.Parse.Parser`, where the program has it.
     pub lang_parser: Option<TypeDefId>,
+    /// What waiting is.
+    pub lang_async: Option<EffectId>,
     pub sym: Symbols,
     /// Finished bodies.
     pub fn_bodies: FxHashMap<FnId, typed::Body>,

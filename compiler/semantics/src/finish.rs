@@ -64,6 +64,7 @@ impl<'a> Checker<'a> {
         let effects = self.final_effects();
         self.check_patterns(&type_defs, &fns, &globals);
         let main = main.map(|main| self.handled_main(main, &mut fns));
+        let tests = tests.into_iter().map(|test| self.awaited(test, &mut fns).unwrap_or(test)).collect();
         let files = self.modules.values().filter(|module| module.is_core).filter_map(|module| module.ast);
         let mut library: Vec<Span> = files.map(|ast| ast.span).collect();
         library.sort_unstable();
@@ -267,7 +268,7 @@ impl<'a> Checker<'a> {
         effects
     }
 
-    fn tests(&self) -> Vec<FnId> {
+    pub fn tests(&self) -> Vec<FnId> {
         let mut tests: Vec<FnId> = self
             .fns
             .iter()

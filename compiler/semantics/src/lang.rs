@@ -1,7 +1,7 @@
 //! Where the compiler's own vocabulary is: library definitions found by their canonical paths.
 
 use crate::cx::*;
-use crate::typed::{FnId, TypeDefId};
+use crate::typed::{EffectId, FnId, TypeDefId};
 
 /// Functions of `Core.Lang`, as `typed::LangItems::fns` names them.
 const LANG_FNS: &[&str] = &[
@@ -60,6 +60,14 @@ const LANG_FNS: &[&str] = &[
     "uint_to_str",
 ];
 
+/// Functions of `Core.Async`, in the same table.
+const ASYNC_FNS: &[(&str, &str)] = &[
+    ("Core.Async.Futures", "async_block"),
+    ("Core.Async.Futures", "await_future"),
+    ("Core.Async.Tasks", "block_on"),
+    ("Core.Async.Tasks", "spawn"),
+];
+
 impl<'a> Checker<'a> {
     pub fn find_lang_items(&mut self) {
         self.lang.option = self.lang_type(&["Core.Option", "Core.Prelude"], "Option");
@@ -83,19 +91,27 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        let exit = self.names.intern("Exit");
-        self.lang_exit =
-            self.module_names.get("Core.Lang").and_then(|&module| match self.modules[module].types.get(&exit)?.item {
-                TypeItem::Effect(id) => Some(id),
-                _ => None,
-            });
-        for &name in LANG_FNS {
+        self.lang.future = self.lang_type(&["Core.Async.Futures"], "Future");
+        self.lang.task = self.lang_type(&["Core.Async.Tasks"], "Task");
+        self.lang_exit = self.lang_effect("Core.Lang", "Exit");
+        self.lang_async = self.lang_effect("Core.Async.Futures", "Async");
+        let fns = LANG_FNS.iter().map(|&name| ("Core.Lang", name)).chain(ASYNC_FNS.iter().copied());
+        for (home, name) in fns {
             let symbol = self.names.intern(name);
-            if let Some(&module) = self.module_names.get("Core.Lang")
+            if let Some(&module) = self.module_names.get(home)
                 && let Some(Value::Fn(id)) = self.modules[module].values.get(&symbol).map(|e| e.item)
             {
                 self.lang.fns.insert(name, id);
             }
+        }
+    }
+
+    fn lang_effect(&mut self, home: &str, name: &str) -> Option<EffectId> {
+        let symbol = self.names.intern(name);
+        let module = *self.module_names.get(home)?;
+        match self.modules[module].types.get(&symbol)?.item {
+            TypeItem::Effect(id) => Some(id),
+            _ => None,
         }
     }
 

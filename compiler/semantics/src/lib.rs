@@ -102,8 +102,8 @@ pub fn check(mut modules: Vec<SourceModule>, names: &mut Names, options: &CheckO
     checker.declare_types();
     checker.declare_effects();
     checker.declare_traits();
-    checker.declare_fns();
     checker.find_lang_items();
+    checker.declare_fns();
     checker.check_coherence();
     checker.check_bodies();
     checker.finish()

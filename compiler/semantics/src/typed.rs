@@ -139,6 +139,9 @@ pub struct LangItems {
     pub range: Option<TypeDefId>,
     pub json: Option<TypeDefId>,
     pub duration: Option<TypeDefId>,
+    /// Of `Core.Async`, in programs that wait.
+    pub future: Option<TypeDefId>,
+    pub task: Option<TypeDefId>,
     /// `Add Sub Mul Div Rem Pow Neg Eq Ord Index Hash Display Debug From IntoIterator FromArray` by name.
     pub traits: std::collections::BTreeMap<&'static str, TraitId>,
     /// Functions the compiler calls, by name (see `semantics::lang`).

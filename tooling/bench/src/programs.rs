@@ -22,6 +22,8 @@ pub enum Group {
     Language,
     /// Operations and handlers; C does the same without them.
     Effects,
+    /// Futures and tasks; C does the same with calls and bare context switches.
+    Async,
 }
 
 /// Programs: name, full-size argument, and a small one for a quick check.
@@ -47,6 +49,9 @@ const EFFECTS: &[(&str, &str, &str)] = &[
     ("effect_queens", "12", "6"),
     ("effect_resume", "1000", "3"),
 ];
+
+const ASYNC: &[(&str, &str, &str)] =
+    &[("async_await", "10000000", "1000"), ("async_yield", "5000000", "1000"), ("async_spawn", "1000000", "1000")];
 
 struct Contestant {
     name: &'static str,
@@ -77,9 +82,15 @@ pub fn run(remlc: &Path, scratch: &Path, options: &Options) -> bool {
         match options.group {
             Group::Language => LANGUAGE.iter().collect(),
             Group::Effects => EFFECTS.iter().collect(),
+            Group::Async => ASYNC.iter().collect(),
         }
     } else {
-        LANGUAGE.iter().chain(EFFECTS).filter(|(name, ..)| options.names.iter().any(|wanted| wanted == name)).collect()
+        LANGUAGE
+            .iter()
+            .chain(EFFECTS)
+            .chain(ASYNC)
+            .filter(|(name, ..)| options.names.iter().any(|wanted| wanted == name))
+            .collect()
     };
     for &&(name, full, small) in &chosen {
         let argument = if options.quick { small } else { full };

@@ -6,6 +6,7 @@
 mod attributes;
 mod handles;
 mod stages;
+mod tasks;
 mod uses;
 
 use reml_diagnostics::{Code, Diagnostic, Span, codes};
@@ -32,6 +33,8 @@ struct Contract {
     /// `is `@pure``, `declares `! {io}``
     text: String,
     span: Span,
+    /// Tags that may be there all the same.
+    besides: TagSet,
 }
 
 /// Where an effect enters a body.
@@ -66,6 +69,7 @@ impl<'a> Checker<'a> {
         }
         self.check_bounds();
         self.check_unhandled();
+        self.check_tasks();
         self.check_attributes();
         self.check_handles();
         self.check_stages();
@@ -76,9 +80,11 @@ impl<'a> Checker<'a> {
         let info = &self.fns[id];
         let mut contracts = Vec::new();
         let bound = |declared: &Declared, words: &str| {
-            let tags = &declared.closed.tags;
+            // An `async fn` may wait, whatever it declares.
+            let waiting = self.lang_async.filter(|_| self.is_async(id));
             Contract {
-                rule: Rule::Only(self.tags.expand(tags).union(&tags::ALLOC)),
+                besides: waiting.map_or(tags::NONE, |effect| TagSet::one(self.effect_decls[effect].tag)),
+                rule: Rule::Only(self.tags.expand(&declared.closed.tags).union(&tags::ALLOC)),
                 code: codes::EFFECT_EXCEEDED,
                 text: format!("{words} `! {}`", self.show_closed(&declared.closed, &info.generics, 0)),
                 span: declared.span,
@@ -107,7 +113,13 @@ impl<'a> Checker<'a> {
                 "no_timer" => (Rule::No(tags::IO_TIMER), codes::EFFECT_TIMER),
                 _ => continue,
             };
-            contracts.push(Contract { rule, code, text: format!("is `@{name}`"), span: attr.span });
+            contracts.push(Contract {
+                rule,
+                code,
+                text: format!("is `@{name}`"),
+                span: attr.span,
+                besides: tags::NONE,
+            });
         }
         contracts
     }
@@ -143,18 +155,29 @@ impl<'a> Checker<'a> {
         self.report(diagnostic);
     }
 
-    /// The effects of a body, whatever its signature declares.
+    /// The effects of a body, whatever its signature declares. The body of an `async fn` is what the future runs.
     fn body_effects(&self, def: Def) -> Option<TagSet> {
-        let group = &self.effects.groups[*self.effects.home.get(&def)?];
-        let row = *group.defs.iter().find(|(d, _)| *d == def)?.1.first()?;
+        let (group, rows) = self.body_rows(def)?;
         let values = self.row_values(group, &self.effects.methods);
-        Some(values[row as usize].tags.clone())
+        Some(rows.into_iter().fold(TagSet::default(), |all, row| all.union(&values[row as usize].tags)))
+    }
+
+    /// The rows that have the effects of a body.
+    fn body_rows(&self, def: Def) -> Option<(&Facts, Vec<u32>)> {
+        let group = &self.effects.groups[*self.effects.home.get(&def)?];
+        let own = &group.defs.iter().find(|(d, _)| *d == def)?.1;
+        let future = match def {
+            Def::Fn(id) if self.is_async(id) => self.future_row(id),
+            _ => None,
+        };
+        let rows = std::iter::once(0).chain(future);
+        Some((group, rows.filter_map(|row| own.get(row as usize).copied()).collect()))
     }
 
     /// The tags that a contract does not allow, for their own sake or for what they imply.
     fn broken(&self, contract: &Contract, actual: &TagSet) -> TagSet {
         let mut broken = TagSet::default();
-        for index in actual.indices() {
+        for index in actual.minus(&contract.besides).indices() {
             let one = TagSet::one(index);
             let all = self.tags.expand(&one);
             let breaks = match &contract.rule {
@@ -284,6 +307,7 @@ impl<'a> Checker<'a> {
             "println_str" => "println",
             "print_str" => "print",
             "eprintln_str" | "eprint_str" => "eprintln",
+            "await_future" => "await",
             name => name,
         }
         .to_owned()
@@ -292,9 +316,9 @@ impl<'a> Checker<'a> {
     /// The first expression of a definition that brings a tag in: into its own row, or else into those of its
     /// type.
     fn cause(&self, def: Def, tag: &TagSet) -> Option<Cause> {
-        let group = &self.effects.groups[*self.effects.home.get(&def)?];
-        let (own, others) = group.defs.iter().find(|(d, _)| *d == def)?.1.split_first()?;
-        self.cause_in(group, &[*own], tag).or_else(|| self.cause_in(group, others, tag))
+        let (group, body) = self.body_rows(def)?;
+        let (_, others) = group.defs.iter().find(|(d, _)| *d == def)?.1.split_first()?;
+        self.cause_in(group, &body, tag).or_else(|| self.cause_in(group, others, tag))
     }
 
     fn cause_in(&self, group: &Facts, rows: &[u32], tag: &TagSet) -> Option<Cause> {
@@ -356,7 +380,7 @@ impl<'a> Checker<'a> {
                 let brings = u.rows.iter().zip(summary).any(|(row, part)| part.tags.meets(tag) && reach[*row as usize]);
                 if brings {
                     let name = self.def_name(def);
-                    let printed = matches!(&*name, "panic" | "assert" | "println" | "print" | "eprintln");
+                    let printed = matches!(&*name, "panic" | "assert" | "println" | "print" | "eprintln" | "await");
                     let what = match def {
                         Def::Fn(_) if !printed => format!("the call of `{name}`"),
                         _ => format!("`{name}`"),
@@ -374,23 +398,28 @@ impl<'a> Checker<'a> {
         if !self.effect_decls.keys().any(|effect| self.is_tracked(effect)) {
             return;
         }
-        let root = self.options.root.as_deref().and_then(|root| self.module_names.get(root).copied());
-        let main = root.and_then(|root| self.modules[root].values.get(&self.sym.main)).map(|entry| entry.item);
+        let main = self.main_fn();
         let mut ends: Vec<Def> = Vec::new();
         for (id, info) in self.fns.iter() {
             let test = info.attrs.iter().any(|attr| self.names.text(attr.name.name) == "test");
-            if main == Some(Value::Fn(id)) || test && !self.is_core(info.module) {
+            if main == Some(id) || test && !self.is_core(info.module) {
                 ends.push(Def::Fn(id));
             }
         }
         ends.extend(self.globals.keys().filter(|&id| !self.is_core(self.globals[id].module)).map(Def::Global));
         for end in ends {
             let Some(tags) = self.body_effects(end) else { continue };
-            let is_main = matches!(end, Def::Fn(id) if main == Some(Value::Fn(id)));
+            let is_main = matches!(end, Def::Fn(id) if main == Some(id));
+            // The futures that `main` and tests give are run.
+            let runs = matches!(end, Def::Fn(id) if self.is_async(id));
             let left: Vec<EffectId> = self
                 .effect_decls
                 .iter()
-                .filter(|(id, info)| tags.has(info.tag) && !(is_main && self.default_handler(*id).is_some()))
+                .filter(|(id, info)| {
+                    let handled =
+                        is_main && self.default_handler(*id).is_some() || runs && Some(*id) == self.lang_async;
+                    tags.has(info.tag) && !handled
+                })
                 .map(|(id, _)| id)
                 .collect();
             for effect in left {
@@ -411,19 +440,26 @@ impl<'a> Checker<'a> {
             Some(cause) if !cause.span.is_none() => (cause.span, cause.what.clone()),
             _ => (at, "it".to_owned()),
         };
-        let mut diagnostic = Diagnostic::error(
-            codes::EFFECT_UNHANDLED,
-            span,
-            format!("nothing handles the effect `{name}` that {what} has: it leaves `{owner}`"),
-        );
+        let message = if Some(effect) == self.lang_async {
+            format!("{what} waits, but nothing runs `{owner}` as a future")
+        } else {
+            format!("nothing handles the effect `{name}` that {what} has: it leaves `{owner}`")
+        };
+        let mut diagnostic = Diagnostic::error(codes::EFFECT_UNHANDLED, span, message);
         if self.names.text(self.effect_decls[effect].name) == "Console" {
             diagnostic = diagnostic.with_note(
                 "the default handler of `Console` is for `log`, `print`, `println`, `error`, `eprint` and `eprintln` on `Str`",
             );
         }
-        diagnostic = diagnostic
-            .with_label(self.effect_decls[effect].span, "the effect is declared here")
-            .with_help(format!("put a handler around it: `handle .. with handler {name} {{ .. }}`"));
+        diagnostic = if Some(effect) == self.lang_async {
+            let kind =
+                if matches!(end, Def::Fn(_)) { format!("make it `async fn {owner}`, or ") } else { String::new() };
+            diagnostic.with_help(format!("{kind}run the code with `block_on(async {{ .. }})`"))
+        } else {
+            diagnostic
+                .with_label(self.effect_decls[effect].span, "the effect is declared here")
+                .with_help(format!("put a handler around it: `handle .. with handler {name} {{ .. }}`"))
+        };
         diagnostic = self.with_chain(diagnostic, end, cause, &tag);
         self.error_once(diagnostic);
     }
@@ -449,6 +485,7 @@ impl<'a> Checker<'a> {
                     code: codes::EFFECT_EXCEEDED,
                     text: String::new(),
                     span: bound.span,
+                    besides: tags::NONE,
                 };
                 let extra = self.broken(&contract, &values[bound.row as usize].tags);
                 if !extra.is_empty() {

@@ -1,5 +1,5 @@
-//! The default handler of `Console`: what a program prints through the effect, and nobody handles, goes to the
-//! standard streams.
+//! What runs `main`: the executor for an `async` one, and the default handler of `Console`, by which what a program prints
+//! through the effect, and nobody handles, goes to the standard streams.
 //!
 //! It is for an effect called `Console` whose operations are `log` and its kin, each of type `Str -> ()`. Where such an
 //! effect leaves `main`, the program starts with a function that handles it around `main`.
@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
 
     /// The effects that leave a function and have a default handler.
     fn left_to_default(&self, id: FnId) -> Vec<(EffectId, Vec<FnId>)> {
-        let tags = self.effects_of(id);
+        let tags = self.effects_of(id).union(&self.effects_of_future(id));
         self.effect_decls
             .iter()
             .filter(|(_, info)| tags.has(info.tag))
@@ -53,9 +53,10 @@ impl<'a> Checker<'a> {
             .collect()
     }
 
-    /// `main`, or a function that runs it with the default handlers it needs.
+    /// `main`, or a function that runs it: the future it gives, under the default handlers it needs.
     pub fn handled_main(&mut self, main: FnId, fns: &mut PrimaryMap<FnId, FnDef>) -> FnId {
-        self.left_to_default(main).into_iter().fold(main, |inner, (effect, does)| {
+        let run = self.awaited(main, fns).unwrap_or(main);
+        self.left_to_default(main).into_iter().fold(run, |inner, (effect, does)| {
             let made = self.main_under(inner, effect, &does, fns);
             fns.push(made)
         })
@@ -64,12 +65,7 @@ impl<'a> Checker<'a> {
     fn main_under(&mut self, main: FnId, effect: EffectId, does: &[FnId], fns: &PrimaryMap<FnId, FnDef>) -> FnDef {
         let def = &fns[main];
         let mut body = Builder::new(def.span);
-        let params: Vec<PatternId> = def.params.iter().map(|param| body.param(param.name, param.ty)).collect();
-        let args: Vec<ExprId> = body.locals.keys().collect::<Vec<_>>().into_iter().map(|l| body.local(l)).collect();
-        let types = def.params.iter().map(|param| param.ty).collect();
-        let callee_ty = self.store.intern(Type::Fn { params: types, ret: def.ret });
-        let callee = body.expr(ExprKind::Fn(main, Vec::new()), callee_ty);
-        let call = body.expr(ExprKind::Call { callee, args }, def.ret);
+        let (params, call) = self.call_of_main(&mut body, main, def);
         let thunk_ty = self.store.intern(Type::Fn { params: Box::default(), ret: def.ret });
         let thunk = body.expr(ExprKind::Lambda { params: Vec::new(), body: call }, thunk_ty);
         let clauses = does
@@ -85,18 +81,41 @@ impl<'a> Checker<'a> {
         let handle = Handle { effect, effect_args: Vec::new(), body: thunk, clauses, ret: None };
         let root = body.expr(ExprKind::Handle(Box::new(handle)), def.ret);
         let name = self.names.text(self.effect_decls[effect].name);
-        FnDef {
-            name: def.name,
-            path: format!("{}.<{name}>", def.path).into(),
-            module: def.module,
-            span: def.span,
-            arity: 0,
-            params: def.params.iter().map(|param| ParamDef { name: param.name, ty: param.ty }).collect(),
-            ret: def.ret,
-            effects: def.effects.iter().filter(|effect| ***effect != *name).cloned().collect(),
-            inline: InlineHint::Auto,
-            kind: FnKind::Reml(Box::new(body.finish(params, root))),
-        }
+        let effects = def.effects.iter().filter(|effect| ***effect != *name).cloned().collect();
+        around(def, format!("{}.<{name}>", def.path).into(), def.ret, effects, body.finish(params, root))
+    }
+
+    /// A function of the same name that runs the future which an `async` one gives: `block_on(main())`.
+    pub fn awaited(&mut self, main: FnId, fns: &mut PrimaryMap<FnId, FnDef>) -> Option<FnId> {
+        let block_on = self.lang_fn("block_on").filter(|_| self.is_async(main))?;
+        let def = &fns[main];
+        let (Type::Adt(found, answer), Type::Adt(result, of_block_on)) =
+            (self.store.get(def.ret).clone(), self.store.get(fns[block_on].ret).clone())
+        else {
+            return None;
+        };
+        debug_assert_eq!(Some(found), self.lang.future);
+        // `Result<T, AsyncError>`, for the `T` of the future.
+        let args = [answer[0], of_block_on[1]];
+        let ret = self.store.intern(Type::Adt(result, Box::new(args)));
+        let mut body = Builder::new(def.span);
+        let (params, call) = self.call_of_main(&mut body, main, def);
+        let callee_ty = self.store.intern(Type::Fn { params: Box::new([def.ret]), ret });
+        let callee = body.expr(ExprKind::Fn(block_on, vec![answer[0]]), callee_ty);
+        let root = body.expr(ExprKind::Call { callee, args: vec![call] }, ret);
+        let made = around(def, def.path.clone(), ret, def.effects.clone(), body.finish(params, root));
+        Some(fns.push(made))
+    }
+
+    /// The parameters of a function around `main`, and the call of `main` with them.
+    fn call_of_main(&mut self, body: &mut Builder, main: FnId, def: &FnDef) -> (Vec<PatternId>, ExprId) {
+        let params: Vec<PatternId> = def.params.iter().map(|param| body.param(param.name, param.ty)).collect();
+        let args: Vec<ExprId> = body.locals.keys().collect::<Vec<_>>().into_iter().map(|l| body.local(l)).collect();
+        let types = def.params.iter().map(|param| param.ty).collect();
+        let callee_ty = self.store.intern(Type::Fn { params: types, ret: def.ret });
+        let callee = body.expr(ExprKind::Fn(main, Vec::new()), callee_ty);
+        let call = body.expr(ExprKind::Call { callee, args }, def.ret);
+        (params, call)
     }
 
     /// `|text| println_str(text)`
@@ -120,6 +139,22 @@ impl<'a> Checker<'a> {
         let call = body.expr(ExprKind::Call { callee, args: vec![arg] }, unit);
         let lambda_ty = self.store.intern(Type::Fn { params: Box::new([text]), ret: unit });
         body.expr(ExprKind::Lambda { params: vec![pattern], body: call }, lambda_ty)
+    }
+}
+
+/// A function around `main`, with its parameters.
+fn around(main: &FnDef, path: Box<str>, ret: TypeId, effects: Vec<Box<str>>, body: Body) -> FnDef {
+    FnDef {
+        name: main.name,
+        path,
+        module: main.module,
+        span: main.span,
+        arity: 0,
+        params: main.params.iter().map(|param| ParamDef { name: param.name, ty: param.ty }).collect(),
+        ret,
+        effects,
+        inline: InlineHint::Auto,
+        kind: FnKind::Reml(Box::new(body)),
     }
 }
 

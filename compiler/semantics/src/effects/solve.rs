@@ -364,6 +364,11 @@ impl<'a> Checker<'a> {
                     if let Some(&row) = u.rows.first() {
                         values[row as usize].tags.add(&tags);
                     }
+                    if let Some(&future) = u.rows.get(1) {
+                        for &id in methods.get(&u.callee).into_iter().flatten() {
+                            values[future as usize].tags.add(&self.effects_of_future(id));
+                        }
+                    }
                 }
             }
         }
@@ -398,6 +403,12 @@ impl<'a> Checker<'a> {
         Some(self.tags.expand(declared).union(&super::tags::ALLOC))
     }
 
+    /// The tags that the future which a function returns may perform, where it is awaited.
+    pub fn effects_of_future(&self, id: FnId) -> TagSet {
+        let row = self.future_row(id).and_then(|row| self.effects.summaries.get(&Def::Fn(id))?.get(row as usize));
+        row.map_or_else(TagSet::default, |row| row.tags.clone())
+    }
+
     /// The tags a function may perform.
     pub fn effects_of(&self, id: FnId) -> TagSet {
         let own = self.effects.summaries.get(&Def::Fn(id)).and_then(|s| s.first());
@@ -406,7 +417,7 @@ impl<'a> Checker<'a> {
 }
 
 /// The rows of all signatures of a group, each once.
-fn signature_rows(group: &Facts) -> Vec<u32> {
+pub(crate) fn signature_rows(group: &Facts) -> Vec<u32> {
     let mut rows: Vec<u32> = Vec::new();
     for (_, list) in &group.defs {
         for &row in list.iter() {

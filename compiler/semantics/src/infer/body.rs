@@ -217,6 +217,8 @@ pub(crate) struct BodyCx {
     pub lambda_depth: u32,
     /// How many locals there were before the innermost deferred code around.
     pub locals_before_defer: usize,
+    /// How many lambdas are around the innermost deferred code around.
+    pub defer_depth: Option<u32>,
     /// Type parameters from here on are inferred: conditions on them go into the signature.
     pub first_inferred: Option<u32>,
     /// The type of the deferred node that is being decided.
@@ -267,6 +269,7 @@ impl Default for BodyCx {
             native: Gates::default(),
             lambda_depth: 0,
             locals_before_defer: 0,
+            defer_depth: None,
             first_inferred: None,
             waiting: None,
             handles: Vec::new(),

@@ -354,6 +354,12 @@ impl<'a> Checker<'a> {
         None
     }
 
+    /// May the constructor be written without its fields, because each has a default?
+    pub fn stands_alone(&self, def: TypeDefId, variant: u32) -> bool {
+        matches!(self.adts[def].kind, AdtKind::Sum(_))
+            && self.variant_fields(def, variant).iter().all(|field| field.default.is_some())
+    }
+
     fn ctor_value(&mut self, def: TypeDefId, variant: u32, want: Want, span: Span) -> ExprId {
         let fields = self.variant_fields(def, variant);
         let adt = self.open_adt(def);
@@ -365,6 +371,10 @@ impl<'a> Checker<'a> {
                 let _ = self.t.unify(adt, want);
             }
             return self.b.expr(ExprKind::Construct { variant, args: Vec::new() }, adt, span);
+        }
+        let wants_function = want.ty.is_some_and(|ty| matches!(self.t.head(ty), Node::Fn { .. }));
+        if self.stands_alone(def, variant) && !wants_function {
+            return self.construct_record(def, variant, &[], None, want, span);
         }
         let params: Vec<Ty> = fields.iter().map(|f| self.field_type(f.ty, args, row)).collect();
         let own = self.t.rows.fresh();
@@ -404,15 +414,22 @@ impl<'a> Checker<'a> {
             };
             args.push(arg);
         }
-        // Which impl runs is not known: all rows of the signature are taken as one.
+        // Which impl runs is not known: all rows of the signature are taken as one, but for that of the future it gives,
+        // whose effects come in later.
         let shared = self.t.rows.fresh();
         self.t.flow(shared, own);
         let mut rows = vec![Row::var(shared); self.fns[def].row_count.max(1) as usize];
-        rows[0] = Row::var(shared);
         let first_row = self.t.rows.use_rows.len() as u32;
         self.t.rows.use_rows.push(shared);
+        let mut row_count = 1;
+        if let Some(index) = self.future_row(def) {
+            let future = self.t.rows.fresh();
+            rows[index as usize] = Row::var(future);
+            self.t.rows.use_rows.push(future);
+            row_count = 2;
+        }
         let callee = Callee::Method(trait_, index);
-        self.t.rows.uses.push(Use { callee, subject: args[0], span, first_row, row_count: 1 });
+        self.t.rows.uses.push(Use { callee, subject: args[0], span, first_row, row_count });
         let trait_args = args[..trait_arity].to_vec();
         (trait_args, Instantiated { args, rows, monomorphic: false })
     }

@@ -61,11 +61,7 @@ impl<'a> Checker<'a> {
             Ast::Index { base, index } => self.index_expr(base, index, span),
             Ast::Call { callee, args } => self.call_expr(callee, args, None, want, span),
             Ast::Try(operand) => self.try_expr(operand, want, span),
-            Ast::Await(operand) => {
-                self.not_supported(span, "`await` expressions");
-                self.expr(operand, want);
-                self.b.error(span)
-            }
+            Ast::Await(operand) => self.await_expr(operand, want, span),
             Ast::Unary { op, operand } => self.unary_expr(*op, operand, want, span),
             Ast::Binary { op, op_span, left, right } => self.binary_expr(*op, *op_span, left, right, want, span),
             Ast::Range { start, end, inclusive } => {
@@ -96,11 +92,7 @@ impl<'a> Checker<'a> {
                 self.b.unsafe_depth -= u32::from(permits);
                 id
             }
-            Ast::Async { body, .. } => {
-                self.not_supported(span, "`async` blocks");
-                self.block(body, Want::NOTHING);
-                self.b.error(span)
-            }
+            Ast::Async { body, .. } => self.async_block(body, want, span),
             Ast::Return(value) => self.return_expr(value.as_ref(), span),
             Ast::Break(value) => self.break_expr(value.as_ref(), span),
             Ast::Continue => {

@@ -16,6 +16,7 @@ struct Local<'e> {
     params: &'e [ast::Param],
     ret: Option<&'e ast::Type>,
     body: &'e ast::Expr,
+    is_async: bool,
 }
 
 impl<'a> Checker<'a> {
@@ -33,6 +34,7 @@ impl<'a> Checker<'a> {
                 params: &decl.sig.params,
                 ret: decl.sig.ret.as_ref(),
                 body,
+                is_async: decl.is_async,
             });
         }
         self.lift(&locals, true)
@@ -45,7 +47,7 @@ impl<'a> Checker<'a> {
         ret: Option<&ast::Type>,
         body: &ast::Expr,
     ) -> bool {
-        self.lift(&[Local { name, generics: &[], wheres: &[], params, ret, body }], false)
+        self.lift(&[Local { name, generics: &[], wheres: &[], params, ret, body, is_async: false }], false)
     }
 
     /// Gives everything back as it was, and `false`, when the functions need their uses to be typed.
@@ -120,10 +122,7 @@ impl<'a> Checker<'a> {
                     default: None,
                 })
                 .collect();
-            let ret = match local.ret {
-                Some(ty) => self.body_type(ty),
-                None => self.t.fresh(),
-            };
+            let ret = self.body_result(local.is_async, local.ret);
             self.fns[id].params = params;
             self.fns[id].ret = ret;
             ids.push(id);
@@ -156,7 +155,7 @@ impl<'a> Checker<'a> {
                 _ => 0,
             };
             self.b.frames.push(Frame { tail: !known, ..Frame::new(ret, why, row) });
-            let root = self.fn_body(local.body, ret, why, known);
+            let root = self.fn_or_async_body(local.is_async, local.body, ret, why, known);
             self.b.frames.pop();
             self.b.root = Some(root);
             self.solve(Effort::Known);

@@ -18,6 +18,7 @@ pub(crate) mod dependencies;
 mod effects;
 mod expr;
 mod format;
+mod futures;
 pub(crate) mod groups;
 mod handlers;
 mod leave;
@@ -63,11 +64,28 @@ impl<'a> Checker<'a> {
         for id in lang {
             self.enqueue(Def::Fn(id));
         }
+        // What `main` and tests give is printed.
+        let starts = self.main_fn().into_iter().chain(self.tests());
+        let results: Vec<Ty> = starts.map(|id| self.t.resolve(self.fns[id].ret)).collect();
+        if let Some(display) = self.lang_traits.display
+            && results.iter().any(|ty| !matches!(*ty, Types::UNIT | Types::NEVER))
+        {
+            self.follow_trait(display);
+        }
         while let Some(def) = self.queue.pop() {
             match def {
                 Def::Fn(id) => self.check_known(id),
                 Def::Global(_) => {}
             }
+        }
+    }
+
+    /// The function that the program starts with, if there is one.
+    pub fn main_fn(&self) -> Option<FnId> {
+        let module = *self.module_names.get(self.options.root.as_deref()?)?;
+        match self.modules[module].values.get(&self.sym.main)?.item {
+            Value::Fn(id) => Some(id),
+            _ => None,
         }
     }
 
@@ -199,6 +217,7 @@ impl<'a> Checker<'a> {
         self.b.self_ty = self_ty;
         let mark = self.scope.len();
         let source = self.fns[id].source;
+        let is_async = matches!(source, FnSource::Decl(decl) if decl.is_async);
         let (params, body, why, known): (&[ast::Param], &ast::Expr, Why, bool) = match source {
             FnSource::Decl(decl) => {
                 let Some(body) = &decl.body else {
@@ -259,7 +278,7 @@ impl<'a> Checker<'a> {
         }
         self.b.params = patterns;
         self.b.frames.push(Frame { tail: !known, ..Frame::new(ret, why, row) });
-        let root = self.fn_body(body, ret, why, known);
+        let root = self.fn_or_async_body(is_async, body, ret, why, known);
         self.b.frames.pop();
         self.b.root = Some(root);
         self.pop_scope(mark);

@@ -335,7 +335,8 @@ impl<'a> Checker<'a> {
         }
         if args.len() != fields.len() {
             let only_wildcard = matches!(args, [p] if matches!(*p.kind, Ast::Wildcard));
-            if !only_wildcard || fields.is_empty() {
+            let alone = args.is_empty() && self.stands_alone(def, variant);
+            if !alone && (!only_wildcard || fields.is_empty()) {
                 let name = match &self.adts[def].kind {
                     AdtKind::Sum(variants) => variants[variant as usize].name,
                     _ => self.adts[def].name,

@@ -5,6 +5,7 @@ use reml_syntax::ast::{self, ExprKind as Ast, PatternKind as AstPattern, StmtKin
 
 use super::body::{Frame, LocalBinding, Want, Why};
 use super::captures;
+use super::futures::Code;
 use super::ty::{Node, Row, Ty, Types};
 use crate::cx::*;
 use crate::modules::{RowMode, TypeScope};
@@ -185,8 +186,10 @@ impl<'a> Checker<'a> {
             }
             StmtKind::Defer(e) => {
                 let outer = std::mem::replace(&mut self.b.locals_before_defer, self.b.locals.len());
+                let depth = self.b.defer_depth.replace(self.b.lambda_depth);
                 let id = self.discarded(e);
                 self.b.locals_before_defer = outer;
+                self.b.defer_depth = depth;
                 Some(Stmt::Defer(id))
             }
             StmtKind::Expr(e) => {
@@ -206,10 +209,15 @@ impl<'a> Checker<'a> {
             let marked = self.adts[def].attrs.iter().any(|a| self.names.text(a.name.name) == "must_use");
             if Some(def) == self.lang.result || marked {
                 let text = self.show(self.b.ty(id));
-                self.report(
+                let diagnostic = if Some(def) == self.lang.future {
+                    let message = format!("this `{text}` is not awaited, so it never runs");
+                    Diagnostic::warning(codes::MUST_USE, span, message)
+                        .with_help("wait for it with `.await`, or let it run beside this code with `spawn(..)`")
+                } else {
                     Diagnostic::warning(codes::MUST_USE, span, format!("this `{text}` is not used"))
-                        .with_help("handle it with `match` or `?`, or drop it with `let _ = ..`"),
-                );
+                        .with_help("handle it with `match` or `?`, or drop it with `let _ = ..`")
+                };
+                self.report(diagnostic);
                 return;
             }
         }
@@ -312,10 +320,7 @@ impl<'a> Checker<'a> {
                     None => self.t.fresh(),
                 })
                 .collect();
-            let ret = match &decl.sig.ret {
-                Some(ty) => self.body_type(ty),
-                None => self.t.fresh(),
-            };
+            let ret = self.body_result(decl.is_async, decl.sig.ret.as_ref());
             let row = self.t.rows.fresh();
             let ty = self.t.func(&params, ret, Row::var(row));
             let generics = self.b.generics.split_off(outer);
@@ -335,7 +340,7 @@ impl<'a> Checker<'a> {
             let known = decl.sig.ret.is_some();
             self.b.frames.push(Frame { tail: !known, ..Frame::new(ret, why, row) });
             let body = match &decl.body {
-                Some(body) => self.fn_body(body, ret, why, known),
+                Some(body) => self.fn_or_async_body(decl.is_async, body, ret, why, known),
                 None => self.b.error(decl.sig.span),
             };
             self.b.frames.pop();
@@ -348,9 +353,24 @@ impl<'a> Checker<'a> {
         bindings
     }
 
+    /// The result type of a local function.
+    pub(super) fn body_result(&mut self, is_async: bool, written: Option<&ast::Type>) -> Ty {
+        match written {
+            Some(ty) => {
+                let ty = self.body_type(ty);
+                if is_async { self.body_future(ty) } else { ty }
+            }
+            None => self.t.fresh(),
+        }
+    }
+
     /// The body of a function whose result type may be unknown.
-    pub fn fn_body(&mut self, body: &ast::Expr, ret: Ty, why: Why, known: bool) -> ExprId {
-        let id = self.expr(body, Want { ty: Some(ret), why, tail: !known });
+    pub(super) fn fn_body(&mut self, body: Code<'_>, ret: Ty, why: Why, known: bool) -> ExprId {
+        let want = Want { ty: Some(ret), why, tail: !known };
+        let id = match body {
+            Code::Expr(body) => self.expr(body, want),
+            Code::Block(body) => self.block(body, want),
+        };
         let id = match self.t.head(ret) {
             Node::Ref { .. } => id,
             _ => self.deref(id),

@@ -67,6 +67,7 @@ impl<'a> Checker<'a> {
             lang_traits: LangTraits::default(),
             lang_exit: None,
             lang_parser: None,
+            lang_async: None,
             sym,
             fn_bodies: FxHashMap::default(),
             global_bodies: FxHashMap::default(),
@@ -431,9 +432,6 @@ impl<'a> Checker<'a> {
         linkage: Linkage,
     ) -> Option<FnId> {
         let &name = decl.sig.name.segments.last()?;
-        if decl.is_async {
-            self.not_supported(decl.sig.span, "`async` functions");
-        }
         let id = self.push_fn(module, name, FnSource::Decl(decl), &item.attrs, container, linkage, item.public);
         self.fns[id].has_self = decl.sig.self_param.is_some();
         self.fns[id].variadic = decl.sig.variadic;

@@ -313,10 +313,11 @@ impl<'a> Checker<'a> {
                                 .with_help("return the value itself: it is shared, not copied"),
                             );
                         }
-                        ret
+                        if decl.is_async { self.future_type(ret, decl.sig.span, &mut scope) } else { ret }
                     }
                     None => match &expected {
                         Some((_, ret)) => *ret,
+                        None if decl.is_async && in_trait => self.future_type(Types::UNIT, decl.sig.span, &mut scope),
                         None if bodiless || in_trait => Types::UNIT,
                         None => {
                             complete = false;

@@ -258,6 +258,30 @@ impl<'a> Checker<'a> {
         false
     }
 
+    /// The future of an `async fn` with this result.
+    pub(super) fn future_type(&mut self, answer: Ty, span: Span, scope: &mut TypeScope<'_>) -> Ty {
+        match self.lang.future {
+            Some(def) => self.applied_adt(def, vec![answer], span, scope),
+            None => {
+                self.error_once(Diagnostic::error(
+                    codes::NOT_SUPPORTED,
+                    span,
+                    "`async` needs the standard library's `Core.Async`",
+                ));
+                Types::ERROR
+            }
+        }
+    }
+
+    /// The same, for a local function.
+    pub fn body_future(&mut self, answer: Ty) -> Ty {
+        let (module, generics) = (self.b.module, std::mem::take(&mut self.b.generics));
+        let mut scope = TypeScope { module, generics: &generics, self_ty: self.b.self_ty, rows: RowMode::Body };
+        let ty = self.future_type(answer, Span::NONE, &mut scope);
+        self.b.generics = generics;
+        ty
+    }
+
     fn applied_adt(&mut self, def: TypeDefId, mut args: Vec<Ty>, span: Span, scope: &mut TypeScope<'_>) -> Ty {
         let arity = self.adts[def].arity as usize;
         if args.is_empty() && arity > 0 && scope.rows == RowMode::Body {

@@ -4,6 +4,7 @@ mod conditions;
 mod conductors;
 mod contracts;
 mod effects;
+mod futures;
 mod handlers;
 mod inference;
 mod mistakes;
