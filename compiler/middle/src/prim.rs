@@ -209,10 +209,8 @@ prims! {
     HandlerAddress "handler_address" Borrow Pure;
     /// `(i64 handler, number of the operation) -> clause`.
     HandlerClause "handler_clause" Borrow Pure;
-    /// The same, with an owner of its own.
-    HandlerClauseOwned "handler_clause_owned" BorrowFresh Read;
-    /// `(&continuation) -> i64 handler`.
-    ContinuationHandler "continuation_handler" Borrow Read;
+    /// `(&continuation, number) -> clause`: the same of the handler that the continuation keeps alive, with an owner of its own.
+    ContinuationClause "continuation_clause" BorrowFresh Read;
     /// `(i64 handler) -> i64`: puts in force what is around a handler; the result is for `HandlerLeave`.
     HandlerEnter "handler_enter" Borrow Write;
     HandlerLeave "handler_leave" Borrow Write;

@@ -295,3 +295,36 @@ fn arrays_can_be_handled() {
         "[6, 7]\n",
     );
 }
+
+/// The clause needs what the handler keeps after it has given up the continuation that kept the handler alive.
+#[test]
+fn a_clause_that_drops_its_continuation_first() {
+    prints(
+        "fn main() {
+  var n = 5
+  let r = handle {
+    n := 6
+    do Ask.ask() + 1
+  } with handler Ask {
+    operation ask(resume) { if true { -n } else { resume(n) + 1 } }
+  }
+  println(\"{n} {r}\")
+}
+",
+        "6 -6\n",
+    );
+    prints(
+        "fn main() {
+  var n = 5
+  let r = handle {
+    n := 6
+    do Ask.ask() + 1
+  } with handler Ask {
+    operation ask(resume) { if true { -3 } else { resume(n) + 1 } }
+  }
+  println(\"{n} {r}\")
+}
+",
+        "6 -3\n",
+    );
+}

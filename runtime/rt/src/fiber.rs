@@ -221,10 +221,14 @@ pub unsafe fn chain(last: *mut Fiber) -> impl Iterator<Item = *mut Fiber> {
 
 /// The fibers of what runs now, the innermost first.
 pub fn running(cx: Cx) -> impl Iterator<Item = *mut Fiber> {
-    // SAFETY: the context is alive, and fibers live until the program ends.
-    let first = unsafe { (*cx.as_ptr()).fiber };
-    std::iter::successors(Some(first), |&fiber| unsafe { fiber.as_ref() }.map(|fiber| fiber.parent))
-        .take_while(|fiber| !fiber.is_null())
+    // SAFETY: the context is alive.
+    let mut next = unsafe { (*cx.as_ptr()).fiber };
+    std::iter::from_fn(move || {
+        let fiber = next;
+        // SAFETY: fibers live until the program ends.
+        next = unsafe { fiber.as_ref() }?.parent;
+        Some(fiber)
+    })
 }
 
 /// Readies a fiber for a computation; the stack pointer it starts with. `resumer`, `frame` and `code`: stack pointer, frame pointer and

@@ -84,29 +84,18 @@ impl Translator<'_, '_> {
             }
             PrimOp::HandlerAddress => return smallvec::smallvec![self.scalar(args[0])],
             PrimOp::HandlerFind => return smallvec::smallvec![self.handler_find(args[0])],
-            PrimOp::HandlerClause | PrimOp::HandlerClauseOwned => {
+            PrimOp::HandlerClause => {
                 let handler = self.scalar(args[0]);
-                let number = match args[1] {
-                    Atom::Int(number, _) => number as i32,
-                    _ => unreachable!("the number of an operation is a constant"),
-                };
-                let offset = HANDLER_CLAUSES as i32 + 8 * number;
-                let clause = self.code.load(types::I64, Region::Closure, handler, offset);
-                if prim == PrimOp::HandlerClauseOwned {
-                    self.code.dup(self.ty(var), &[clause]);
-                }
-                return smallvec::smallvec![clause];
+                return smallvec::smallvec![self.clause(handler, args[1])];
             }
-            PrimOp::ContinuationHandler => {
+            PrimOp::ContinuationClause => {
                 let continuation = self.scalar(args[0]);
                 let fiber =
                     self.code.load(types::I64, Region::Closure, continuation, offset_of!(Continuation, fiber) as i32);
-                return smallvec::smallvec![self.code.load(
-                    types::I64,
-                    Region::Handlers,
-                    fiber,
-                    offset_of!(Fiber, handler) as i32
-                )];
+                let handler = self.code.load(types::I64, Region::Handlers, fiber, offset_of!(Fiber, handler) as i32);
+                let clause = self.clause(handler, args[1]);
+                self.code.dup(self.ty(var), &[clause]);
+                return smallvec::smallvec![clause];
             }
             PrimOp::HandlerEnter => {
                 let handler = self.scalar(args[0]);
@@ -226,6 +215,12 @@ impl Translator<'_, '_> {
             self.code.store(Region::Closure, clause, handler, HANDLER_CLAUSES as i32 + 8 * index as i32);
         }
         handler
+    }
+
+    /// What a handler keeps at this number.
+    fn clause(&mut self, handler: Value, number: Atom) -> Value {
+        let Atom::Int(number, _) = number else { unreachable!("the number of an operation is a constant") };
+        self.code.load(types::I64, Region::Closure, handler, HANDLER_CLAUSES as i32 + 8 * number as i32)
     }
 
     /// The innermost handler is looked at here, the others in a helper.

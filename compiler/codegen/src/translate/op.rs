@@ -102,9 +102,10 @@ impl Translator<'_, '_> {
                 Values::new()
             }
             HandlerNew | HandlerAddress | HandlerPush | HandlerPop | HandlerFind | HandlerClause
-            | HandlerClauseOwned | ContinuationHandler | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort
-            | FiberStart | FiberResume | FiberStopped | FiberContinue | FiberSuspend | ContinuationTake
-            | PayloadTake => self.effect_prim(var, prim, args),
+            | ContinuationClause | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort | FiberStart
+            | FiberResume | FiberStopped | FiberContinue | FiberSuspend | ContinuationTake | PayloadTake => {
+                self.effect_prim(var, prim, args)
+            }
             KeepAlive => Values::new(),
             BlackBox => {
                 let values = self.atom(args[0]);

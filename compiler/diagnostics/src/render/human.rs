@@ -93,7 +93,7 @@ impl Human {
             Config::new()
                 .with_color(self.color)
                 .with_char_set(CharSet::Unicode)
-                .with_index_type(IndexType::Byte)
+                .with_index_type(IndexType::Char)
                 .with_label_attach(LabelAttach::Start),
         );
         for (index, range, text, is_primary) in drawn {

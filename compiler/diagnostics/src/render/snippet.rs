@@ -28,7 +28,8 @@ const CUT: char = '…';
 /// A stand-in text for one file, and the labels' ranges in it.
 pub struct Snippet {
     pub text: String,
-    /// As many as were asked for, in the same order; never empty.
+    /// As many as were asked for, in the same order; never empty. In characters: ariadne counts some of its positions in them
+    /// whatever it is told.
     pub ranges: Vec<Range<usize>>,
 }
 
@@ -75,11 +76,10 @@ impl Snippet {
             text.push('\n');
         }
         for range in &mut ranges {
-            if range.end <= range.start {
-                // Shown as the character that follows; at the end of a line, as the line break.
-                let width = text[range.start..].chars().next().map_or(1, char::len_utf8);
-                range.end = range.start + width;
-            }
+            let count = |bytes: Range<usize>| text[bytes].chars().count();
+            let start = count(0..range.start);
+            // What is empty is shown as the character that follows; at the end of a line, as the line break.
+            *range = start..start + count(range.start..range.end.max(range.start)).max(1);
         }
         Snippet { text, ranges }
     }

@@ -330,9 +330,7 @@ impl Lower<'_> {
         span: Span,
     ) -> Atom {
         let i64 = self.types.prim(Prim::I64);
-        let handler = code.emit(i64, Op::Prim(PrimOp::ContinuationHandler, vec![continuation]), span);
-        let number = Atom::Int(number as i128, i64);
-        let kept = Op::Prim(PrimOp::HandlerClauseOwned, vec![Atom::Var(handler), number]);
+        let kept = Op::Prim(PrimOp::ContinuationClause, vec![continuation, Atom::Int(number as i128, i64)]);
         if clause.func.is_none() {
             return Atom::Var(code.emit(clause.ty, kept, span));
         }

@@ -52,7 +52,9 @@ impl<'a> Checker<'a> {
     fn check_overlap(&mut self, a: ImplId, b: ImplId) {
         let (first, second) = (self.fresh_args(a), self.fresh_args(b));
         let overlap = first.iter().zip(&second).all(|(&x, &y)| self.t.can_unify(x, y));
-        if !overlap || self.t.head(first[0]) == Node::Error {
+        // What is wrong with a type has been said.
+        let poisoned = first.iter().chain(&second).any(|&arg| self.t.head(arg) == Node::Error);
+        if !overlap || poisoned {
             return;
         }
         let Some(trait_) = self.impls[a].trait_ else { return };

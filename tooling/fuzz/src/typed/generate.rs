@@ -483,19 +483,19 @@ impl Generator {
         let arg = self.fresh();
         let number = [(arg, Ty::Int)];
         let clause = match self.random.below(4) {
-            0 | 1 => Clause::Tail(*self.typed_body(scope, &number, &Ty::Int, d)),
-            2 => Clause::Abort(*self.typed_body(scope, &number, ty, d)),
+            0 | 1 => Clause::Tail(self.typed_body(scope, &number, &Ty::Int, d)),
+            2 => Clause::Abort(self.typed_body(scope, &number, ty, d)),
             _ => {
                 // The computation is suspended meanwhile: operations that leave this one, too, would drop it at their own time.
                 self.handled = [false; EFFECTS];
-                let unless = *self.typed_body(scope, &number, &Ty::Bool, d);
-                let answer = *self.typed_body(scope, &number, &Ty::Int, d);
+                let unless = self.typed_body(scope, &number, &Ty::Bool, d);
+                let answer = self.typed_body(scope, &number, &Ty::Int, d);
                 self.handled = outside;
                 let id = self.fresh();
                 let value = self.literal(ty);
-                let instead = Expr::Block(vec![Stmt::Let(id, ty.clone(), value)], Box::new(Expr::Var(id)));
+                let instead = Box::new(Expr::Block(vec![Stmt::Let(id, ty.clone(), value)], Box::new(Expr::Var(id))));
                 let result = self.fresh();
-                let then = *self.typed_body(scope, &[number[0].clone(), (result, ty.clone())], ty, d);
+                let then = self.typed_body(scope, &[number[0].clone(), (result, ty.clone())], ty, d);
                 Clause::Resume { unless, instead, answer, result, then }
             }
         };

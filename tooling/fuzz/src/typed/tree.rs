@@ -112,11 +112,11 @@ pub struct Handle {
 #[derive(Clone, Debug)]
 pub enum Clause {
     /// Resumes last, with this.
-    Tail(Expr),
+    Tail(Box<Expr>),
     /// Ends the computation, which is worth this.
-    Abort(Expr),
+    Abort(Box<Expr>),
     /// Ends it under a condition, else resumes with a number, and makes something of what comes of it.
-    Resume { unless: Expr, instead: Expr, answer: Expr, result: VarId, then: Expr },
+    Resume { unless: Box<Expr>, instead: Box<Expr>, answer: Box<Expr>, result: VarId, then: Box<Expr> },
 }
 
 #[derive(Clone, Debug)]
