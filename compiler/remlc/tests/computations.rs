@@ -328,3 +328,24 @@ fn a_clause_that_drops_its_continuation_first() {
         "6 -3\n",
     );
 }
+
+/// Its deferred code would look at globals that are gone.
+#[test]
+fn what_a_global_keeps_ends_quietly_with_the_program() {
+    let ran = ran("
+let held: Ref<[Step]> = Ref.new([])
+let log: Ref<[Str]> = Ref.new([\"started\"])
+
+fn main() {
+  held.set([steps(|| {
+    defer {
+      held.set([])
+      println(\"{}\", log.get())
+    }
+    do Yield.yield(1)
+  })])
+  println(\"ended\")
+}
+");
+    assert_eq!((&*ran.stdout, ran.exit), ("ended\n", Some(0)), "{ran:?}");
+}

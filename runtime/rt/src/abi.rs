@@ -64,6 +64,8 @@ pub struct Context {
     /// While deferred code runs in place of a computation that has ended: the innermost handler it was deferred under. No computation of
     /// that handler or of one around it can be left or stopped now. Null at other times.
     pub barrier: *mut Handler,
+    /// Not 0 once the globals are being dropped. No code of the program runs any more: it could look at one.
+    pub ending: u64,
 }
 
 /// Words of [`Context::payload`]: the most slots a value has.

@@ -87,6 +87,7 @@ impl Program {
             fiber: ptr::null_mut(),
             stopped: ptr::null_mut(),
             barrier: ptr::null_mut(),
+            ending: 0,
         });
         Program { context }
     }

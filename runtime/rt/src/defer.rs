@@ -95,8 +95,12 @@ pub fn detach(cx: Cx, fiber: *mut Fiber, mark: usize) -> Vec<Deferred> {
 }
 
 /// Runs closures of whatever stacks, the last one first, on the one that runs now, and drops them. When one panics, the others are
-/// still there and run then.
+/// still there and run then. What globals have kept until the program's end does not run.
 pub fn run(cx: Cx, deferred: Vec<Deferred>) {
+    // SAFETY: the context is alive.
+    if unsafe { (*cx.as_ptr()).ending } != 0 {
+        return drop_unused(cx, deferred);
+    }
     let mark = count(cx);
     current(cx).borrow_mut().0.extend(deferred);
     while count(cx) > mark

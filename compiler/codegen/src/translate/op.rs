@@ -1,7 +1,10 @@
 //! Which file translates which operation.
 
+use std::mem::offset_of;
+
 use reml_middle::core::{Atom, Op, Var};
 use reml_middle::prim::PrimOp;
+use reml_rt::abi::Context;
 
 use super::function::Translator;
 use crate::code::{Region, Values};
@@ -26,6 +29,11 @@ impl Translator<'_, '_> {
             }
             Op::Array(items) => self.array_literal(self.ty(var), items),
             Op::GlobalGet(id) | Op::GlobalTake(id) => {
+                if let Op::GlobalTake(_) = op {
+                    let context = self.code.context();
+                    let ending = self.code.int(1);
+                    self.code.store(Region::Handlers, ending, context, offset_of!(Context, ending) as i32);
+                }
                 let layout = self.code.plan.info(self.code.plan.program.globals[*id].ty).layout.clone();
                 if layout.slots.is_empty() {
                     return Values::new();

@@ -204,13 +204,3 @@ fn g<T>(x: T, n: Int) -> Int = if n == 0 then 0 else g(x, n - 1)",
         "#]],
     );
 }
-
-#[test]
-fn what_is_not_supported_says_so() {
-    check(
-        "fn main() { inline_asm(\"pause\") }",
-        expect![[r#"
-            1:13 [language.not_supported_yet] `inline_asm` expressions are not supported by this version of the compiler
-        "#]],
-    );
-}
