@@ -174,6 +174,27 @@ codes! {
     EFFECT_HANDLER_INVALID = "effects.handler.invalid";
     EFFECT_UNDECLARED_IN_TRAIT = "effects.contract.undeclared_in_trait";
 
+    // Conductors and exports
+    CONDUCTOR_ID_DUPLICATE = "conductor.dsl_id.duplicate";
+    CONDUCTOR_ID_UNKNOWN = "conductor.dsl_id.unknown";
+    CONDUCTOR_SECTION_DUPLICATE = "conductor.section.duplicate";
+    CONDUCTOR_TAIL_INVALID = "conductor.tail.invalid";
+    CONDUCTOR_DEPENDENCY_CYCLE = "conductor.dependency.cycle";
+    CONDUCTOR_CYCLE = "conductor.cycle";
+    CONDUCTOR_CHANNEL_DUPLICATE = "conductor.channel.duplicate";
+    CONDUCTOR_CHANNEL_CONFLICT = "conductor.channel.conflict";
+    CONDUCTOR_PORT_UNKNOWN = "conductor.port.unknown";
+    CONDUCTOR_MONITOR_EMPTY = "conductor.monitoring.empty";
+    DSL_CAPABILITY_UNSATISFIED = "dsl.capability.unsatisfied";
+    DSL_CAPABILITY_STAGE = "dsl.capability.stage_mismatch";
+    DSL_CONDUCTOR_INCOMPATIBLE = "dsl.conductor.incompatible";
+    EXPORT_NOT_A_DSL = "E1301";
+    EXPORT_MANIFEST_EFFECTS = "E1302";
+    EXPORT_EFFECTS = "E1303";
+    EXPORT_INVALID = "E1304";
+    EXPORT_EFFECT_VIOLATION = "dsl.export.effect_violation";
+    MANIFEST_DSL_STAGE = "manifest.dsl.stage_mismatch";
+
     // Building and running
     LINK_TOOL_MISSING = "build.linker.missing";
     LINK_FAILED = "build.linker.failed";

@@ -9,6 +9,7 @@ mod load;
 mod overlay;
 pub mod package;
 pub mod pipeline;
+mod signatures;
 pub mod stack;
 pub mod stdlib;
 pub mod system;

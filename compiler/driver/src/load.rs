@@ -10,8 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use reml_diagnostics::{Diagnostic, FileId, SourceMap, Span, codes};
-use reml_semantics::SourceModule;
 use reml_semantics::stages::Stages;
+use reml_semantics::{ManifestDsl, SourceModule};
 use reml_syntax::ast;
 use reml_syntax::names::Names;
 use rustc_hash::FxHashSet;
@@ -50,6 +50,8 @@ pub struct Loaded {
     pub package_name: Option<String>,
     /// What the program's own manifest says about capabilities.
     pub stages: Stages,
+    /// What it expects of exports.
+    pub dsls: Vec<ManifestDsl>,
     /// What that package says of the target.
     pub target: Vec<Setting>,
 }
@@ -119,6 +121,7 @@ pub fn load(
             root: None,
             package_name: None,
             stages: Stages::default(),
+            dsls: Vec::new(),
             target: Vec::new(),
         },
     };
@@ -210,11 +213,12 @@ impl Loader<'_> {
         let file = self.add(&path.display().to_string(), text)?;
         let (manifest, problems) = package::parse(self.sources.file(file));
         self.diagnostics.extend(problems);
-        let Manifest { name, src, dependencies, stages, target, .. } = manifest?;
+        let Manifest { name, src, dependencies, stages, dsls, target, .. } = manifest?;
         let index = self.packages.len();
         if index == 0 {
             self.loaded.package_name = Some(name);
             self.loaded.stages = stages;
+            self.loaded.dsls = dsls;
             self.loaded.target = target;
         }
         self.packages.push(Package { prefix: prefix.map(Into::into), src: root.join(src), dependencies: Vec::new() });
@@ -292,6 +296,10 @@ impl Loader<'_> {
         }
         for path in library_paths(&text) {
             self.want_core(&path);
+        }
+        // Conductors are made of what is there. Reading the text finds those inside of functions, too.
+        if text.contains("conductor") {
+            self.want_core("Core.Dsl");
         }
         self.loaded.files.push(id);
         self.loaded.modules.push(SourceModule { name, ast: module, is_core: false, package: package as u32 });

@@ -12,6 +12,10 @@
 //! [capabilities]
 //! console = "beta"                 # how settled what an effect needs is
 //!
+//! [dsl.query]                       # what is exported as a DSL
+//! expect_effects = ["io"]
+//! expect_effects_stage = "beta"
+//!
 //! [run]
 //! effect_stage = "beta"            # nothing less settled is admitted
 //! ```
@@ -22,6 +26,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use reml_diagnostics::{Diagnostic, SourceFile, Span, codes, suggest};
+use reml_semantics::ManifestDsl;
 use reml_semantics::stages::{Stage, Stages};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -39,6 +44,8 @@ pub struct Manifest {
     pub src: PathBuf,
     pub dependencies: Vec<Dependency>,
     pub stages: Stages,
+    /// `[dsl.<name>]`.
+    pub dsls: Vec<ManifestDsl>,
     /// `[run.target]`, and the features that the package knows.
     pub target: Vec<Setting>,
 }
@@ -126,6 +133,7 @@ impl<'a> Reader<'a> {
         };
         let dependencies = root.get("dependencies").map_or_else(Vec::new, |value| self.dependencies(value));
         let stages = self.stages(root);
+        let dsls = root.get("dsl").map_or_else(Vec::new, |value| self.dsls(value));
         let mut target = self.target(root);
         if let Some(features) = table.get("features").and_then(|list| list.get_ref().as_array()) {
             for feature in features.iter() {
@@ -146,7 +154,7 @@ impl<'a> Reader<'a> {
                 .notes
                 .push("a version has three numbers, `1.0.2`, and may end in a tag, `1.0.2-beta.1`".into());
         }
-        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies, stages, target })
+        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies, stages, dsls, target })
     }
 
     /// `[capabilities]` and `run.effect_stage`.
@@ -181,6 +189,71 @@ impl<'a> Reader<'a> {
                 .push("the stages are `experimental`, `beta` and `stable`".into());
         }
         stage
+    }
+
+    /// `[dsl.<name>]`, as far as the compiler checks exports against it.
+    fn dsls(&mut self, section: &Spanned<DeValue<'_>>) -> Vec<ManifestDsl> {
+        let Some(table) = section.get_ref().as_table() else {
+            self.wrong_type(section, "`dsl`", "a section");
+            return Vec::new();
+        };
+        let mut dsls = Vec::new();
+        for (key, value) in table {
+            let name: &str = key.get_ref();
+            let Some(table) = value.get_ref().as_table() else {
+                self.wrong_type(value, &format!("`dsl.{name}`"), "a section");
+                continue;
+            };
+            let stage = table.get("expect_effects_stage").and_then(|value| {
+                let stage = self.stage(value, &format!("`dsl.{name}.expect_effects_stage`"))?;
+                Some((stage, self.span(value.span())))
+            });
+            let expect_effects = table.get("expect_effects").and_then(|value| {
+                let what = format!("`dsl.{name}.expect_effects`");
+                Some((self.texts(value, &what)?, self.span(value.span())))
+            });
+            // Effects that are expected without a stage are expected to be stable.
+            let stage = stage.or(match &expect_effects {
+                Some((effects, span)) if !effects.is_empty() => Some((Stage::Stable, *span)),
+                _ => None,
+            });
+            let exports = table.get("exports").map_or_else(Vec::new, |value| self.exports(value, name));
+            dsls.push(ManifestDsl { name: name.to_owned(), exports, expect_effects, expect_effects_stage: stage });
+        }
+        dsls
+    }
+
+    /// Names, or tables with a `name` and a `signature`.
+    fn exports(&mut self, value: &Spanned<DeValue<'_>>, dsl: &str) -> Vec<String> {
+        let what = format!("`dsl.{dsl}.exports`");
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(value, &what, "a list");
+            return Vec::new();
+        };
+        let item = format!("an element of {what}");
+        let mut names = Vec::new();
+        for export in items.iter() {
+            let name = match export.get_ref() {
+                DeValue::Table(table) => table.get("name"),
+                _ => Some(export),
+            };
+            match name {
+                Some(name) => names.extend(self.text(name, &item).map(|(text, _)| text)),
+                None => {
+                    self.error(export.span(), format!("{item} has no `name`"));
+                }
+            }
+        }
+        names
+    }
+
+    fn texts(&mut self, value: &Spanned<DeValue<'_>>, what: &str) -> Option<Vec<String>> {
+        let Some(items) = value.get_ref().as_array() else {
+            self.wrong_type(value, what, "a list of texts");
+            return None;
+        };
+        let item = format!("an element of {what}");
+        Some(items.iter().filter_map(|value| self.text(value, &item)).map(|(text, _)| text).collect())
     }
 
     /// `[run.target]`.

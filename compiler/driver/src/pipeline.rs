@@ -26,6 +26,7 @@ pub enum Stage {
     Tokens,
     Ast,
     Typed,
+    Dsl,
     Core,
     Opt,
     Rc,
@@ -130,9 +131,10 @@ impl<'s> Compilation<'s> {
 
     /// Loads, parses and checks. Answers whether the program is fit for the later stages.
     pub fn check(&mut self, input: &Path) -> bool {
-        let Loaded { modules, files, root, package_name, stages, target } = self.timed("load and parse", |this| {
-            load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
-        });
+        let Loaded { modules, files, root, package_name, stages, dsls, target } = self
+            .timed("load and parse", |this| {
+                load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
+            });
         self.package_name = package_name;
         if let Some(root) = root {
             if self.wants(Stage::Tokens) {
@@ -153,15 +155,21 @@ impl<'s> Compilation<'s> {
                 allow_top_level_expr: self.options.allow_top_level_expr,
                 check_all_core: self.options.check_library,
                 stages: self.stages(stages),
+                dsls,
                 target,
             };
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
             self.diagnostics.extend(checked.diagnostics);
-            if self.wants(Stage::Typed) && !self.diagnostics.iter().any(Diagnostic::is_error) {
+            let fine = !self.diagnostics.iter().any(Diagnostic::is_error);
+            if fine && self.wants(Stage::Typed) {
                 let program = &checked.program;
                 let own = |module| !program.modules[module].is_core;
                 let text = reml_semantics::typed_print::dump(program, &self.names, own);
                 self.emit("typed", &text);
+            }
+            if fine && self.wants(Stage::Dsl) {
+                let text = crate::signatures::dump(&checked.program, &self.names, &self.sources);
+                self.emit("dsl", &text);
             }
             self.typed = Some(checked.program);
         }

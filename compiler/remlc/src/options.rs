@@ -103,6 +103,8 @@ pub enum EmitStage {
     Ast,
     /// The tree with types and effects
     Typed,
+    /// The signatures of exported DSLs and of conductors, as JSON
+    Dsl,
     /// The intermediate language, as lowered
     Core,
     /// The same, optimised
@@ -121,6 +123,7 @@ impl EmitStage {
             EmitStage::Tokens => Stage::Tokens,
             EmitStage::Ast => Stage::Ast,
             EmitStage::Typed => Stage::Typed,
+            EmitStage::Dsl => Stage::Dsl,
             EmitStage::Core => Stage::Core,
             EmitStage::Opt => Stage::Opt,
             EmitStage::Rc => Stage::Rc,
@@ -131,7 +134,7 @@ impl EmitStage {
 
     /// Whether the stage needs more than a checked program.
     pub fn is_late(self) -> bool {
-        !matches!(self, EmitStage::Tokens | EmitStage::Ast | EmitStage::Typed)
+        !matches!(self, EmitStage::Tokens | EmitStage::Ast | EmitStage::Typed | EmitStage::Dsl)
     }
 }
 

@@ -133,6 +133,9 @@ impl VisitMut for Pass<'_> {
         self.compare_branches(items);
         items.retain_mut(|item| match self.first_unmet(&item.attrs) {
             None => {
+                if let ItemKind::Conductor(decl) = &mut item.kind {
+                    self.sections(&mut decl.sections);
+                }
                 ast_walk::walk_item(self, item);
                 true
             }
@@ -187,6 +190,16 @@ fn block_attrs(expr: &ast::Expr) -> &[ast::Attr] {
 }
 
 impl Pass<'_> {
+    fn sections(&mut self, sections: &mut Vec<ast::ConductorSection>) {
+        sections.retain(|section| {
+            let condition = self.first_unmet(&section.attrs);
+            if let (Some(condition), ast::SectionKind::Dsl { id, .. }) = (condition, &section.kind) {
+                self.removed.names.insert(id.name, condition);
+            }
+            condition.is_none()
+        });
+    }
+
     /// The first condition that does not hold; `Span::NONE` when one makes no sense. All are looked at, for what is wrong
     /// with them.
     fn first_unmet(&mut self, attrs: &[ast::Attr]) -> Option<Span> {

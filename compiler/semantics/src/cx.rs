@@ -7,6 +7,7 @@ use reml_syntax::names::{Names, Symbol};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::CheckOptions;
+use crate::conductors::Conductor;
 use crate::effects::Closed;
 use crate::effects::arguments::Signature;
 use crate::effects::tags::Tags;
@@ -261,6 +262,10 @@ pub(crate) struct GlobalInfo<'a> {
     pub mutable: bool,
     /// The function that stands for a value of general type.
     pub polymorphic: Option<FnId>,
+    /// Row 0 is that of its initialiser, the others are those of its type.
+    pub row_count: u32,
+    /// What generic effects of these rows are applied to.
+    pub generic_effects: Option<Box<Signature>>,
     /// A name of its pattern has been checked, and the pattern's errors reported.
     pub projected: bool,
 }
@@ -272,6 +277,8 @@ pub(crate) enum GlobalSource<'a> {
     Projection(GlobalId, &'a ast::Pattern),
     /// A top-level expression, run for its effects.
     Expr(&'a ast::Expr),
+    /// By index into [`Checker::conductors`].
+    Conductor(u32),
 }
 
 /// The head of a type, by which methods and impls are found.
@@ -339,6 +346,7 @@ pub(crate) struct Checker<'a> {
     pub fns: PrimaryMap<FnId, FnInfo<'a>>,
     pub globals: PrimaryMap<GlobalId, GlobalInfo<'a>>,
     pub effect_decls: PrimaryMap<EffectId, EffectInfo<'a>>,
+    pub conductors: Vec<Conductor<'a>>,
     pub tags: Tags,
     pub builtins: FxHashMap<Symbol, Builtin>,
     /// Inherent functions and methods by type head and name.
@@ -351,6 +359,8 @@ pub(crate) struct Checker<'a> {
     pub lang_traits: LangTraits,
     /// How `return` leaves a handled computation.
     pub lang_exit: Option<EffectId>,
+    /// `Core.Parse.Parser`, where the program has it.
+    pub lang_parser: Option<TypeDefId>,
     pub sym: Symbols,
     /// Finished bodies.
     pub fn_bodies: FxHashMap<FnId, typed::Body>,

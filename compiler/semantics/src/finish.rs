@@ -18,6 +18,8 @@ impl<'a> Checker<'a> {
         self.check_polymorphic_recursion();
         self.solve_effects();
         self.check_contracts();
+        self.check_conductors();
+        let dsls = self.dsls();
         let init_order = self.initialisation_order();
         let main = self.find_main();
         self.report_unused_uses();
@@ -81,6 +83,7 @@ impl<'a> Checker<'a> {
             init_order,
             tests,
             library,
+            dsls,
         };
         Checked { program, diagnostics }
     }

@@ -71,11 +71,13 @@ impl<'a> Checker<'a> {
         let mut names: Vec<String> = members.iter().map(name).collect();
         names.push(names[0].clone());
         let Def::Global(first) = members[0] else { return };
-        let mut diagnostic = Diagnostic::error(
-            codes::INIT_CYCLE,
-            self.globals[first].span,
-            format!("`{}` needs itself to be initialised: {}", names[0], names.join(" -> ")),
-        );
+        let runs = members.iter().any(|def| self.is_conductor(*def));
+        let (code, what, help) = match runs {
+            true => (codes::CONDUCTOR_CYCLE, "runs itself", "take one of them out of the circle"),
+            false => (codes::INIT_CYCLE, "needs itself to be initialised", "make one of them a function"),
+        };
+        let message = format!("`{}` {what}: {}", names[0], names.join(" -> "));
+        let mut diagnostic = Diagnostic::error(code, self.globals[first].span, message);
         for def in &members[1..] {
             let span = match def {
                 Def::Fn(id) => self.fns[*id].span,
@@ -83,6 +85,10 @@ impl<'a> Checker<'a> {
             };
             diagnostic = diagnostic.with_label(span, format!("through `{}`", name(def)));
         }
-        self.error_once(diagnostic.with_help("make one of them a function"));
+        self.error_once(diagnostic.with_help(help));
+    }
+
+    fn is_conductor(&self, def: Def) -> bool {
+        matches!(def, Def::Global(id) if matches!(self.globals[id].source, GlobalSource::Conductor(_)))
     }
 }

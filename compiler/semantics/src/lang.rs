@@ -56,6 +56,7 @@ impl<'a> Checker<'a> {
         self.lang.range = self.lang_type(&["Core.Range", "Core.Iter", "Core.Ops", "Core.Prelude"], "Range");
         self.lang.json = self.lang_type(&["Core.Json", "Core.Data.Json", "Core.Prelude"], "Json");
         self.lang.duration = self.lang_type(&["Core.Time", "Core.Duration", "Core.Prelude"], "Duration");
+        self.lang_parser = self.lang_type(&["Core.Parse"], "Parser");
         for &name in LangTraits::NAMES {
             let symbol = self.names.intern(name);
             let homes = ["Core.Ops", "Core.Iter", "Core.Json", "Core.Data.Json", "Core.Prelude"];

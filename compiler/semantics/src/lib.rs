@@ -4,6 +4,7 @@
 //! every independent diagnostic. Bodies of library functions are checked only when the program reaches them.
 
 pub mod cfg;
+mod conductors;
 mod contracts;
 mod cx;
 mod effects;
@@ -25,7 +26,7 @@ pub mod typed;
 pub mod typed_print;
 pub mod types;
 
-use reml_diagnostics::Diagnostic;
+use reml_diagnostics::{Diagnostic, Span};
 use reml_syntax::ast;
 use reml_syntax::names::Names;
 
@@ -50,8 +51,21 @@ pub struct CheckOptions {
     /// Check every body of the standard library, not only what the program reaches.
     pub check_all_core: bool,
     pub stages: stages::Stages,
+    /// The `[dsl.*]` sections of the program's manifest.
+    pub dsls: Vec<ManifestDsl>,
     /// What `@cfg` conditions are compared with.
     pub target: cfg::Target,
+}
+
+/// What a manifest expects of the exports of one DSL.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ManifestDsl {
+    pub name: String,
+    /// The names of its exports; the DSL's own name counts as well.
+    pub exports: Vec<String>,
+    /// The effects that it may have, and where that is written.
+    pub expect_effects: Option<(Vec<String>, Span)>,
+    pub expect_effects_stage: Option<(stages::Stage, Span)>,
 }
 
 pub struct Checked {

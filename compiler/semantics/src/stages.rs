@@ -58,6 +58,16 @@ impl Requirement {
         }
     }
 
+    /// What accepts the stages that both accept; `None` when there are none.
+    pub fn both(self, other: Requirement) -> Option<Requirement> {
+        match (self, other) {
+            (Requirement::AtLeast(a), Requirement::AtLeast(b)) => Some(Requirement::AtLeast(a.max(b))),
+            (Requirement::Exact(stage), other) | (other, Requirement::Exact(stage)) => {
+                other.accepts(stage).then_some(Requirement::Exact(stage))
+            }
+        }
+    }
+
     pub fn accepts(self, actual: Stage) -> bool {
         match self {
             Requirement::Exact(stage) => actual == stage,

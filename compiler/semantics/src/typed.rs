@@ -11,6 +11,7 @@ use cranelift_entity::{PrimaryMap, entity_impl};
 use reml_diagnostics::Span;
 use reml_syntax::names::Symbol;
 
+use crate::stages::{Requirement, Stage};
 use crate::types::{TypeId, TypeStore};
 
 macro_rules! ids {
@@ -55,6 +56,76 @@ pub struct Program {
     pub tests: Vec<FnId>,
     /// The files of the standard library, in the order of their places.
     pub library: Vec<Span>,
+    /// What manifests and tools want to know of the program's DSLs.
+    pub dsls: Dsls,
+}
+
+/// Conductors and exports, as they are declared and checked.
+#[derive(Default)]
+pub struct Dsls {
+    pub conductors: Vec<ConductorDef>,
+    /// In source order.
+    pub exports: Vec<DslExport>,
+}
+
+pub struct ConductorDef {
+    pub global: GlobalId,
+    pub dsls: Vec<DslDef>,
+    pub channels: Vec<ChannelDef>,
+    /// What running it does, in display order.
+    pub effects: Vec<Box<str>>,
+}
+
+/// `id: Kind = value |> tail(..)`.
+pub struct DslDef {
+    pub id: Symbol,
+    /// As written: `Core.Parse.Parser`.
+    pub kind: Box<str>,
+    pub depends_on: Vec<Symbol>,
+    pub embedded: Vec<Symbol>,
+    pub capabilities: Vec<CapabilityRequirement>,
+}
+
+pub struct CapabilityRequirement {
+    pub id: Box<str>,
+    pub stage: Requirement,
+    /// Ascending.
+    pub declared_effects: Vec<Box<str>>,
+    pub source_span: Span,
+}
+
+pub struct ChannelDef {
+    /// `source.out`
+    pub from: Box<str>,
+    pub to: Box<str>,
+}
+
+/// The signature that `@dsl_export` gives a parser or a conductor.
+pub struct DslExport {
+    pub name: Box<str>,
+    pub kind: ExportKind,
+    pub category: Box<str>,
+    /// Ascending.
+    pub allows_effects: Vec<Box<str>>,
+    /// Ascending, each once.
+    pub requires_capabilities: Vec<Box<str>>,
+    pub stage_bounds: StageBounds,
+    pub version: Option<Box<str>>,
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ExportKind {
+    Parser,
+    Conductor,
+}
+
+/// How settled an export is, and between which stages it may move.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StageBounds {
+    pub minimum: Stage,
+    pub current: Stage,
+    pub maximum: Stage,
 }
 
 /// Where the compiler's own vocabulary lives in `stdlib/Core`. Each is found by its canonical path when

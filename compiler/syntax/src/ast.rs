@@ -358,28 +358,37 @@ pub struct ConductorDecl {
 }
 
 #[derive(Clone, PartialEq, Debug)]
-pub enum ConductorSection {
+pub struct ConductorSection {
+    /// `@cfg` is the only one with a meaning here.
+    pub attrs: Vec<Attr>,
+    pub kind: SectionKind,
+    pub span: Span,
+}
+
+#[derive(Clone, PartialEq, Debug)]
+pub enum SectionKind {
     /// `id: Kind = value |> depends_on([..]) |> ..`; the tails are kept in written order.
     Dsl {
         id: Ident,
         kind: Path,
         value: Option<Expr>,
         tails: Vec<(Path, Vec<Arg>)>,
-        span: Span,
     },
-    Channels {
-        channels: Vec<Channel>,
-        span: Span,
-    },
-    Execution {
-        body: Expr,
-        span: Span,
-    },
+    Channels(Vec<Channel>),
+    Execution(Expr),
     Monitoring {
-        target: Option<Path>,
+        target: Option<MonitorTarget>,
         body: Option<Expr>,
-        span: Span,
     },
+}
+
+/// What a `monitoring` section is about, other than the run as a whole.
+#[derive(Clone, PartialEq, Debug)]
+pub enum MonitorTarget {
+    /// `monitoring with Core.Metrics`.
+    Module(Path),
+    /// `monitoring a.out`.
+    Port(Path),
 }
 
 /// `a.out ~> b.in : T`.

@@ -220,22 +220,26 @@ impl Printer<'_> {
     }
 
     fn conductor_section(&self, section: &ConductorSection) -> Node {
-        match section {
-            ConductorSection::Dsl { id, kind, value, tails, .. } => {
+        match &section.kind {
+            SectionKind::Dsl { id, kind, value, tails } => {
                 let mut parts = vec![self.ident(id), atom(self.path(kind))];
                 parts.extend(value.iter().map(|value| self.expr(value)));
                 parts.extend(tails.iter().map(|(path, args)| list(self.path(path), self.args(args))));
                 list("dsl", parts)
             }
-            ConductorSection::Channels { channels, .. } => {
+            SectionKind::Channels(channels) => {
                 let channel = |channel: &Channel| {
                     list("~>", vec![atom(self.path(&channel.from)), atom(self.path(&channel.to)), self.ty(&channel.ty)])
                 };
                 list("channels", channels.iter().map(channel).collect())
             }
-            ConductorSection::Execution { body, .. } => list("execution", vec![self.expr(body)]),
-            ConductorSection::Monitoring { target, body, .. } => {
-                let mut parts: Vec<Node> = target.iter().map(|path| atom(self.path(path))).collect();
+            SectionKind::Execution(body) => list("execution", vec![self.expr(body)]),
+            SectionKind::Monitoring { target, body } => {
+                let target = target.as_ref().map(|target| match target {
+                    MonitorTarget::Module(path) => format!("with {}", self.path(path)),
+                    MonitorTarget::Port(path) => self.path(path),
+                });
+                let mut parts: Vec<Node> = target.into_iter().map(atom).collect();
                 parts.extend(body.iter().map(|body| self.expr(body)));
                 list("monitoring", parts)
             }

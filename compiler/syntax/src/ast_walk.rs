@@ -51,14 +51,14 @@ pub fn walk_item<V: VisitMut + ?Sized>(v: &mut V, item: &mut Item) {
             walk_params(v, &mut decl.params);
             walk_handler(v, &mut decl.body);
         }
-        ItemKind::Conductor(decl) => decl.sections.iter_mut().for_each(|section| match section {
-            ConductorSection::Dsl { value, tails, .. } => {
+        ItemKind::Conductor(decl) => decl.sections.iter_mut().for_each(|section| match &mut section.kind {
+            SectionKind::Dsl { value, tails, .. } => {
                 value.iter_mut().for_each(|value| v.expr(value));
                 tails.iter_mut().for_each(|(_, args)| walk_args(v, args));
             }
-            ConductorSection::Channels { .. } => {}
-            ConductorSection::Execution { body, .. } => v.expr(body),
-            ConductorSection::Monitoring { body, .. } => body.iter_mut().for_each(|body| v.expr(body)),
+            SectionKind::Channels(_) => {}
+            SectionKind::Execution(body) => v.expr(body),
+            SectionKind::Monitoring { body, .. } => body.iter_mut().for_each(|body| v.expr(body)),
         }),
         ItemKind::Effect(decl) => decl.operations.iter_mut().for_each(|it| walk_params(v, &mut it.params)),
         ItemKind::Expr(expr) => v.expr(expr),

@@ -55,6 +55,7 @@ const FILES: &[&str] = &[
     include_str!("traits.md"),
     include_str!("patterns.md"),
     include_str!("effects.md"),
+    include_str!("conductors.md"),
     include_str!("building.md"),
 ];
 

@@ -3,9 +3,9 @@
 use cranelift_entity::PrimaryMap;
 use reml_diagnostics::Span;
 use reml_semantics::typed::{
-    Arm, BinaryOp, Body, Expr, ExprId, ExprKind, FieldDef, FnDef, FnId, FnKind, InlineHint, LangItems, Local, LocalId,
-    Module, ModuleId, ParamDef, Pattern, PatternId, PatternKind, Place, PlaceStep, Program, Stmt, TypeDef, TypeDefId,
-    TypeDefKind, VariantDef,
+    Arm, BinaryOp, Body, Dsls, Expr, ExprId, ExprKind, FieldDef, FnDef, FnId, FnKind, InlineHint, LangItems, Local,
+    LocalId, Module, ModuleId, ParamDef, Pattern, PatternId, PatternKind, Place, PlaceStep, Program, Stmt, TypeDef,
+    TypeDefId, TypeDefKind, VariantDef,
 };
 use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
 use reml_syntax::names::Names;
@@ -95,6 +95,7 @@ impl Make {
             types: types_,
             modules,
             library: Vec::new(),
+            dsls: Dsls::default(),
             type_defs,
             fns: PrimaryMap::new(),
             globals: PrimaryMap::new(),

@@ -60,7 +60,8 @@ impl<'a> Checker<'a> {
                 continue;
             }
             match &*text {
-                "dsl_export" | "intrinsic" => {
+                "dsl_export" => self.check_export_place(attr, item),
+                "intrinsic" => {
                     self.not_supported(attr.span, &format!("`@{text}` contracts"));
                 }
                 "reentrant" if !matches!(item.kind, ast::ItemKind::Effect(_) | ast::ItemKind::Handler(_)) => {
@@ -105,6 +106,15 @@ impl<'a> Checker<'a> {
                     self.error(codes::ATTRIBUTE_INVALID, attr.span, "`@derive` stands before a type");
                 }
                 _ => {}
+            }
+        }
+        if let ast::ItemKind::Conductor(decl) = &item.kind {
+            for attr in decl.sections.iter().flat_map(|section| &section.attrs) {
+                let text = self.names.text(attr.name.name).to_owned();
+                if text != "cfg" {
+                    let message = format!("`@{text}` cannot stand before a part of a conductor");
+                    self.error(codes::ATTRIBUTE_INVALID, attr.span, message);
+                }
             }
         }
         let inner = match &item.kind {

@@ -78,7 +78,7 @@ impl<'a> Checker<'a> {
             .with_help("move it under the `handle`");
             let diagnostic = self.with_chain(diagnostic, def, cause, &tag);
             self.report(diagnostic);
-        } else if !self.effects_handled_in(id).contains(&effect) {
+        } else if !self.effects_handled_in(def).contains(&effect) {
             self.report(
                 Diagnostic::warning(
                     codes::EFFECT_HANDLES_UNUSED,
@@ -90,15 +90,19 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The effects that a function's own code handles.
-    pub(super) fn effects_handled_in(&self, id: FnId) -> Vec<EffectId> {
-        let Some(body) = self.fn_bodies.get(&id) else { return Vec::new() };
+    /// The effects that a definition's own code handles.
+    pub(super) fn effects_handled_in(&self, def: Def) -> Vec<EffectId> {
+        let body = match def {
+            Def::Fn(id) => self.fn_bodies.get(&id),
+            Def::Global(id) => self.global_bodies.get(&id),
+        };
+        let Some(body) = body else { return Vec::new() };
         let mut found: Vec<EffectId> = Vec::new();
         for expr in body.exprs.values() {
             match &expr.kind {
                 ExprKind::Handle(handle) => found.push(handle.effect),
                 ExprKind::Fn(callee, _) if matches!(self.fns[*callee].source, FnSource::Handler(_)) => {
-                    found.extend(self.effects_handled_in(*callee));
+                    found.extend(self.effects_handled_in(Def::Fn(*callee)));
                 }
                 _ => {}
             }

@@ -12,7 +12,8 @@ use reml_diagnostics::{Code, Diagnostic, Span, codes};
 use rustc_hash::FxHashSet;
 
 use crate::cx::*;
-use crate::effects::{Callee, TagSet, What, tags};
+use crate::effects::solve::Facts;
+use crate::effects::{TagSet, What, tags};
 use crate::typed::*;
 
 /// What a promise says about tags.
@@ -37,7 +38,8 @@ struct Contract {
 struct Cause {
     span: Span,
     what: String,
-    next: Option<FnId>,
+    /// Where it goes on.
+    next: Option<Def>,
 }
 
 impl<'a> Checker<'a> {
@@ -201,10 +203,7 @@ impl<'a> Checker<'a> {
     /// From a use down to where the effect arises, one label for each step in the program's own code.
     fn with_chain(&self, mut diagnostic: Diagnostic, from: Def, cause: Option<Cause>, tag: &TagSet) -> Diagnostic {
         let Some(start) = cause else { return diagnostic };
-        let mut names = vec![match from {
-            Def::Fn(id) => self.names.text(self.fns[id].name).to_owned(),
-            Def::Global(id) => self.names.text(self.globals[id].name).to_owned(),
-        }];
+        let mut names = vec![self.def_name(from)];
         let mut last = start.what;
         let mut next = start.next;
         let mut seen = FxHashSet::default();
@@ -212,11 +211,11 @@ impl<'a> Checker<'a> {
             if !seen.insert(at) || names.len() > 8 {
                 break;
             }
-            names.push(self.callable_name(at));
-            if self.is_core(self.fns[at].module) {
+            names.push(self.def_name(at));
+            if self.is_core(self.module_of(at)) {
                 break;
             }
-            match self.cause(Def::Fn(at), tag) {
+            match self.cause(at, tag) {
                 Some(cause) => {
                     if !cause.span.is_none() {
                         diagnostic = diagnostic.with_label(cause.span, format!("through {} here", cause.what));
@@ -239,6 +238,44 @@ impl<'a> Checker<'a> {
         diagnostic
     }
 
+    /// Where a definition has effects from, as labels and a note.
+    pub(crate) fn with_cause(&self, mut diagnostic: Diagnostic, def: Def, tags: &TagSet) -> Diagnostic {
+        let Some(first) = tags.indices().next().map(TagSet::one) else { return diagnostic };
+        let Some(cause) = self.cause(def, &first) else { return diagnostic };
+        if !cause.span.is_none() {
+            diagnostic = diagnostic.with_label(cause.span, format!("{} has the effect", cause.what));
+        }
+        self.with_chain(diagnostic, def, Some(cause), &first)
+    }
+
+    /// A definition in the words of the program.
+    fn def_name(&self, def: Def) -> String {
+        match def {
+            Def::Fn(id) => self.callable_name(id),
+            Def::Global(id) => self.names.text(self.globals[id].name).to_owned(),
+        }
+    }
+
+    fn def_span(&self, def: Def) -> Span {
+        match def {
+            Def::Fn(id) => self.fns[id].span,
+            Def::Global(id) => self.globals[id].span,
+        }
+    }
+
+    /// What a definition does, and the functions in its value or result.
+    pub(crate) fn effects_with_type(&self, def: Def) -> TagSet {
+        let rows = self.effects.summaries.get(&def).map_or(&[][..], |rows| rows);
+        rows.iter().fold(TagSet::default(), |all, row| all.union(&row.tags)).minus(&tags::ALLOC)
+    }
+
+    fn module_of(&self, def: Def) -> ModuleId {
+        match def {
+            Def::Fn(id) => self.fns[id].module,
+            Def::Global(id) => self.globals[id].module,
+        }
+    }
+
     /// A function in the words of the program: what `println` becomes is called `println`.
     fn callable_name(&self, id: FnId) -> String {
         match self.names.text(self.fns[id].name) {
@@ -252,10 +289,15 @@ impl<'a> Checker<'a> {
         .to_owned()
     }
 
-    /// The first expression of a body that brings a tag in.
+    /// The first expression of a definition that brings a tag in: into its own row, or else into those of its
+    /// type.
     fn cause(&self, def: Def, tag: &TagSet) -> Option<Cause> {
         let group = &self.effects.groups[*self.effects.home.get(&def)?];
-        let own = *group.defs.iter().find(|(d, _)| *d == def)?.1.first()?;
+        let (own, others) = group.defs.iter().find(|(d, _)| *d == def)?.1.split_first()?;
+        self.cause_in(group, &[*own], tag).or_else(|| self.cause_in(group, others, tag))
+    }
+
+    fn cause_in(&self, group: &Facts, rows: &[u32], tag: &TagSet) -> Option<Cause> {
         // Rows that flow into the definition's own.
         let mut into: Vec<Vec<u32>> = vec![Vec::new(); group.rows as usize];
         for &(from, to) in &group.edges {
@@ -267,8 +309,8 @@ impl<'a> Checker<'a> {
             }
         }
         for u in &group.uses {
-            let Callee::Fn(id) = u.callee else { continue };
-            let Some(summary) = self.effects.summaries.get(&Def::Fn(id)) else { continue };
+            let Some(def) = u.callee.def() else { continue };
+            let Some(summary) = self.effects.summaries.get(&def) else { continue };
             for (row, part) in u.rows.iter().zip(summary) {
                 for (other, &other_row) in u.rows.iter().enumerate().take(64) {
                     let through = part.without.iter().any(|(from, less)| *from as usize == other && !less.meets(tag));
@@ -279,7 +321,7 @@ impl<'a> Checker<'a> {
             }
         }
         let mut reach = vec![false; group.rows as usize];
-        let mut work = vec![own];
+        let mut work = rows.to_vec();
         while let Some(row) = work.pop() {
             if std::mem::replace(&mut reach[row as usize], true) {
                 continue;
@@ -305,20 +347,21 @@ impl<'a> Checker<'a> {
             }
         }
         for u in &group.uses {
-            let callees: Vec<FnId> = match u.callee {
-                Callee::Fn(id) => vec![id],
-                Callee::Method(..) | Callee::MethodOn(..) => {
-                    self.effects.methods.get(&u.callee).cloned().unwrap_or_default()
-                }
+            let callees: Vec<Def> = match u.callee.def() {
+                Some(def) => vec![def],
+                None => self.effects.methods.get(&u.callee).into_iter().flatten().copied().map(Def::Fn).collect(),
             };
-            for id in callees {
-                let Some(summary) = self.effects.summaries.get(&Def::Fn(id)) else { continue };
+            for def in callees {
+                let Some(summary) = self.effects.summaries.get(&def) else { continue };
                 let brings = u.rows.iter().zip(summary).any(|(row, part)| part.tags.meets(tag) && reach[*row as usize]);
                 if brings {
-                    let name = self.callable_name(id);
+                    let name = self.def_name(def);
                     let printed = matches!(&*name, "panic" | "assert" | "println" | "print" | "eprintln");
-                    let what = if printed { format!("`{name}`") } else { format!("the call of `{name}`") };
-                    offer(Cause { span: u.span, what, next: Some(id) });
+                    let what = match def {
+                        Def::Fn(_) if !printed => format!("the call of `{name}`"),
+                        _ => format!("`{name}`"),
+                    };
+                    offer(Cause { span: u.span, what, next: Some(def) });
                     break;
                 }
             }

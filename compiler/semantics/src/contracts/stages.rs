@@ -22,38 +22,47 @@ struct Demand {
 
 impl<'a> Checker<'a> {
     pub(super) fn check_stages(&mut self) {
-        let ids: Vec<FnId> = self.fns.keys().collect();
-        for id in ids {
-            let info = &self.fns[id];
-            if self.is_core(info.module) || matches!(info.source, FnSource::Default(_) | FnSource::Local) {
-                continue;
-            }
-            let demands = self.demands(info.attrs);
+        let fns = self
+            .fns
+            .iter()
+            .filter(|(_, info)| !matches!(info.source, FnSource::Default(_) | FnSource::Local))
+            .map(|(id, info)| (Def::Fn(id), info.module, info.attrs));
+        let conductors = self
+            .globals
+            .iter()
+            .filter(|(_, info)| matches!(info.source, GlobalSource::Conductor(_)))
+            .map(|(id, info)| (Def::Global(id), info.module, info.attrs));
+        let defs: Vec<_> = fns.chain(conductors).filter(|(_, module, _)| !self.is_core(*module)).collect();
+        for (def, _, attrs) in defs {
+            let demands = self.demands(attrs);
             let stages = &self.options.stages;
             if demands.is_empty() && stages.of.is_empty() && stages.admitted.is_none() {
                 continue;
             }
-            let needed = self.needed_capabilities(id);
+            let needed = self.needed_capabilities(def);
             for demand in &demands {
-                self.check_demand(id, demand, &needed);
+                self.check_demand(def, demand, &needed);
             }
             for (tag, effect) in needed {
                 let asked = |demand: &Demand| {
                     demand.capability.as_ref().is_none_or(|wanted| *wanted == self.capability_of(tag))
                 };
                 let named = demands.iter().any(asked);
-                self.check_admission(id, tag, effect);
+                self.check_admission(def, tag, effect);
                 if effect.is_none() && !named {
-                    self.check_library_tag(id, tag);
+                    self.check_library_tag(def, tag);
                 }
             }
         }
     }
 
-    /// The tags of the effects that a function's own code performs or handles.
-    fn needed_capabilities(&self, id: FnId) -> Vec<(u32, Option<EffectId>)> {
-        let handled = self.effects_handled_in(id);
-        let mut tags = self.body_effects(Def::Fn(id)).unwrap_or_default();
+    /// The tags of the effects that the own code of a function or a conductor performs or handles.
+    fn needed_capabilities(&self, def: Def) -> Vec<(u32, Option<EffectId>)> {
+        let handled = self.effects_handled_in(def);
+        let mut tags = match def {
+            Def::Fn(_) => self.body_effects(def).unwrap_or_default(),
+            Def::Global(_) => self.effects_with_type(def),
+        };
         for effect in handled {
             tags.add(&TagSet::one(self.effect_decls[effect].tag));
         }
@@ -80,6 +89,24 @@ impl<'a> Checker<'a> {
         let table = &self.options.stages.of;
         let known = table.get(&self.capability_of(tag)).or_else(|| table.get(self.tags.name(tag)));
         known.copied().unwrap_or(if declared { Stage::Experimental } else { Stage::Stable })
+    }
+
+    /// How settled a capability is; `None` when nothing needs or provides one of this name.
+    pub(crate) fn capability_stage(&self, id: &str) -> Option<Stage> {
+        let by_table = self.options.stages.of.get(id).copied();
+        let of_language = || self.tags.lookup(id).map(|_| Stage::Stable);
+        let declared = || {
+            let of = |info: &&EffectInfo<'_>| self.capability_of(info.tag) == id;
+            self.effect_decls.values().find(of).map(|info| self.stage_of(info.tag, true))
+        };
+        by_table.or_else(of_language).or_else(declared)
+    }
+
+    /// The names of all capabilities that have a stage.
+    pub(crate) fn known_capabilities(&self) -> Vec<String> {
+        let declared = self.effect_decls.values().map(|info| self.capability_of(info.tag));
+        let builtin = self.tags.builtin().map(str::to_owned);
+        builtin.chain(declared).chain(self.options.stages.of.keys().cloned()).collect()
     }
 
     fn demands(&mut self, attrs: &'a [ast::Attr]) -> Vec<Demand> {
@@ -133,8 +160,8 @@ impl<'a> Checker<'a> {
         demands
     }
 
-    fn check_demand(&mut self, id: FnId, demand: &Demand, needed: &[(u32, Option<EffectId>)]) {
-        let name = self.names.text(self.fns[id].name).to_owned();
+    fn check_demand(&mut self, def: Def, demand: &Demand, needed: &[(u32, Option<EffectId>)]) {
+        let name = self.def_name(def);
         // A demand without a name is about what the program declares, and what the table knows.
         let meant: Vec<(u32, Option<EffectId>)> = needed
             .iter()
@@ -178,7 +205,7 @@ impl<'a> Checker<'a> {
             if let Some(effect) = effect {
                 diagnostic = diagnostic.with_label(self.effect_decls[*effect].span, "the effect is declared here");
             }
-            if let Some(cause) = self.cause(Def::Fn(id), &TagSet::one(*tag)) {
+            if let Some(cause) = self.cause(def, &TagSet::one(*tag)) {
                 diagnostic = diagnostic.with_label(cause.span, format!("needed by {}", cause.what));
             }
         }
@@ -187,24 +214,24 @@ impl<'a> Checker<'a> {
         ));
     }
 
-    /// Does the effect arise in the function's own code, not in a function that it calls?
-    fn arises_here(&self, id: FnId, tag: u32) -> Option<(Span, String)> {
-        let cause = self.cause(Def::Fn(id), &TagSet::one(tag))?;
-        let own = cause.next.is_none_or(|next| self.is_core(self.fns[next].module));
+    /// Does the effect arise in the definition's own code, not in a function that it calls?
+    fn arises_here(&self, def: Def, tag: u32) -> Option<(Span, String)> {
+        let cause = self.cause(def, &TagSet::one(tag))?;
+        let own = cause.next.is_none_or(|next| self.is_core(self.module_of(next)));
         (own && !cause.span.is_none()).then_some((cause.span, cause.what))
     }
 
     /// A run that admits only settled capabilities.
-    fn check_admission(&mut self, id: FnId, tag: u32, effect: Option<EffectId>) {
+    fn check_admission(&mut self, def: Def, tag: u32, effect: Option<EffectId>) {
         let Some(admitted) = self.options.stages.admitted else { return };
         let stage = self.stage_of(tag, effect.is_some());
         if stage >= admitted {
             return;
         }
-        let handled = effect.is_some_and(|effect| self.effects_handled_in(id).contains(&effect));
-        let (span, what) = match self.arises_here(id, tag) {
+        let handled = effect.is_some_and(|effect| self.effects_handled_in(def).contains(&effect));
+        let (span, what) = match self.arises_here(def, tag) {
             Some(found) => found,
-            None if handled => (self.fns[id].span, "its handler".to_owned()),
+            None if handled => (self.def_span(def), "its handler".to_owned()),
             None => return,
         };
         let capability = self.capability_of(tag);
@@ -228,12 +255,12 @@ impl<'a> Checker<'a> {
     }
 
     /// The tags of the language are stable, unless the table says otherwise; then code has to say that it knows.
-    fn check_library_tag(&mut self, id: FnId, tag: u32) {
+    fn check_library_tag(&mut self, def: Def, tag: u32) {
         let stage = self.stage_of(tag, false);
         if stage == Stage::Stable {
             return;
         }
-        let Some((span, what)) = self.arises_here(id, tag) else { return };
+        let Some((span, what)) = self.arises_here(def, tag) else { return };
         let capability = self.capability_of(tag);
         let required = Requirement::AtLeast(Stage::Stable).to_string();
         self.error_once(

@@ -12,9 +12,9 @@ pub(crate) mod tags;
 
 use reml_diagnostics::Span;
 
-use crate::cx::Head;
+use crate::cx::{Def, Head};
 use crate::infer::ty::{List, Row, RowKind, Ty};
-use crate::typed::{EffectId, FnId, TraitId};
+use crate::typed::{EffectId, FnId, GlobalId, TraitId};
 use arguments::Families;
 pub(crate) use tags::TagSet;
 
@@ -37,13 +37,26 @@ pub(crate) struct Event {
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) enum Callee {
     Fn(FnId),
+    /// A value whose type has rows: what its functions do is done by whoever calls them.
+    Global(GlobalId),
     /// A trait's method on a subject that is not known to be of one impl.
     Method(TraitId, u32),
     /// A trait's method on a subject of known head.
     MethodOn(TraitId, u32, Head),
 }
 
-/// A use of a function's signature; `rows` are what its signature rows became.
+impl Callee {
+    /// The one definition that is meant, where it is known.
+    pub fn def(self) -> Option<Def> {
+        match self {
+            Callee::Fn(id) => Some(Def::Fn(id)),
+            Callee::Global(id) => Some(Def::Global(id)),
+            Callee::Method(..) | Callee::MethodOn(..) => None,
+        }
+    }
+}
+
+/// A use of a function's signature, or of a value's type; `rows` are what its signature rows became.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Use {
     pub callee: Callee,

@@ -170,6 +170,7 @@ impl<'a> Checker<'a> {
     fn callees(&self, callee: Callee) -> Vec<FnId> {
         match callee {
             Callee::Fn(id) => vec![id],
+            Callee::Global(_) => Vec::new(),
             Callee::Method(trait_, index) => {
                 let method = &self.traits[trait_].methods[index as usize];
                 let mut all = vec![method.def];
@@ -214,7 +215,7 @@ impl<'a> Checker<'a> {
         let mut method_cache: FxHashMap<Callee, Vec<FnId>> = FxHashMap::default();
         for group in &groups {
             for u in &group.uses {
-                if !matches!(u.callee, Callee::Fn(_)) && !method_cache.contains_key(&u.callee) {
+                if u.callee.def().is_none() && !method_cache.contains_key(&u.callee) {
                     let all = self.callees(u.callee);
                     method_cache.insert(u.callee, all);
                 }
@@ -246,11 +247,9 @@ impl<'a> Checker<'a> {
             .map(|group| {
                 let mut out: Vec<usize> = Vec::new();
                 for u in &group.uses {
-                    match u.callee {
-                        Callee::Fn(id) => out.extend(home.get(&Def::Fn(id))),
-                        Callee::Method(..) | Callee::MethodOn(..) => {
-                            out.extend(method_cache[&u.callee].iter().filter_map(|id| home.get(&Def::Fn(*id))));
-                        }
+                    match u.callee.def() {
+                        Some(def) => out.extend(home.get(&def)),
+                        None => out.extend(method_cache[&u.callee].iter().filter_map(|id| home.get(&Def::Fn(*id)))),
                     }
                 }
                 out.sort_unstable();
@@ -326,9 +325,9 @@ impl<'a> Checker<'a> {
         let mut filtered: Vec<(u32, u32, TagSet)> =
             group.handled.iter().map(|edge| (edge.from, edge.to, TagSet::one(edge.tag))).collect();
         for u in &group.uses {
-            match u.callee {
-                Callee::Fn(id) => {
-                    let Some(summary) = self.effects.summaries.get(&Def::Fn(id)) else { continue };
+            match u.callee.def() {
+                Some(def) => {
+                    let Some(summary) = self.effects.summaries.get(&def) else { continue };
                     for (row, part) in u.rows.iter().zip(summary) {
                         values[*row as usize].tags.add(&part.tags);
                         for (other, less) in &part.without {
@@ -350,7 +349,7 @@ impl<'a> Checker<'a> {
                         }
                     }
                 }
-                Callee::Method(..) | Callee::MethodOn(..) => {
+                None => {
                     let tags = methods
                         .get(&u.callee)
                         .into_iter()

@@ -247,7 +247,7 @@ impl<'a> Checker<'a> {
 
     fn global_value(&mut self, id: GlobalId, span: Span) -> ExprId {
         self.reference(Reference::Global(id));
-        let Some(ty) = self.globals[id].ty else {
+        if self.globals[id].ty.is_none() {
             self.b.references.pop();
             let text = self.names.text(self.globals[id].name).to_owned();
             self.error_once(Diagnostic::error(
@@ -256,7 +256,7 @@ impl<'a> Checker<'a> {
                 format!("the type of `{text}` is not known yet here; annotate its declaration"),
             ));
             return self.b.error(span);
-        };
+        }
         if let Some(poly) = self.globals[id].polymorphic {
             // A polymorphic value is a function without parameters.
             self.b.references.pop();
@@ -267,7 +267,7 @@ impl<'a> Checker<'a> {
             let callee = self.fn_node(poly, &with, fn_ty, span);
             return self.b.expr(ExprKind::Call { callee, args: Vec::new() }, ty, span);
         }
-        let ty = self.t.instantiate(ty, &Instance { args: &[], rows: &[] });
+        let ty = self.global_type(id, span);
         if self.globals[id].mutable {
             // A `var` of a module lives in a cell.
             let cell_ty = self.t.node(Node::Cell(ty));
@@ -275,6 +275,27 @@ impl<'a> Checker<'a> {
             return self.prim_call("cell_get", vec![cell], ty, span);
         }
         self.b.expr(ExprKind::Global(id), ty, span)
+    }
+
+    /// The type of a module's value at one use: what its functions do is told by its definition.
+    pub fn global_type(&mut self, id: GlobalId, span: Span) -> Ty {
+        let info = &self.globals[id];
+        let Some(ty) = info.ty else { return Types::ERROR };
+        let row_count = info.row_count;
+        let rows: Vec<Row> =
+            if row_count > 1 { (0..row_count).map(|_| Row::var(self.t.rows.fresh())).collect() } else { Vec::new() };
+        if !rows.is_empty() {
+            let first_row = self.t.rows.use_rows.len() as u32;
+            self.t.rows.use_rows.extend(rows.iter().filter_map(|row| match row.kind() {
+                RowKind::Var(row) => Some(row),
+                _ => None,
+            }));
+            self.t.rows.uses.push(Use { callee: Callee::Global(id), subject: Types::UNIT, span, first_row, row_count });
+            if let Some(signature) = self.globals[id].generic_effects.clone() {
+                self.t.join_signature(&signature, &rows, &[]);
+            }
+        }
+        self.t.instantiate(ty, &Instance { args: &[], rows: &rows })
     }
 
     /// Which constructor of a shared name is meant: the expected type decides.

@@ -4,6 +4,7 @@ use reml_syntax::ast::{self, ExprKind as Ast, StmtKind};
 use reml_syntax::names::{Names, Symbol};
 use rustc_hash::FxHashMap;
 
+use crate::conductors::{Monitor, Plan, Tail};
 use crate::cx::*;
 use crate::typed::ModuleId;
 
@@ -74,6 +75,7 @@ impl<'a> Checker<'a> {
                     Def::Global(id) => match self.globals[*id].source {
                         GlobalSource::Let(decl) => walk.expr(&decl.value),
                         GlobalSource::Expr(e) => walk.expr(e),
+                        GlobalSource::Conductor(index) => walk.conductor(&self.conductors[index as usize].plan),
                         GlobalSource::Projection(whole, _) => {
                             walk.found.extend(defs.iter().position(|d| *d == Def::Global(whole)));
                         }
@@ -175,6 +177,28 @@ impl Mentions<'_> {
                 self.expr(value);
             }
             StmtKind::Defer(e) | StmtKind::Expr(e) => self.expr(e),
+        }
+    }
+
+    fn conductor(&mut self, plan: &Plan<'_>) {
+        for dsl in &plan.dsls {
+            self.exprs(dsl.value);
+            for tail in &dsl.tails {
+                if let Tail::Call { function, args } = tail {
+                    function.segments.iter().for_each(|name| self.name(*name));
+                    self.exprs(args.iter().map(|arg| &arg.value));
+                }
+            }
+        }
+        self.exprs(plan.execution);
+        for monitor in &plan.monitors {
+            match monitor {
+                Monitor::Port { body, .. } => self.expr(body),
+                Monitor::Run { observer, body } => {
+                    observer.iter().flat_map(|path| &path.segments).for_each(|name| self.name(*name));
+                    self.exprs(*body);
+                }
+            }
         }
     }
 

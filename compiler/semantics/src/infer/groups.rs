@@ -282,6 +282,10 @@ impl<'a> Checker<'a> {
                 }
                 value
             }
+            GlobalSource::Conductor(index) => {
+                let value = self.conductor_value(index, Want::of(ty, Why::None));
+                self.coerce(value, ty, Why::None)
+            }
             GlobalSource::Expr(e) => {
                 let value = self.discarded(e);
                 let _ = self.t.unify(ty, Types::UNIT);
@@ -290,7 +294,7 @@ impl<'a> Checker<'a> {
             GlobalSource::Projection(whole, pattern) => {
                 let span = self.globals[id].span;
                 self.reference(Reference::Global(whole));
-                let whole_ty = self.globals[whole].ty.unwrap_or(Types::ERROR);
+                let whole_ty = self.global_type(whole, span);
                 let scrutinee = self.b.expr(ExprKind::Global(whole), whole_ty, span);
                 let errors = self.diagnostics.len();
                 let bound = self.pattern(pattern, whole_ty, false);
@@ -631,6 +635,7 @@ impl<'a> Checker<'a> {
             Def::Global(id) => {
                 let Some(ty) = self.globals[id].ty else { return };
                 self.t.settle_all(ty);
+                self.close_conductor(id);
                 let mut vars = Vec::new();
                 self.t.free_vars(ty, &mut vars);
                 if !vars.is_empty() && arity == 0 {
@@ -639,15 +644,44 @@ impl<'a> Checker<'a> {
                 for var in vars {
                     self.t.bind(var, Types::ERROR);
                 }
-                let frozen = self.t.freeze(ty, &mut Vec::new());
+                let mut rows = self.rows_of_group(def);
+                let frozen = self.t.freeze(ty, &mut rows);
                 self.globals[id].ty = Some(frozen);
+                self.globals[id].row_count = rows.len() as u32;
+                if self.t.rows.families.exist() {
+                    let signature = self.t.signature_of(&rows);
+                    self.globals[id].generic_effects = Some(Box::new(signature));
+                }
+                if let Some(entry) = self.group_rows.iter_mut().find(|(known, _)| *known == def) {
+                    entry.1 = rows;
+                }
             }
         }
     }
 
+    /// A conductor that says nothing of its result gives none.
+    fn close_conductor(&mut self, id: GlobalId) {
+        if let (GlobalSource::Conductor(_), Some(ty)) = (self.globals[id].source, self.globals[id].ty)
+            && let super::ty::Node::Adt(_, args, _) = self.t.head(ty)
+            && self.t.is_var(self.t.at(args, 0))
+        {
+            let _ = self.t.unify(self.t.at(args, 0), Types::UNIT);
+        }
+    }
+
+    /// The rows that a definition of the group has so far.
+    fn rows_of_group(&mut self, def: Def) -> Vec<u32> {
+        let known = self.group_rows.iter().find(|(known, _)| *known == def);
+        let rows = known.map(|(_, rows)| rows.clone()).unwrap_or_default();
+        rows.into_iter().map(|row| self.t.rows.find(row)).collect()
+    }
+
     fn report_value_restriction(&mut self, id: GlobalId, ty: Ty) {
-        if matches!(self.globals[id].source, GlobalSource::Expr(_)) {
-            return;
+        match self.globals[id].source {
+            GlobalSource::Expr(_) => return,
+            // What is wrong with a conductor leaves its result open.
+            GlobalSource::Conductor(_) if self.diagnostics.iter().any(Diagnostic::is_error) => return,
+            _ => {}
         }
         let text = self.names.text(self.globals[id].name).to_owned();
         let shown = self.show(ty);
@@ -657,7 +691,11 @@ impl<'a> Checker<'a> {
         if let GlobalSource::Let(decl) = self.globals[id].source {
             diagnostic = diagnostic.with_label(decl.value.span, "this is computed, so its type cannot be general");
         }
-        self.error_once(diagnostic.with_help("annotate it, or make it a function"));
+        let help = match self.globals[id].source {
+            GlobalSource::Conductor(_) => "say what its `execution` gives, with an annotated `let`",
+            _ => "annotate it, or make it a function",
+        };
+        self.error_once(diagnostic.with_help(help));
     }
 
     /// May the global's type be general: is what it holds written out, not computed?
@@ -676,6 +714,8 @@ impl<'a> Checker<'a> {
         let made = self.push_fn(module, ident, FnSource::Local, attrs, Container::Module, Linkage::Reml, false);
         self.fns[made].arity = arity;
         self.fns[made].ret = ty.unwrap_or(Types::ERROR);
+        self.fns[made].row_count = self.globals[id].row_count;
+        self.fns[made].generic_effects = self.globals[id].generic_effects.clone();
         self.globals[id].polymorphic = Some(made);
         // The signature's parameters are its own, not those of a definition around it.
         self.fns[made].generics = Vec::new();

@@ -11,6 +11,7 @@ mod call;
 mod captures;
 mod clauses;
 mod coerce;
+mod conductor;
 mod control;
 pub(crate) mod deferred;
 pub(crate) mod dependencies;

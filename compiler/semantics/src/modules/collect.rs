@@ -57,6 +57,7 @@ impl<'a> Checker<'a> {
             fns: PrimaryMap::new(),
             globals: PrimaryMap::new(),
             effect_decls: PrimaryMap::new(),
+            conductors: Vec::new(),
             tags: Tags::default(),
             builtins,
             inherent: FxHashMap::default(),
@@ -65,6 +66,7 @@ impl<'a> Checker<'a> {
             lang: LangItems::default(),
             lang_traits: LangTraits::default(),
             lang_exit: None,
+            lang_parser: None,
             sym,
             fn_bodies: FxHashMap::default(),
             global_bodies: FxHashMap::default(),
@@ -255,7 +257,7 @@ impl<'a> Checker<'a> {
                 );
                 self.define_value(module, decl.name, Value::Fn(id), item.public);
             }
-            ItemKind::Conductor(_) => self.not_supported(item.span, "conductors"),
+            ItemKind::Conductor(decl) => self.collect_conductor(module, item, decl),
             ItemKind::Expr(expr) => {
                 if !self.options.allow_top_level_expr {
                     self.report(
@@ -364,6 +366,8 @@ impl<'a> Checker<'a> {
             ty: None,
             mutable,
             polymorphic: None,
+            row_count: 1,
+            generic_effects: None,
             projected: false,
         })
     }

@@ -192,3 +192,39 @@ fn stages() {
         "#]],
     );
 }
+
+#[test]
+fn what_the_functions_in_a_module_value_do_is_known() {
+    report(
+        "type Task<R> = { name: Str, body: () -> R }
+fn run<R>(task: Task<R>) -> R = (task.body)()
+fn hello() { println(\"x\") }
+let quiet = Task { name: \"quiet\", body: || 3 }
+let loud = Task { name: \"loud\", body: || hello() }
+let again = Task { name: \"again\", body: || run(loud) }
+let (first, _) = (loud, 1)
+@pure
+fn a() -> Int = run(quiet)
+@pure
+fn b() = run(again)
+@pure
+fn c() = run(first)",
+        expect![[r#"
+            11:14 [effects.purity.violated] `b` is `@pure`, but `again` has the effect `{io}`
+                10:1 promised here
+                6:48 through `loud` here
+                5:42 through the call of `hello` here
+                3:14 through `println` here
+                note: the body compared with the promise: +io
+                note: the effect `{io}` comes in by `b` -> `again` -> `loud` -> `hello` -> `println`
+            13:14 [effects.purity.violated] `c` is `@pure`, but `first` has the effect `{io}`
+                12:1 promised here
+                7:6 through `<pattern>` here
+                7:19 through `loud` here
+                5:42 through the call of `hello` here
+                3:14 through `println` here
+                note: the body compared with the promise: +io
+                note: the effect `{io}` comes in by `c` -> `first` -> `<pattern>` -> `loud` -> `hello` -> `println`
+        "#]],
+    );
+}

@@ -1,5 +1,6 @@
 //! Whole programs through the checker, against a small library of the tests' own.
 
+mod conductors;
 mod contracts;
 mod effects;
 mod handlers;

@@ -329,15 +329,14 @@ impl<'a> Formatter<'a> {
 
     fn section(&mut self, section: &ConductorSection) -> Doc<'a> {
         let mut parts = Vec::new();
-        // Attributes of a section are not in the tree.
         while self.cursor.kind() == Kind::At {
             let open = self.cursor.at + 2;
             let end = if self.cursor.kind_at(2) == Kind::LParen { self.cursor.mate(open) + 1 } else { open };
             parts.extend([self.flat_until(end, Style::Type), hard()]);
         }
-        match section {
-            ConductorSection::Dsl { value, tails, span, .. } => {
-                let tail = self.cursor.find(Kind::PipeGt).min(self.cursor.index_of(span.end));
+        match &section.kind {
+            SectionKind::Dsl { value, tails, .. } => {
+                let tail = self.cursor.find(Kind::PipeGt).min(self.cursor.index_of(section.span.end));
                 let head = match value {
                     Some(_) => self.cursor.find(Kind::Eq),
                     None => tail,
@@ -357,7 +356,7 @@ impl<'a> Formatter<'a> {
                 let links = indent(STEP, concat(links));
                 parts.push(if broken { broken_group(links) } else { group(links) });
             }
-            ConductorSection::Channels { channels, .. } => {
+            SectionKind::Channels(channels) => {
                 parts.extend([self.cursor.next(), text(" ")]);
                 let mut channels = channels.iter();
                 parts.push(self.members(|f| {
@@ -369,16 +368,17 @@ impl<'a> Formatter<'a> {
                     concat([from, text(" "), arrow, text(" "), to, text(" "), colon, text(" "), f.ty(&channel.ty)])
                 }));
             }
-            ConductorSection::Execution { body, .. } => {
+            SectionKind::Execution(body) => {
                 parts.extend([self.cursor.next(), text(" "), self.expr(body, Place::Inline)]);
             }
-            ConductorSection::Monitoring { target, body, .. } => {
+            SectionKind::Monitoring { target, body } => {
                 parts.push(self.cursor.next());
-                if self.cursor.kind() == Kind::With {
-                    parts.extend([text(" "), self.cursor.next()]);
-                }
-                if let Some(target) = target {
-                    parts.extend([text(" "), self.path(target)]);
+                match target {
+                    Some(MonitorTarget::Module(path)) => {
+                        parts.extend([text(" "), self.cursor.next(), text(" "), self.path(path)]);
+                    }
+                    Some(MonitorTarget::Port(path)) => parts.extend([text(" "), self.path(path)]),
+                    None => {}
                 }
                 if let Some(body) = body {
                     parts.extend([text(" "), self.expr(body, Place::Inline)]);

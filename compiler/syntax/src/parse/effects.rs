@@ -201,30 +201,35 @@ pub fn conductor_decl(p: &mut In) -> R<ConductorDecl> {
 
 fn conductor_section(p: &mut In) -> R<ConductorSection> {
     let start = token(p);
-    // Attributes of a section say nothing yet.
-    attrs(p)?;
+    let attrs = attrs(p)?;
     pass_line_break(p);
+    let kind = section_kind(p)?;
+    let span = span_from(p, start);
+    Ok(ConductorSection { attrs, kind, span })
+}
+
+fn section_kind(p: &mut In) -> R<SectionKind> {
     let next = token_at(p, 1);
     match peek(p) {
         Kind::Channels if next.kind == Kind::LBrace => {
             bump(p);
-            let channels = braced(p, channel)?;
-            let span = span_from(p, start);
-            Ok(ConductorSection::Channels { channels, span })
+            Ok(SectionKind::Channels(braced(p, channel)?))
         }
         Kind::Execution if next.kind == Kind::LBrace => {
             bump(p);
-            let body = control::block_expr(p)?;
-            let span = span_from(p, start);
-            Ok(ConductorSection::Execution { body, span })
+            Ok(SectionKind::Execution(control::block_expr(p)?))
         }
         Kind::Monitoring if next.kind != Kind::Colon => {
             bump(p);
-            let has_target = eat(p, Kind::With) || peek(p) == Kind::Ident;
-            let target = if has_target { Some(path(p)?) } else { None };
+            let target = if eat(p, Kind::With) {
+                Some(MonitorTarget::Module(path(p)?))
+            } else if peek(p) == Kind::Ident {
+                Some(MonitorTarget::Port(path(p)?))
+            } else {
+                None
+            };
             let body = if peek_next_line(p) == Kind::LBrace { Some(control::block_expr(p)?) } else { None };
-            let span = span_from(p, start);
-            Ok(ConductorSection::Monitoring { target, body, span })
+            Ok(SectionKind::Monitoring { target, body })
         }
         _ => {
             let id = name(p)?;
@@ -238,8 +243,7 @@ fn conductor_section(p: &mut In) -> R<ConductorSection> {
                 let args = if peek(p) == Kind::LParen { args(p)? } else { Vec::new() };
                 tails.push((tail, args));
             }
-            let span = span_from(p, start);
-            Ok(ConductorSection::Dsl { id, kind, value, tails, span })
+            Ok(SectionKind::Dsl { id, kind, value, tails })
         }
     }
 }

@@ -218,7 +218,7 @@ fn conductors() {
               (dsl sink Writer (with_embedded (dsl: x)))
               (channels (~> source::out sink::in Record) (~> a::b c::d (List Int)))
               (execution (block (call run source)))
-              (monitoring Core::Metrics (block (call collect))))
+              (monitoring with Core::Metrics (block (call collect))))
         "#]],
     );
 }
