@@ -1,7 +1,8 @@
 //! Which calls are replaced by the body of the function?
 //!
 //! Functions are optimised callees first, so a body that is inlined is final. Circles in the call graph are broken at functions
-//! that are neither lambdas nor make functions: those are never inlined; the lambdas between them may be.
+//! that are neither lambdas nor makers of functions: those are never inlined, what is between them may be. Where a circle has lambdas and
+//! makers only, it is broken at the lambdas that do something.
 
 use std::rc::Rc;
 
@@ -33,6 +34,9 @@ pub struct CallGraph {
     breakers: SecondaryMap<FuncId, bool>,
     /// Their results are functions.
     makers: SecondaryMap<FuncId, bool>,
+    /// Lambdas that make the very functions that they are parts of, as `lazy(|| value())` in `value`. What has captured
+    /// one may run itself, so it is specialised for the lambda rather than inlined.
+    knots: SecondaryMap<FuncId, bool>,
 }
 
 /// Which function makes the value of each global.
@@ -64,54 +68,48 @@ impl CallGraph {
         let initialisers = initialisers(program);
         let count = program.funcs.len();
         let mut edges: Vec<Vec<FuncId>> = vec![Vec::new(); count];
+        let mut calls: Vec<Vec<FuncId>> = vec![Vec::new(); count];
         let mut mentions: SecondaryMap<FuncId, u32> = SecondaryMap::new();
         let mut called: SecondaryMap<FuncId, bool> = SecondaryMap::new();
         for (id, function) in &program.funcs {
-            let targets = &mut edges[id.index()];
             each_mention(&function.body, &mut |func, call| {
                 mentions[func] += 1;
                 called[func] |= call;
-                targets.push(func);
+                edges[id.index()].push(func);
+                if call {
+                    calls[id.index()].push(func);
+                }
             });
-            each_global(&function.body, &mut |global| targets.extend(initialisers[global]));
-            targets.sort_unstable();
-            targets.dedup();
+            each_global(&function.body, &mut |global| edges[id.index()].extend(initialisers[global]));
+            for targets in [&mut edges[id.index()], &mut calls[id.index()]] {
+                targets.sort_unstable();
+                targets.dedup();
+            }
         }
-        let component = components(&edges);
-        let mut members = vec![0u32; count];
-        for &number in &component {
-            members[number as usize] += 1;
-        }
+        let whole = Circles::of(&edges);
         let mut breakers: SecondaryMap<FuncId, bool> = SecondaryMap::new();
         let mut makers: SecondaryMap<FuncId, bool> = SecondaryMap::new();
+        let lambda = |id: FuncId| mentions[id] == 1 && !called[id];
         for id in program.funcs.keys() {
-            let circular = members[component[id.index()] as usize] > 1 || edges[id.index()].contains(&id);
             // A lambda is mentioned where it is made and nowhere else. What only makes functions does not call those it mentions.
-            let lambda = mentions[id] == 1 && !called[id];
             makers[id] = matches!(program.types.get(program.funcs[id].ret), Type::Fn { .. });
-            breakers[id] = circular && !lambda && !makers[id];
+            breakers[id] = whole.contain(id) && !lambda(id) && !makers[id];
         }
-        // Circles of lambdas only.
-        let mut inner = edges.clone();
-        for (at, targets) in inner.iter_mut().enumerate() {
-            let from = FuncId::new(at);
-            if breakers[from] {
-                targets.clear();
-            } else {
-                targets.retain(|&target| !breakers[target]);
-            }
+        // Circles of lambdas and makers are broken at the lambdas that do something.
+        without(&mut edges, &breakers);
+        let inner = Circles::of(&edges);
+        let mut knots: SecondaryMap<FuncId, bool> = SecondaryMap::new();
+        for id in program.funcs.keys().filter(|&id| inner.contain(id)) {
+            breakers[id] |= !makers[id];
+            knots[id] = makers[id] && lambda(id);
         }
-        let among = components(&inner);
-        let mut members = vec![0u32; count];
-        for &number in &among {
-            members[number as usize] += 1;
-        }
+        // Makers that call themselves.
+        without(&mut calls, &breakers);
+        let among = Circles::of(&calls);
         for id in program.funcs.keys() {
-            if members[among[id.index()] as usize] > 1 || inner[id.index()].contains(&id) {
-                breakers[id] = true;
-            }
+            breakers[id] |= among.contain(id);
         }
-        // Tarjan numbers components callees first. Inside a circle, what makes functions comes before those who call them.
+        // Callees come first. Inside a circle, what makes functions comes before those who call them.
         let mut initialises: SecondaryMap<FuncId, bool> = SecondaryMap::new();
         initialisers.values().flatten().for_each(|&func| initialises[func] = true);
         let mut order: Vec<FuncId> = program.funcs.keys().collect();
@@ -121,9 +119,45 @@ impl CallGraph {
                 () if makers[id] => 0,
                 () => 2,
             };
-            (component[id.index()], rank, breakers[id], among[id.index()])
+            (whole.component[id.index()], rank, breakers[id], among.component[id.index()])
         });
-        CallGraph { order, mentions, breakers, makers }
+        CallGraph { order, mentions, breakers, makers, knots }
+    }
+}
+
+/// Which functions of a graph lie on circles.
+struct Circles {
+    /// Tarjan numbers components callees first.
+    component: Vec<u32>,
+    circular: Vec<bool>,
+}
+
+impl Circles {
+    fn of(edges: &[Vec<FuncId>]) -> Circles {
+        let component = components(edges);
+        let mut members = vec![0u32; edges.len()];
+        for &number in &component {
+            members[number as usize] += 1;
+        }
+        let circular = (0..edges.len())
+            .map(|at| members[component[at] as usize] > 1 || edges[at].contains(&FuncId::new(at)))
+            .collect();
+        Circles { component, circular }
+    }
+
+    fn contain(&self, id: FuncId) -> bool {
+        self.circular[id.index()]
+    }
+}
+
+/// Takes functions out of a graph.
+fn without(edges: &mut [Vec<FuncId>], removed: &SecondaryMap<FuncId, bool>) {
+    for (at, targets) in edges.iter_mut().enumerate() {
+        if removed[FuncId::new(at)] {
+            targets.clear();
+        } else {
+            targets.retain(|&target| !removed[target]);
+        }
     }
 }
 
@@ -264,6 +298,11 @@ impl<'p> Inliner<'p> {
         if size <= limit || function.inline == Inline::Always {
             self.ready[id] = Some((size, Rc::new(function.clone())));
         }
+    }
+
+    /// Whether a function that is given the lambda may be inlined.
+    pub fn may_be_given(&self, func: FuncId, lambda: FuncId) -> bool {
+        !self.graph.knots[lambda] || self.graph.makers[func]
     }
 
     /// The body to put in place of a call, if any.

@@ -369,6 +369,16 @@ impl Simplifier<'_, '_> {
     }
 
     fn inline(&mut self, func: FuncId, args: &[Atom], call: Span) -> Option<Block> {
+        let refused = args.iter().any(|arg| match arg {
+            Atom::Var(var) => {
+                let lambda = self.knowledge.lambda(*var);
+                lambda.is_some_and(|(_, lambda, _)| !self.inliner.may_be_given(func, lambda))
+            }
+            _ => false,
+        });
+        if refused {
+            return None;
+        }
         let closures = args.iter().any(|&arg| self.is_closure(arg));
         let site = Site { closures };
         let callee = self.inliner.choose(func, site)?;
