@@ -33,7 +33,7 @@ impl Case {
 /// Codes that no test shows, and why.
 const UNSHOWN: &[(&str, &str)] = &[
     ("source.too_large", "the file would have four gigabytes"),
-    ("language.not_supported_yet", "each of them goes away when it is built"),
+    ("language.not_supported_yet", "the library that remlc carries has everything"),
     (
         "target.config.mismatch",
         "whether a target is another machine depends on the machine; the driver's tests see to it",

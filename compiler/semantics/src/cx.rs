@@ -484,13 +484,4 @@ impl<'a> Checker<'a> {
     pub fn is_core(&self, module: ModuleId) -> bool {
         self.modules[module].is_core
     }
-
-    /// A construct that is parsed but has no meaning yet.
-    pub fn not_supported(&mut self, span: Span, what: &str) {
-        self.error_once(Diagnostic::error(
-            reml_diagnostics::codes::NOT_SUPPORTED,
-            span,
-            format!("{what} are not supported by this version of the compiler"),
-        ));
-    }
 }

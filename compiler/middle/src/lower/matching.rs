@@ -53,6 +53,11 @@ struct Emit<'e> {
 }
 
 impl FnLower<'_, '_> {
+    /// Is a regex pattern for text, and not for bytes?
+    fn matches_text(&self, pattern: PatternId) -> bool {
+        self.l.prim_of(self.body.patterns[pattern].ty) == Some(Prim::Str)
+    }
+
     /// `match`.
     pub fn match_expr(&mut self, expr: ExprId, tail: bool) -> Option<Atom> {
         let body = self.body;
@@ -439,7 +444,8 @@ impl Emit<'_> {
                     _ => f.l.string(""),
                 };
                 let group = f.int(i64::from(group));
-                f.call_lang("regex_group", vec![Atom::Str(source), base, group], core, span)
+                let function = if f.matches_text(pattern) { "regex_group" } else { "regex_group_bytes" };
+                f.call_lang(function, vec![Atom::Str(source), base, group], core, span)
             }
         };
         self.atoms[occ] = Some(atom);
@@ -525,7 +531,8 @@ impl Emit<'_> {
                     PatternKind::Regex { source, .. } => f.l.string(source),
                     _ => f.l.string(""),
                 };
-                f.call_lang("regex_match", vec![Atom::Str(source), subject], bool, span)
+                let function = if f.matches_text(pattern) { "regex_match" } else { "regex_match_bytes" };
+                f.call_lang(function, vec![Atom::Str(source), subject], bool, span)
             }
         })
     }

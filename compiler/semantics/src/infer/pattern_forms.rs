@@ -179,15 +179,13 @@ impl<'a> Checker<'a> {
             self.error(
                 codes::PATTERN_REGEX_TARGET,
                 span,
-                format!("a regex pattern matches text, but the value is `{text}`"),
+                format!("a regex pattern matches text or bytes, but the value is `{text}`"),
             );
             return self.b.pattern(PatternKind::Error, ty, span);
         }
-        if is_bytes {
-            self.not_supported(span, "regex patterns on bytes");
-            return self.b.pattern(PatternKind::Error, ty, span);
+        if !is_bytes {
+            let _ = self.t.unify(ty, Types::STR);
         }
-        let _ = self.t.unify(ty, Types::STR);
         match regex_groups(source) {
             Ok(groups) => {
                 let mut typed = Vec::new();
@@ -196,7 +194,11 @@ impl<'a> Checker<'a> {
                     let local = self.bind_name(ast::Ident { name: symbol, span }, Types::STR, false);
                     typed.push((index, local));
                 }
-                for name in ["regex_match", "regex_group"] {
+                let functions = match is_bytes {
+                    true => ["regex_match_bytes", "regex_group_bytes"],
+                    false => ["regex_match", "regex_group"],
+                };
+                for name in functions {
                     if let Some(id) = self.lang_fn(name) {
                         self.reference(Reference::Fn(id));
                     }
