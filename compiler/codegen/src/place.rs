@@ -190,7 +190,7 @@ impl<'p, M: Module> Placer<'p, M> {
                     data.write_function_addr(CLOSURE_CONSUME_OFFSET as u32, consume);
                 }
                 if has_captures {
-                    let drop = self.module.declare_func_in_data(self.funcs[&Symbol::ClosureDrop(id)], &mut data);
+                    let drop = self.module.declare_func_in_data(self.funcs[&self.plan.closure_drop(id)], &mut data);
                     data.write_function_addr(0, drop);
                 }
             }

@@ -11,6 +11,7 @@ use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
 use rustc_hash::FxHashMap;
 
 use crate::isa::Target;
+use crate::symbol::Symbol;
 
 /// Everything translation asks about a type.
 pub struct TypeInfo {
@@ -134,6 +135,11 @@ impl<'p> Plan<'p> {
     /// Does the function capture a continuation and nothing else? Then the continuation is the closure.
     pub fn is_resume(&self, function: &Function) -> bool {
         function.captures == 1 && function.vars[function.params[0]].ty == self.continuation
+    }
+
+    /// What ends a closure over the function, which has captures.
+    pub fn closure_drop(&self, id: FuncId) -> Symbol {
+        if self.is_resume(&self.program.funcs[id]) { Symbol::ContinuationDrop } else { Symbol::ClosureDrop(id) }
     }
 
     pub fn layout(&self, ty: TypeId) -> &Layout {

@@ -164,10 +164,8 @@ impl Symbol {
         match self {
             Symbol::StaticClosure(id) => smallvec![Symbol::ClosureEntry(id)],
             Symbol::ClosureInfo(id) if plan.program.funcs[id].captures == 0 => smallvec![Symbol::ClosureEntry(id)],
-            Symbol::ClosureInfo(id) if plan.consumes => {
-                smallvec![Symbol::ClosureDrop(id), Symbol::ClosureConsume(id)]
-            }
-            Symbol::ClosureInfo(id) => smallvec![Symbol::ClosureDrop(id)],
+            Symbol::ClosureInfo(id) if plan.consumes => smallvec![plan.closure_drop(id), Symbol::ClosureConsume(id)],
+            Symbol::ClosureInfo(id) => smallvec![plan.closure_drop(id)],
             Symbol::HandlerInfo(count) => smallvec![Symbol::HandlerDrop(count)],
             Symbol::ContinuationInfo => smallvec![Symbol::ContinuationDrop],
             _ => SmallVec::new(),

@@ -349,3 +349,27 @@ fn main() {
 ");
     assert_eq!((&*ran.stdout, ran.exit), ("ended\n", Some(0)), "{ran:?}");
 }
+
+/// A continuation that is resumed last is consumed, whatever other clauses and branches do with theirs.
+#[test]
+fn a_clause_that_resumes_last_in_one_branch() {
+    prints(
+        "fn count(n: Int) -> Int {
+  var total = 0
+  for i in 0..n { total := total + do Ask.ask() }
+  total
+}
+fn main() {
+  var n = 0
+  let r = handle count(100000) with handler Ask {
+    operation ask(resume) {
+      n := n + 1
+      if n != 7 { resume(n) } else { resume(0) + 1000 }
+    }
+  }
+  println(\"{n} {r}\")
+}
+",
+        "100000 5000050993\n",
+    );
+}

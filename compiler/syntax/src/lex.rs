@@ -288,6 +288,13 @@ impl Lexer<'_> {
                 self.push(Kind::Dot, start + dot, start + dot + 1, 0, 0);
                 return self.push(Kind::Int, start + dot + 1, end, 0, 0);
             }
+            if literal::float(slice).is_infinite() {
+                let message = "this number is larger than any floating-point type can hold";
+                let diagnostic = Diagnostic::error(codes::LEX_NUMBER_OUT_OF_RANGE, self.span(start, end), message)
+                    .with_help("`Float.INFINITY` is infinite");
+                self.out.diagnostics.push(diagnostic);
+                return self.push(Kind::Error, start, end, 0, 0);
+            }
             return self.push(Kind::Float, start, end, 0, 0);
         }
         let plain = slice.len() <= 30 && slice.bytes().all(|b| b.is_ascii_digit());

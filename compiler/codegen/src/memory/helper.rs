@@ -429,6 +429,10 @@ impl Code<'_, '_> {
             return;
         };
         let closure = params.pop().expect("the closure object comes last");
+        if self.plan.is_resume(function) {
+            params.insert(0, closure);
+            return self.tail_call(Symbol::Func(consuming), &params);
+        }
         let (offsets, size) = capture_offsets(self.plan, function);
         let mut captured = Vec::new();
         for (&var, offset) in function.params.iter().zip(offsets) {
@@ -461,7 +465,7 @@ impl Code<'_, '_> {
         let (last, shared, done) = (self.block(), self.block(), self.block());
         self.branch(unique, last, shared);
         self.switch_to(last);
-        self.call(Symbol::ClosureDrop(id), &[closure]);
+        self.call(self.plan.closure_drop(id), &[closure]);
         self.jump(done, &[]);
         self.switch_to(shared);
         self.decrement(closure, count);

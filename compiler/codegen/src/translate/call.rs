@@ -124,6 +124,10 @@ impl Translator<'_, '_> {
             let continuation = self.scalar(captured[0]);
             let code = self.code.func_addr(Symbol::ClosureEntry(id));
             self.code.store(Region::Closure, code, continuation, CLOSURE_CODE_OFFSET);
+            if plan.consumes {
+                let info = self.code.data_addr(Symbol::ClosureInfo(id));
+                self.code.store(Region::Closure, info, continuation, CLOSURE_INFO_OFFSET);
+            }
             return smallvec::smallvec![continuation];
         }
         let (offsets, size) = capture_offsets(plan, function);

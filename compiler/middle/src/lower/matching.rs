@@ -532,7 +532,8 @@ impl Emit<'_> {
                     _ => f.l.string(""),
                 };
                 let function = if f.matches_text(pattern) { "regex_match" } else { "regex_match_bytes" };
-                f.call_lang(function, vec![Atom::Str(source), subject], bool, span)
+                let whole = self.read(f, occ)?;
+                f.call_lang(function, vec![Atom::Str(source), whole], bool, span)
             }
         })
     }

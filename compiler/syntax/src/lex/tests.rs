@@ -82,20 +82,22 @@ fn numbers() {
     "#]],
     );
     check(
-        "0b2 0x 12ab 340282366920938463463374607431768211456 1.5x",
+        "0b2 0x 12ab 340282366920938463463374607431768211456 1.5x 1e400",
         expect![[r#"
-        Error 0b2
-        Error 0x
-        Error 12ab
-        Error 340282366920938463463374607431768211456
-        Error 1.5x
-        Eof 
-        0..3 parser.lexer.invalid_number: `0b2` is not a number
-        4..6 parser.lexer.invalid_number: `0x` has no digits
-        7..11 parser.lexer.invalid_number: `12ab` is not a number
-        12..51 parser.lexer.number_out_of_range: this number is larger than any integer type can hold
-        52..56 parser.lexer.invalid_number: `1.5x` is not a number
-    "#]],
+            Error 0b2
+            Error 0x
+            Error 12ab
+            Error 340282366920938463463374607431768211456
+            Error 1.5x
+            Error 1e400
+            Eof 
+            0..3 parser.lexer.invalid_number: `0b2` is not a number
+            4..6 parser.lexer.invalid_number: `0x` has no digits
+            7..11 parser.lexer.invalid_number: `12ab` is not a number
+            12..51 parser.lexer.number_out_of_range: this number is larger than any integer type can hold
+            52..56 parser.lexer.invalid_number: `1.5x` is not a number
+            57..62 parser.lexer.number_out_of_range: this number is larger than any floating-point type can hold
+        "#]],
     );
 }
 

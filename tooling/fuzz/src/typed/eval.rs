@@ -528,6 +528,10 @@ impl Machine<'_> {
         Ok(value)
     }
 
+    fn decide(&mut self, env: &Env, bound: &[(VarId, Value)], condition: &Expr) -> Eval<bool> {
+        Ok(matches!(self.with(env, bound, condition)?, Value::Bool(true)))
+    }
+
     /// Clauses run under what is around their handler.
     fn perform(&mut self, effect: usize, arg: i64) -> Eval<Value> {
         let at = self.handlers.iter().rposition(|installed| installed.handle.effect == effect);
@@ -537,15 +541,16 @@ impl Machine<'_> {
         let result = match &handle.clause {
             Clause::Tail(answer) => self.with(env, &bound, answer),
             Clause::Abort(_) => Err(Stop::Abort(*number, arg)),
-            Clause::Resume { unless, answer, .. } => {
-                let result = match self.with(env, &bound, unless) {
-                    Ok(Value::Bool(false)) => {
-                        waiting.push(arg);
-                        self.with(env, &bound, answer)
+            Clause::Resume { unless, plainly, answer, .. } => {
+                let result = self.decide(env, &bound, unless).and_then(|ends| {
+                    if ends {
+                        return Err(Stop::Abort(*number, arg));
                     }
-                    Ok(_) => Err(Stop::Abort(*number, arg)),
-                    Err(stop) => Err(stop),
-                };
+                    if !self.decide(env, &bound, plainly)? {
+                        waiting.push(arg);
+                    }
+                    self.with(env, &bound, answer)
+                });
                 match result {
                     Err(Stop::Panic(what)) => Err(Stop::PanicOutside(*number, what)),
                     result => result,

@@ -489,6 +489,7 @@ impl Generator {
                 // The computation is suspended meanwhile: operations that leave this one, too, would drop it at their own time.
                 self.handled = [false; EFFECTS];
                 let unless = self.typed_body(scope, &number, &Ty::Bool, d);
+                let plainly = self.typed_body(scope, &number, &Ty::Bool, d);
                 let answer = self.typed_body(scope, &number, &Ty::Int, d);
                 self.handled = outside;
                 let id = self.fresh();
@@ -496,7 +497,7 @@ impl Generator {
                 let instead = Box::new(Expr::Block(vec![Stmt::Let(id, ty.clone(), value)], Box::new(Expr::Var(id))));
                 let result = self.fresh();
                 let then = self.typed_body(scope, &[number[0].clone(), (result, ty.clone())], ty, d);
-                Clause::Resume { unless, instead, answer, result, then }
+                Clause::Resume { unless, instead, plainly, answer, result, then }
             }
         };
         Expr::Handle(Rc::new(Handle { effect, body, ret, ty: ty.clone(), arg, clause }))

@@ -115,8 +115,15 @@ pub enum Clause {
     Tail(Box<Expr>),
     /// Ends the computation, which is worth this.
     Abort(Box<Expr>),
-    /// Ends it under a condition, else resumes with a number, and makes something of what comes of it.
-    Resume { unless: Box<Expr>, instead: Box<Expr>, answer: Box<Expr>, result: VarId, then: Box<Expr> },
+    /// Ends it under a condition, resumes last with a number under another one, else resumes and makes something of what comes of it.
+    Resume {
+        unless: Box<Expr>,
+        instead: Box<Expr>,
+        plainly: Box<Expr>,
+        answer: Box<Expr>,
+        result: VarId,
+        then: Box<Expr>,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -362,13 +369,14 @@ fn handled(handle: &Handle) -> String {
     let clause = match clause {
         Clause::Tail(answer) => format!("resume({})", expr(answer)),
         Clause::Abort(value) => expr(value),
-        Clause::Resume { unless, instead, answer, result, then } => format!(
-            "if {} {{ {} }} else {{\nlet v{result}: {} = resume({})\n{}\n}}",
+        Clause::Resume { unless, instead, plainly, answer, result, then } => format!(
+            "if {} {{ {} }} else if {} {{ resume({answer}) }} else {{\nlet v{result}: {} = resume({answer})\n{}\n}}",
             postfix(unless),
             expr(instead),
+            postfix(plainly),
             ty.text(),
-            expr(answer),
-            expr(then)
+            expr(then),
+            answer = expr(answer),
         ),
     };
     let ret = ret.as_ref().map(|(id, value)| format!("return v{id} {{ {} }}\n", expr(value))).unwrap_or_default();

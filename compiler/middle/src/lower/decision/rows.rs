@@ -267,7 +267,7 @@ impl<'a> Decisions<'_, '_, 'a> {
                 PatternKind::Slice { .. } => self.push_items(occ, pattern, 0, row, pending),
                 PatternKind::Regex { groups, .. } => {
                     for &(group, local) in groups {
-                        let part = self.occ(occ, Step::Group(pattern, group), ty);
+                        let part = self.occ(occ, Step::Group(pattern, group), body.locals[local].ty);
                         row.binds.push((local, part));
                     }
                 }
