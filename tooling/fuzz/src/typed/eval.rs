@@ -412,7 +412,12 @@ impl Machine<'_> {
             Expr::Node(l, v, r) => {
                 let l = self.expr(l, env)?;
                 let v = self.expr(v, env)?;
-                Value::Node(Rc::new((l, v, self.expr(r, env)?)))
+                let r = self.expr(r, env)?;
+                // Trees whose branches are shared double with every step.
+                if size(&l).saturating_add(size(&r)) > 2_000 {
+                    return Err(Stop::Endless);
+                }
+                Value::Node(Rc::new((l, v, r)))
             }
             Expr::MatchTree(value, [l, v, r], node, leaf) => match self.expr(value, env)? {
                 Value::Node(parts) => {
