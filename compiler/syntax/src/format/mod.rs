@@ -43,8 +43,26 @@ struct Formatter<'a> {
     cursor: Cursor<'a>,
 }
 
+/// How often a text is formatted until its layout stays as it is.
+const ROUNDS: usize = 6;
+
 /// Formats a file whose first byte stands at `base` of the source space.
+///
+/// The result is a layout that formatting does not change. Most texts have it at once. A comment in an unlikely place can make
+/// a line break that moves other things when the text is formatted next, so the result is formatted until it settles.
 pub fn format(text: &str, base: u32) -> Result<String, FormatError> {
+    let mut settled = format_once(text, base)?;
+    for _ in 1..ROUNDS {
+        let again = format_once(&settled, base)?;
+        if again == settled {
+            break;
+        }
+        settled = again;
+    }
+    Ok(settled)
+}
+
+fn format_once(text: &str, base: u32) -> Result<String, FormatError> {
     let mut names = Names::new();
     let parsed = parse(text, 0, &mut names);
     if parsed.diagnostics.iter().any(Diagnostic::is_error) {
