@@ -50,7 +50,7 @@ fn k(x: Int) -> Int = match x with | \"s\" -> 1 | _ -> 0",
             4:38 [pattern.range.type_mismatch] a range pattern compares numbers or characters, but the value is `Str`
             5:38 [pattern.slice.type_mismatch] a slice pattern matches an array or a list, but the value is `Int`
             6:48 [pattern.slice.multiple_rest] a slice pattern can have only one `..`
-            7:38 [pattern.regex.unsupported_target] a regex pattern matches text, but the value is `Int`
+            7:38 [pattern.regex.unsupported_target] a regex pattern matches text or bytes, but the value is `Int`
             8:38 [pattern.regex.invalid_syntax] invalid regex: `(` without `)`
             9:54 [pattern.or.binding_mismatch] the alternatives do not all bind `a`
             9:58 [pattern.or.binding_mismatch] the alternatives do not all bind `b`
