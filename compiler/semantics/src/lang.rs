@@ -46,7 +46,6 @@ const LANG_FNS: &[&str] = &[
     "machine_yield",
     "main_error",
     "panic_str",
-    "parser_lazy",
     "print_str",
     "println_str",
     "regex_group",
