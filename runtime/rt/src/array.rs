@@ -149,6 +149,17 @@ pub fn new_bytes(cx: Cx, bytes: &[u8]) -> *mut Array {
     array
 }
 
+/// A new `[Int]`.
+pub fn new_ints(cx: Cx, ints: &[i64]) -> *mut Array {
+    let array = reml_array_new(cx, 8, ints.len() as u64);
+    // SAFETY: the array is fresh with room for all of them.
+    unsafe {
+        ptr::copy_nonoverlapping(ints.as_ptr(), data(array).cast(), ints.len());
+        (*array).len = ints.len() as u64;
+    }
+    array
+}
+
 /// A `[Str]` in the making.
 pub struct StrArray {
     cx: Cx,

@@ -23,6 +23,8 @@ mod number;
 mod panic;
 mod regex;
 mod roots;
+mod security;
+mod segments;
 mod stack;
 mod string;
 mod switch;

@@ -3,8 +3,8 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, chars, defer, fiber, fiber_switch, handler, heap, io, machine, math, number, panic, regex, string, text,
-    time,
+    array, chars, defer, fiber, fiber_switch, handler, heap, io, machine, math, number, panic, regex, security,
+    segments, string, text, time,
 };
 
 /// Addresses are shared freely: they are code.
@@ -156,6 +156,21 @@ table! {
         reml_regex_is_match
         reml_regex_group
         reml_regex_valid
+        reml_regex_compile
+        reml_regex_found
+        reml_regex_find
+        reml_regex_find_bytes
+        reml_regex_end_at
+        reml_regex_groups_at
+    ;
+    security:
+        reml_str_skeleton
+        reml_str_mixes_scripts
+    ;
+    segments:
+        reml_str_word_bounds
+        reml_str_sentence_bounds
+        reml_str_line_breaks
     ;
     string:
         reml_str_free
@@ -188,8 +203,11 @@ table! {
         reml_str_grapheme_count
         reml_str_display_width
         reml_str_normalize
+        reml_str_is_normalized
+        reml_str_fold_case
         reml_str_to_bytes
         reml_bytes_utf8_error
+        reml_bytes_utf8_error_end
         reml_str_from_utf8
         reml_str_show
         reml_str_join
@@ -243,6 +261,8 @@ mod tests {
             include_str!("number.rs"),
             include_str!("panic.rs"),
             include_str!("regex.rs"),
+            include_str!("security.rs"),
+            include_str!("segments.rs"),
             include_str!("string.rs"),
             include_str!("text.rs"),
             include_str!("time.rs"),

@@ -6,7 +6,7 @@
 use std::cmp::Ordering;
 
 use memchr::memmem;
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc, is_nfc_quick, is_nfd, is_nfkc, is_nfkd};
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 use unicode_width::UnicodeWidthStr;
 
@@ -262,6 +262,28 @@ pub extern "C" fn reml_str_normalize(cx: Cx, text: StrRef, form: i64) -> StrOwne
     new_str(cx, &normalized)
 }
 
+/// Is the text in this form? Forms as in `reml_str_normalize`.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_str_is_normalized(_: Cx, text: StrRef, form: i64) -> bool {
+    let content = text.as_str();
+    content.is_ascii()
+        || match form {
+            0 => is_nfc(content),
+            1 => is_nfd(content),
+            2 => is_nfkc(content),
+            _ => is_nfkd(content),
+        }
+}
+
+/// What texts that differ only in case have in common: Unicode's full case folding.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_str_fold_case(cx: Cx, text: StrRef) -> StrOwned {
+    match text.as_str() {
+        content if content.is_ascii() => reml_str_to_lower(cx, text),
+        content => new_str(cx, &caseless::default_case_fold_str(content)),
+    }
+}
+
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_str_to_bytes(cx: Cx, text: StrRef) -> *mut Array {
     array::new_bytes(cx, text.as_bytes())
@@ -271,6 +293,16 @@ pub extern "C" fn reml_str_to_bytes(cx: Cx, text: StrRef) -> *mut Array {
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_bytes_utf8_error(_: Cx, bytes: BytesRef) -> i64 {
     std::str::from_utf8(bytes.as_slice()).map_or_else(|error| error.valid_up_to() as i64, |_| -1)
+}
+
+/// Where the bytes that are not UTF-8 at `reml_bytes_utf8_error` end: behind what could have begun a character.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_bytes_utf8_error_end(_: Cx, bytes: BytesRef) -> i64 {
+    let bytes = bytes.as_slice();
+    std::str::from_utf8(bytes).map_or_else(
+        |error| error.error_len().map_or(bytes.len(), |length| error.valid_up_to() + length) as i64,
+        |_| -1,
+    )
 }
 
 /// The text of UTF-8 bytes; U+FFFD where they are not.
@@ -514,6 +546,21 @@ mod tests {
             let forms = [0, 1, 2, 3].map(|form| with(cx, reml_str_normalize(cx, text, form)));
             assert_eq!(forms, ["ﬁé", "ﬁe\u{301}", "fié", "fie\u{301}"]);
         });
+        on(["é", "e\u{301}", "ﬁ", "plain"], |cx, texts| {
+            let forms = |form| texts.map(|text| reml_str_is_normalized(cx, text, form));
+            assert_eq!(forms(0), [true, false, true, true]);
+            assert_eq!(forms(1), [false, true, true, true]);
+            assert_eq!(forms(2), [true, false, false, true]);
+            assert_eq!(forms(3), [false, true, false, true]);
+        });
+    }
+
+    #[test]
+    fn case_folding() {
+        on(["Straße", "ΣΊΣΥΦΟΣ", "Plain"], |cx, texts| {
+            let folded = texts.map(|text| with(cx, reml_str_fold_case(cx, text)));
+            assert_eq!(folded, ["strasse", "σίσυφοσ", "plain"]);
+        });
     }
 
     #[test]
@@ -532,6 +579,7 @@ mod tests {
             unsafe {
                 array.cast::<u8>().add(ARRAY_DATA + 3).write(0xff);
                 assert_eq!(reml_bytes_utf8_error(cx, bytes), 3);
+                assert_eq!(reml_bytes_utf8_error_end(cx, bytes), 4);
                 heap::reml_free(cx, array.cast());
             }
         });
