@@ -2,8 +2,8 @@
 //!
 //! In `README.md` and `spec/*.md`: a block marked `reml` must check; one marked `reml error(CODE)` must be rejected, or
 //! warned about, with that code; `cfg(KEY=VALUE)` is given to remlc with `--cfg`; a block followed by an `output` block is run under `run` and `run --release` and must
-//! print exactly that. In the library's `///` comments: a block marked `reml` is the body of a `main` and must run
-//! without panicking; all blocks of a module are run as one program.
+//! print exactly that. So is a block at the head of a library module. In the library's `///` comments: a block marked `reml` is the
+//! body of a `main` and must run without panicking; all blocks of a module are run as one program.
 
 mod support;
 
@@ -32,6 +32,9 @@ fn main() {
     for module in support::programs(&root.join("stdlib")) {
         let name = module.strip_prefix(root.join("stdlib")).unwrap_or(&module).display().to_string();
         let text = std::fs::read_to_string(&module).unwrap_or_default();
+        for block in blocks(&head(&text)) {
+            trials.push(Trial::test(format!("stdlib/{name}:{}", block.line), move || test_block(&block)));
+        }
         if text.contains("/// ```reml") {
             trials.push(Trial::test(format!("stdlib/{name}"), move || test_module(&name, &text)));
         }
@@ -49,6 +52,12 @@ struct Block {
     /// `cfg(KEY=VALUE)`
     cfg: Option<String>,
     output: Option<String>,
+}
+
+/// What a module says of itself: the text of its `//!` comments, which are its first lines.
+fn head(module: &str) -> String {
+    let lines = module.lines().map_while(|line| line.strip_prefix("//!"));
+    lines.fold(String::new(), |head, line| head + line.strip_prefix(' ').unwrap_or(line) + "\n")
 }
 
 fn blocks(document: &str) -> Vec<Block> {
