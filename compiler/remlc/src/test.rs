@@ -32,6 +32,10 @@ pub struct Args {
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
 
+    /// Replace the snapshots that differ, and make those that are missing
+    #[arg(long)]
+    update_snapshots: bool,
+
     /// How results are shown
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -47,7 +51,12 @@ enum Format {
 
 pub fn execute(args: Args) -> ExitCode {
     let jobs = args.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
-    let options = TestOptions { release: args.release, filter: args.filter.clone(), jobs };
+    let options = TestOptions {
+        release: args.release,
+        filter: args.filter.clone(),
+        jobs,
+        update_snapshots: args.update_snapshots,
+    };
     let start = Instant::now();
     let mut suite = Suite::new(&OsSystem, options);
     let paths = if args.paths.is_empty() { vec![PathBuf::from(".")] } else { args.paths.clone() };

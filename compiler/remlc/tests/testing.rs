@@ -209,3 +209,59 @@ fn programs_with_errors_have_no_tests() {
     assert_eq!(ran.exit, Some(1));
     assert!(ran.stderr.contains("there is no file `missing.reml`"), "{}", ran.stderr);
 }
+
+const SNAPSHOTS: &str = r#"use Core.Test.{assert_snapshot}
+
+@test
+fn greets() { assert_snapshot("greeting", "hello\nworld\n") }
+"#;
+
+#[test]
+fn snapshots_are_written_only_when_asked_for() {
+    let directory = scratch();
+    write(directory.path(), "greeter.reml", SNAPSHOTS);
+    let snapshot = directory.path().join("greeter.greeting.snap");
+    let missing = test(directory.path(), &["greeter.reml"]);
+    assert_eq!(missing.exit, Some(1), "{}", missing.stdout);
+    assert!(missing.stdout.contains("there is no snapshot `greeter.greeting.snap`"), "{}", missing.stdout);
+    assert!(!snapshot.exists());
+
+    let made = test(directory.path(), &["greeter.reml", "--update-snapshots"]);
+    assert_eq!(made.exit, Some(0), "{}", made.stdout);
+    assert_eq!(std::fs::read_to_string(&snapshot).unwrap(), "hello\nworld\n");
+    assert_eq!(test(directory.path(), &["greeter.reml"]).exit, Some(0));
+
+    std::fs::write(&snapshot, "hello\r\nword\r\n").unwrap();
+    let record =
+        run(remlc().current_dir(directory.path()).env("REML_SNAPSHOTS", "record").args(["test", "greeter.reml"]), "")
+            .unwrap();
+    assert_eq!(record.exit, Some(1), "{}", record.stdout);
+    assert!(record.stdout.contains("    hello\n  - word\n  + world\n"), "{}", record.stdout);
+    assert_eq!(std::fs::read_to_string(&snapshot).unwrap(), "hello\r\nword\r\n");
+}
+
+const PROPERTY: &str = r#"use Core.Test.{Gen, for_all}
+
+@test
+fn never_large() = for_all(Gen.array(Gen.int(0, 1000)), |xs| xs.sum() < 100)
+
+@test
+fn never_panics() = for_all(Gen.int(0, 1000), |n| [n][n / 500] == n)
+"#;
+
+#[test]
+fn properties_report_the_simplest_value_and_the_seed() {
+    let directory = scratch();
+    write(directory.path(), "sums.reml", PROPERTY);
+    let ran =
+        run(remlc().current_dir(directory.path()).env("REML_TEST_SEED", "7").args(["test", "sums.reml"]), "").unwrap();
+    assert_eq!(ran.exit, Some(1), "{}", ran.stdout);
+    for text in [
+        "error: the property does not hold for [100]: it is false\n  found: case ",
+        ", REML_TEST_SEED=7\n",
+        "note: the value was ",
+        ", of seed 7\n",
+    ] {
+        assert!(ran.stdout.contains(text), "`{text}` is missing:\n{}", ran.stdout);
+    }
+}

@@ -4,7 +4,7 @@
 
 use crate::{
     array, chars, defer, fiber, fiber_switch, handler, heap, io, machine, math, number, panic, regex, security,
-    segments, string, text, time,
+    segments, stack, string, text, time,
 };
 
 /// Addresses are shared freely: they are code.
@@ -171,6 +171,9 @@ table! {
         reml_str_word_bounds
         reml_str_sentence_bounds
         reml_str_line_breaks
+    ;
+    stack:
+        reml_stack_left
     ;
     string:
         reml_str_free

@@ -29,6 +29,8 @@ pub struct TestOptions {
     pub filter: Option<String>,
     /// How many tests run at a time.
     pub jobs: usize,
+    /// Whether snapshots that differ are replaced.
+    pub update_snapshots: bool,
 }
 
 /// What became of one test.
@@ -223,8 +225,20 @@ impl<'s> Suite<'s> {
         Ok(verdicts.into_iter().flatten().collect())
     }
 
+    /// Lets the library know, in a test's own process, whose test it is and what snapshots are for (`Core.Test.Snapshot`).
+    fn tell(&self, case: &Case) {
+        // SAFETY: after the fork, this is the only thread.
+        unsafe {
+            std::env::set_var("REML_TEST_FILE", &case.file);
+            if self.options.update_snapshots {
+                std::env::set_var("REML_SNAPSHOTS", "update");
+            }
+        }
+    }
+
     /// In a process of its own: the exit status of the test.
     fn run_case(&mut self, case: &Case) -> i32 {
+        self.tell(case);
         let run = AssertUnwindSafe(|| match &case.kind {
             CaseKind::Function { program, test } => {
                 let program = &mut self.programs[*program];

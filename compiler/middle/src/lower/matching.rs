@@ -47,7 +47,8 @@ struct Emit<'e> {
     trail: Vec<OccId>,
     arms: Vec<ArmState>,
     assigned: &'e [LocalId],
-    entry: Vec<Binding>,
+    /// What guards may have assigned when the body of an arm begins.
+    carried: Vec<LocalId>,
     exit: Exit,
     span: Span,
 }
@@ -174,8 +175,11 @@ impl FnLower<'_, '_> {
             let whole = self.emit(core, Op::Construct { variant: 0, args: parts, token: None }, span);
             atoms[0] = Some(whole);
         }
+        let guarded = rows.iter().any(|&(_, guard)| guard);
+        let is_value = |local: &LocalId| matches!(self.binding(*local), Binding::Value(_));
+        let carried = if guarded { assigned.iter().copied().filter(is_value).collect() } else { Vec::new() };
         let entry = self.bindings(assigned);
-        let mut emit = Emit { occs, atoms, trail: Vec::new(), arms: states, assigned, entry, exit, span };
+        let mut emit = Emit { occs, atoms, trail: Vec::new(), arms: states, assigned, carried, exit, span };
 
         // Shared bodies first: they are join points in front of the tree.
         let mut joins: Vec<Stmt> = Vec::new();
@@ -194,7 +198,13 @@ impl FnLower<'_, '_> {
                 params.push(var);
                 self.bind_local(local, Atom::Var(var));
             }
+            for &local in &emit.carried {
+                let var = self.local_param(local);
+                params.push(var);
+                self.rebind(local, Binding::Value(Atom::Var(var)));
+            }
             emit.body(self, arm);
+            self.restore(assigned, &entry);
             let body = std::mem::replace(&mut self.cx.code.cursor, outer);
             if body.is_open() {
                 open_join = Some((id, params, body));
@@ -296,11 +306,13 @@ impl Emit<'_> {
         }
     }
 
-    /// Writes a branch: what it reads is not known outside.
+    /// Writes a branch: what it reads is not known outside, and what it assigns is not the value of other branches.
     fn block(&mut self, f: &mut FnLower<'_, '_>, write: impl FnOnce(&mut Self, &mut FnLower<'_, '_>)) -> Builder {
         let mark = self.trail.len();
+        let before = f.bindings(self.assigned);
         let outer = std::mem::take(&mut f.cx.code.cursor);
         write(self, f);
+        f.restore(self.assigned, &before);
         for occ in self.trail.drain(mark..) {
             self.atoms[occ] = None;
         }
@@ -334,12 +346,12 @@ impl Emit<'_> {
                 None => return,
             }
         }
+        args.extend(f.current(&self.carried));
         f.end(End::Jump(join, args));
     }
 
     /// The code of an arm whose variables are bound.
     fn body(&mut self, f: &mut FnLower<'_, '_>, arm: usize) {
-        f.restore(self.assigned, &self.entry);
         let value = match self.arms[arm].body {
             Body::Expr(expr) if matches!(self.exit, Exit::Return) => return f.tail(expr),
             Body::Expr(expr) => f.value(expr),

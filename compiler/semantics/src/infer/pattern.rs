@@ -212,6 +212,8 @@ impl<'a> Checker<'a> {
         if let Node::Adt(def, ..) = self.t.head(ty)
             && let Some(variant) = self.variant_named(def, name.name)
         {
+            // Counts as a use of the import that brings it.
+            let _ = self.lookup_value(self.b.module, name.name);
             return Some((def, variant));
         }
         match self.lookup_value(self.b.module, name.name)? {

@@ -50,6 +50,21 @@ fn main() -> Int = h()",
 }
 
 #[test]
+fn constructors_that_the_expected_type_picks_use_their_import() {
+    check(
+        "--- m
+pub type Case = { n: Int }
+pub type Shape = Circle | Square
+pub fn show(case: Case) -> Int = case.n
+pub fn shape() -> Shape = Circle
+--- main
+use m.{Case, Circle, Square, shape, show}
+fn main() -> Int = match shape() with | Circle -> show(Case { n: 1 }) | Square -> 2",
+        expect![[r#""#]],
+    );
+}
+
+#[test]
 fn constructors_of_one_name() {
     check(
         "type A = | Node(Int) | Leaf
