@@ -259,6 +259,8 @@ impl Emit<'_> {
                 if self.bind(f, binds).is_none() {
                     return;
                 }
+                // Bodies written before may have assigned; what this guard assigns is what the rest of its path sees.
+                f.restore(self.assigned, &self.entry);
                 let test = match self.arms[*arm].guard {
                     Some(guard) => match f.value(guard) {
                         Some(test) => test,
@@ -266,6 +268,7 @@ impl Emit<'_> {
                     },
                     None => Atom::Bool(true),
                 };
+                let before = std::mem::replace(&mut self.entry, f.bindings(self.assigned));
                 let yes = self.block(f, |this, f| {
                     if this.arms[*arm].join.is_some() {
                         this.leaf(f, *arm, binds);
@@ -274,6 +277,7 @@ impl Emit<'_> {
                     }
                 });
                 let no = self.block(f, |this, f| this.tree(f, otherwise));
+                self.entry = before;
                 f.cx.code.cursor.switch(test, vec![(Some(Case::Bool(true)), yes), (Some(Case::Bool(false)), no)]);
             }
             Tree::Switch { occ, cases, default } => {
