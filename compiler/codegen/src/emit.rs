@@ -19,7 +19,7 @@ fn listings(
     let target = Target::baseline(options).map_err(CodegenError::message)?;
     let plan = Plan::new(program, target);
     let mut text = String::new();
-    for function in compile(&plan, &[Symbol::Main, Symbol::Invoke, Symbol::DropClosure], true)? {
+    for function in compile(&plan, &[Symbol::Main, Symbol::Invoke, Symbol::DropClosure, Symbol::ResourceDrop], true)? {
         print(&plan, &function, &mut text);
     }
     Ok(text)

@@ -135,6 +135,7 @@ pub fn symbol_name(plan: &Plan, symbol: Symbol) -> String {
         Symbol::RootDrop(ty) => format!("reml.root_drop.{}", ty.index()),
         Symbol::RootDup(ty) => format!("reml.root_dup.{}", ty.index()),
         Symbol::DropClosure => "reml.drop_closure".to_owned(),
+        Symbol::ResourceDrop => "reml.resource_drop".to_owned(),
         Symbol::Alloc(class) => format!("reml.alloc.{class}"),
         Symbol::Refill(class) => format!("reml.refill.{class}"),
         Symbol::ColdCopy(ty) => format!("reml.cold_copy.{}", ty.index()),

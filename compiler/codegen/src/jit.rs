@@ -84,7 +84,7 @@ pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     let target = Target::host(options).map_err(CodegenError::message)?;
     let isa = target.isa.clone();
     let plan = Plan::new(program, target);
-    let compiled = compile(&plan, &[Symbol::Main, Symbol::Invoke, Symbol::DropClosure], false)?;
+    let compiled = compile(&plan, &[Symbol::Main, Symbol::Invoke, Symbol::DropClosure, Symbol::ResourceDrop], false)?;
 
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
     builder.memory_provider(Box::new(reserve()?));
@@ -101,6 +101,7 @@ pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
         main: address(Symbol::Main),
         invoke: address(Symbol::Invoke),
         drop_closure: address(Symbol::DropClosure),
+        drop_resource: address(Symbol::ResourceDrop),
         frames: &frames.table,
         flags: if options.leak_check { FLAG_LEAK_CHECK } else { 0 },
     };

@@ -20,7 +20,8 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     let target = Target::baseline(options).map_err(CodegenError::message)?;
     let isa = target.isa.clone();
     let plan = Plan::new(program, target);
-    let compiled = compile(&plan, &[Symbol::CMain, Symbol::Main, Symbol::Invoke, Symbol::DropClosure], false)?;
+    let roots = [Symbol::CMain, Symbol::Main, Symbol::Invoke, Symbol::DropClosure, Symbol::ResourceDrop];
+    let compiled = compile(&plan, &roots, false)?;
 
     let builder = ObjectBuilder::new(isa, "program", default_libcall_names())?;
     let mut placer = Placer::new(ObjectModule::new(builder), &plan, true);
@@ -32,6 +33,7 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     info.address(Symbol::Main, 0);
     info.address(Symbol::Invoke, 0);
     info.address(Symbol::DropClosure, 0);
+    info.address(Symbol::ResourceDrop, 0);
     info.address(Symbol::FrameTable, 0);
     info.word(if options.leak_check { FLAG_LEAK_CHECK } else { 0 });
     placer.define_table(Symbol::ProgramInfo, info)?;

@@ -84,9 +84,11 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
     match symbol {
         Symbol::Func(id) => of_function(plan, &plan.program.funcs[id]),
         Symbol::ClosureEntry(id) | Symbol::ClosureConsume(id) => of_closure_entry(plan, &plan.program.funcs[id]),
-        Symbol::ClosureDrop(_) | Symbol::Free(_) | Symbol::HandlerDrop(_) | Symbol::ContinuationDrop => {
-            tail(&[I64], &[])
-        }
+        Symbol::ClosureDrop(_)
+        | Symbol::Free(_)
+        | Symbol::HandlerDrop(_)
+        | Symbol::ContinuationDrop
+        | Symbol::ResourceDrop => tail(&[I64], &[]),
         Symbol::HandlerSearch => tail(&[I64, I64], &[I64]),
         Symbol::Drop(ty) | Symbol::Dup(ty) => {
             let mut signature = Signature::new(CallConv::Tail);

@@ -66,6 +66,8 @@ pub enum Symbol {
     RootDup(TypeId),
     /// `fn(context, closure)` in the platform's convention: one owner less of a closure.
     DropClosure,
+    /// The last owner of a resource is gone: the runtime closes it.
+    ResourceDrop,
     /// The platform-convention entry point, `fn(context) -> i32`.
     Main,
     /// The platform-convention caller of `() -> ()` closures, `fn(context, closure)`.
@@ -215,6 +217,7 @@ impl Symbol {
             Symbol::DropClosure => (38, 0),
             Symbol::HandlerInfo(count) => (39, count),
             Symbol::ContinuationInfo => (40, 0),
+            Symbol::ResourceDrop => (41, 0),
         };
         UserExternalName { namespace, index }
     }
@@ -263,6 +266,7 @@ impl Symbol {
             38 => Symbol::DropClosure,
             39 => Symbol::HandlerInfo(name.index),
             40 => Symbol::ContinuationInfo,
+            41 => Symbol::ResourceDrop,
             _ => return None,
         })
     }

@@ -132,6 +132,17 @@ pub struct Continuation {
     pub image: *mut u8,
 }
 
+/// What a program holds of something outside of its heap, such as an open file: the runtime makes it, and closes the thing when the last
+/// owner is gone. It is dropped like a closure; its type is that of functions of `Never`, so that nobody can call it.
+#[repr(C)]
+pub struct Resource {
+    pub header: Header,
+    pub code: *const u8,
+    pub info: *const ClosureInfo,
+    /// Its number in the runtime's table.
+    pub id: u64,
+}
+
 /// Offset of the free-list link in a free object.
 pub const FREE_LINK: usize = 8;
 
@@ -198,6 +209,8 @@ pub struct ProgramInfo {
     pub invoke: *const u8,
     /// Platform C convention `fn(context, closure: *mut Closure)`, called with the pinned register set: one owner less.
     pub drop_closure: *const u8,
+    /// `ClosureInfo::drop` of every [`Resource`]: in the convention of compiled code, ends in `reml_resource_free`.
+    pub drop_resource: *const u8,
     /// Null when there is no table.
     pub frames: *const FrameTable,
     /// [`FLAG_LEAK_CHECK`] or 0.
@@ -393,6 +406,8 @@ pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
     function("reml_fiber_suspend", &[I64, I64, I64, I64], None),
     // (context, *mut Continuation). The last owner of a continuation is gone: what it has not run yet is dropped.
     function("reml_continuation_free", &[I64, I64], None),
+    // (context, *mut Resource). The last owner of a resource is gone: it is closed.
+    function("reml_resource_free", &[I64, I64], None),
     // (context). An operation finds no handler.
     panics("reml_panic_unhandled", &[I64]),
     // (context, index, length), both i64.

@@ -13,9 +13,11 @@ use crate::fiber::Fibers;
 use crate::frames::FrameTables;
 use crate::handler;
 use crate::heap::Heap;
-use crate::io::{Input, Output, Taken};
+use crate::io::{Input, Output};
+use crate::resource::Resources;
 use crate::roots::RootIndex;
 use crate::stack::StackBounds;
+use crate::taken::Taken;
 
 /// The context pointer as runtime functions receive it.
 #[derive(Clone, Copy)]
@@ -28,8 +30,9 @@ pub struct Runtime {
     pub heap: Heap,
     pub output: RefCell<Output>,
     pub input: RefCell<Input>,
-    /// Text or bytes waiting for `take_str` or `take_bytes`.
+    /// What waits for one of the `take_*` functions.
     pub taken: Cell<Taken>,
+    pub resources: Resources,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,
     /// Program arguments, without the program's name.
@@ -104,6 +107,7 @@ impl Program {
         let runtime = self.cx().runtime();
         runtime.invoke.set(NonNull::new(info.invoke.cast_mut()));
         runtime.drop_closure.set(NonNull::new(info.drop_closure.cast_mut()));
+        runtime.resources.load(info.drop_resource);
         // SAFETY: passed on to our caller.
         unsafe { runtime.frames.borrow_mut().register(info.frames) };
     }

@@ -65,6 +65,9 @@ fn finish(cx: Cx, status: i32, flags: u64, count_live: bool) -> RunOutcome {
             exit_code = exit_code.max(1);
         }
     }
+    if !crate::resource::close_remaining(cx) {
+        exit_code = exit_code.max(1);
+    }
     if !runtime.cut_short.get() && panic::is_missing(cx) {
         exit_code = exit_code.max(1);
     }
@@ -96,6 +99,11 @@ fn report(message: std::fmt::Arguments<'_>) {
 /// Says that standard output cannot be written.
 pub fn report_output_error(errno: i32) {
     report(format_args!("error: cannot write to standard output: {}", crate::io::errno_text(errno)));
+}
+
+/// Says that what a program wrote to a file did not get there, when the program itself can no longer be told.
+pub fn report_lost_output(path: &str, errno: i32) {
+    report(format_args!("error: cannot close `{path}`: {}", crate::io::errno_text(errno)));
 }
 
 /// Ends the program because standard output cannot be written: quietly when its reader is gone.
@@ -146,6 +154,7 @@ mod tests {
             main: main as *const u8,
             invoke: ptr::null(),
             drop_closure: ptr::null(),
+            drop_resource: ptr::null(),
             frames: ptr::null(),
             flags: 0,
         }
@@ -280,6 +289,7 @@ mod tests {
             main: panicking_main as *const u8,
             invoke: invoke as *const u8,
             drop_closure: ptr::null(),
+            drop_resource: ptr::null(),
             frames: &frames,
             flags: 0,
         };

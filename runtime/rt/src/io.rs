@@ -1,22 +1,20 @@
-//! How does a program read and write: standard streams, files, arguments, the environment?
+//! How does a program reach the standard streams, its arguments and the environment, and what do errors mean?
 //!
 //! Standard output is buffered and flushed when the program ends or panics, when it writes to standard error, and before it
-//! waits for standard input; on a terminal also at every line. Calls that can fail return 0 or an errno (or its negative,
-//! where positive numbers have a meaning); the text or bytes they produce are fetched by `take_str` or `take_bytes`.
+//! waits for standard input; on a terminal also at every line.
 
 use std::cell::RefMut;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use crate::abi::Array;
-use crate::array::{self, BytesRef, StrArray};
+use crate::array::{BytesRef, StrArray};
 use crate::context::Cx;
 use crate::entry;
-use crate::heap;
 use crate::panic;
-use crate::string::{StrOwned, StrRef, empty, new_lossy, new_str};
+use crate::string::{StrOwned, StrRef, new_lossy, new_str};
+use crate::taken::{Taken, give, give_text};
 
 const OUTPUT_BUFFER: usize = 64 << 10;
 const INPUT_BUFFER: usize = 64 << 10;
@@ -35,7 +33,7 @@ impl Output {
         if self.buffer.len() + bytes.len() > OUTPUT_BUFFER {
             self.flush()?;
             if bytes.len() >= OUTPUT_BUFFER {
-                return write_fd(libc::STDOUT_FILENO, bytes);
+                return write_fd(libc::STDOUT_FILENO, bytes).map_err(|(errno, _)| errno);
             }
         }
         self.buffer.reserve(OUTPUT_BUFFER);
@@ -50,27 +48,29 @@ impl Output {
         if self.buffer.is_empty() {
             return Ok(());
         }
-        let result = write_fd(libc::STDOUT_FILENO, &self.buffer);
+        let result = write_fd(libc::STDOUT_FILENO, &self.buffer).map_err(|(errno, _)| errno);
         self.buffer.clear();
         result
     }
 }
 
-/// Writes everything, waiting where the descriptor does not block. The error is an errno.
-pub fn write_fd(fd: i32, mut bytes: &[u8]) -> Result<(), i32> {
-    while !bytes.is_empty() {
+/// Writes everything, waiting where the descriptor does not block. The error is an errno and how many bytes were written before it.
+pub fn write_fd(fd: i32, bytes: &[u8]) -> Result<(), (i32, usize)> {
+    let mut done = 0;
+    while done < bytes.len() {
+        let rest = &bytes[done..];
         // SAFETY: the buffer has `len` bytes.
-        let written = unsafe { libc::write(fd, bytes.as_ptr().cast(), bytes.len()) };
+        let written = unsafe { libc::write(fd, rest.as_ptr().cast(), rest.len()) };
         match usize::try_from(written) {
-            Ok(written) => bytes = &bytes[written..],
-            Err(_) => wait_or_fail(fd, libc::POLLOUT)?,
+            Ok(written) => done += written,
+            Err(_) => wait_or_fail(fd, libc::POLLOUT).map_err(|errno| (errno, done))?,
         }
     }
     Ok(())
 }
 
 /// After a failed call: returns when it should be tried again.
-fn wait_or_fail(fd: i32, events: i16) -> Result<(), i32> {
+pub fn wait_or_fail(fd: i32, events: i16) -> Result<(), i32> {
     match last_errno() {
         libc::EINTR => Ok(()),
         libc::EAGAIN => {
@@ -87,7 +87,7 @@ fn last_errno() -> i32 {
     io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }
 
-fn errno_of(error: &io::Error) -> i64 {
+pub fn errno_of(error: &io::Error) -> i64 {
     let errno = error.raw_os_error().unwrap_or(match error.kind() {
         io::ErrorKind::InvalidInput => libc::EINVAL,
         io::ErrorKind::InvalidData => libc::EILSEQ,
@@ -96,7 +96,7 @@ fn errno_of(error: &io::Error) -> i64 {
     i64::from(errno)
 }
 
-fn status(result: io::Result<()>) -> i64 {
+pub fn status(result: io::Result<()>) -> i64 {
     result.map_or_else(|error| errno_of(&error), |()| 0)
 }
 
@@ -156,40 +156,14 @@ impl Input {
         while self.fill()? > 0 {}
         Ok(std::mem::take(&mut self.buffer))
     }
-}
 
-/// The product of the last call that had one.
-#[derive(Default)]
-pub enum Taken {
-    #[default]
-    Nothing,
-    Text(StrOwned),
-    Bytes(*mut Array),
-}
-
-impl Taken {
-    pub fn drop(self, cx: Cx) {
-        match self {
-            Taken::Nothing => {}
-            Taken::Text(text) => text.drop(cx),
-            // SAFETY: nobody else has the bytes.
-            Taken::Bytes(bytes) => unsafe { heap::reml_free(cx, bytes.cast()) },
-        }
-    }
-}
-
-fn give(cx: Cx, product: Taken) {
-    cx.runtime().taken.replace(product).drop(cx);
-}
-
-/// Hands out text that must be UTF-8; 0 or EILSEQ.
-fn give_text(cx: Cx, bytes: Vec<u8>) -> i64 {
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => {
-            give(cx, Taken::Text(new_str(cx, text)));
-            0
-        }
-        Err(_) => i64::from(libc::EILSEQ),
+    /// Moves what has been read ahead to `room`, as much as fits: how many bytes.
+    pub fn take_buffered(&mut self, room: &mut [u8]) -> usize {
+        let ahead = &self.buffer[self.start..];
+        let count = ahead.len().min(room.len());
+        room[..count].copy_from_slice(&ahead[..count]);
+        self.start += count;
+        count
     }
 }
 
@@ -236,7 +210,7 @@ pub extern "C" fn reml_stdin_read_line(cx: Cx) -> i64 {
     let line = cx.runtime().input.borrow_mut().line();
     match line {
         Ok(None) => 0,
-        Ok(Some(line)) => match give_text(cx, line) {
+        Ok(Some(line)) => match give_text(cx, &line) {
             0 => 1,
             errno => -errno,
         },
@@ -250,102 +224,50 @@ pub extern "C" fn reml_stdin_read_all(cx: Cx) -> i64 {
     reml_stdout_flush(cx);
     let all = cx.runtime().input.borrow_mut().all();
     match all {
-        Ok(bytes) => give_text(cx, bytes),
+        Ok(bytes) => give_text(cx, &bytes),
         Err(errno) => i64::from(errno),
     }
 }
 
-/// 0 or errno; the text through `take_str`. A file that is not UTF-8 gives EILSEQ.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_read(cx: Cx, path: StrRef) -> i64 {
-    match std::fs::read(path.as_str()) {
-        Ok(bytes) => give_text(cx, bytes),
-        Err(error) => errno_of(&error),
-    }
-}
-
-/// 0 or errno; the bytes through `take_bytes`.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_read_bytes(cx: Cx, path: StrRef) -> i64 {
-    match std::fs::read(path.as_str()) {
-        Ok(bytes) => {
-            give(cx, Taken::Bytes(array::new_bytes(cx, &bytes)));
-            0
-        }
-        Err(error) => errno_of(&error),
-    }
-}
-
-fn write_file(path: StrRef, bytes: &[u8], append: u32) -> i64 {
-    use io::Write;
-    let mut options = std::fs::OpenOptions::new();
-    // Only the lowest byte of a Bool argument is defined.
-    if append & 1 != 0 {
-        options.append(true)
-    } else {
-        options.write(true).truncate(true)
-    };
-    status(options.create(true).open(path.as_str()).and_then(|mut file| file.write_all(bytes)))
-}
-
-/// 0 or errno.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_write(_: Cx, path: StrRef, text: StrRef, append: u32) -> i64 {
-    write_file(path, text.as_bytes(), append)
-}
-
-/// 0 or errno.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_write_bytes(_: Cx, path: StrRef, bytes: BytesRef, append: u32) -> i64 {
-    write_file(path, bytes.as_slice(), append)
-}
-
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_exists(_: Cx, path: StrRef) -> bool {
-    Path::new(path.as_str()).exists()
-}
-
-/// 0 or errno. Removes files, not directories.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_remove(_: Cx, path: StrRef) -> i64 {
-    status(std::fs::remove_file(path.as_str()))
-}
-
-/// The text that the last call has produced; empty when there is none.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_take_str(cx: Cx) -> StrOwned {
-    match cx.runtime().taken.take() {
-        Taken::Text(text) => text,
-        other => {
-            other.drop(cx);
-            empty()
-        }
-    }
-}
-
-/// The bytes that the last call has produced; empty when there are none.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_take_bytes(cx: Cx) -> *mut Array {
-    match cx.runtime().taken.take() {
-        Taken::Bytes(bytes) => bytes,
-        other => {
-            other.drop(cx);
-            array::new_bytes(cx, &[])
-        }
-    }
-}
-
-/// What an errno means, in words.
+/// What an errno means, in words that can follow a colon.
 pub fn errno_text(errno: i32) -> String {
     if errno == libc::EILSEQ {
         return "invalid UTF-8".to_string();
     }
     let text = io::Error::from_raw_os_error(errno).to_string();
     // std adds ` (os error 2)`.
-    match text.rfind(" (os error") {
-        Some(end) => text[..end].to_string(),
-        None => text,
-    }
+    let text = text.rfind(" (os error").map_or(&*text, |end| &text[..end]);
+    let mut chars = text.chars();
+    let first = chars.next().map(|first| first.to_lowercase().to_string());
+    first.unwrap_or_default() + chars.as_str()
+}
+
+/// The kinds of errors that programs tell apart, in the order in which `Core.IO.Error` lists them; the last stands for all others.
+const ERROR_KINDS: &[&[i32]] = &[
+    &[libc::ENOENT],
+    &[libc::EACCES, libc::EPERM, libc::EROFS],
+    &[libc::EEXIST],
+    &[libc::EISDIR],
+    &[libc::ENOTDIR],
+    &[libc::ENOTEMPTY],
+    &[libc::ELOOP],
+    &[libc::EINVAL, libc::ENAMETOOLONG, libc::EXDEV, libc::ESPIPE],
+    &[libc::EILSEQ],
+    &[libc::ENOSPC, libc::EDQUOT, libc::EFBIG],
+    &[libc::EPIPE],
+    &[libc::EBADF],
+    &[libc::EINTR],
+    &[libc::ETIMEDOUT],
+    &[libc::ECONNREFUSED],
+    &[libc::ENOMEM, libc::EMFILE, libc::ENFILE],
+    &[libc::ENOSYS, libc::EOPNOTSUPP],
+];
+
+/// The place of an errno in [`ERROR_KINDS`].
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_error_kind(_: Cx, errno: i64) -> i64 {
+    let found = ERROR_KINDS.iter().position(|kind| kind.iter().any(|&known| i64::from(known) == errno));
+    found.unwrap_or(ERROR_KINDS.len()) as i64
 }
 
 #[unsafe(no_mangle)]
@@ -376,6 +298,18 @@ pub extern "C" fn reml_env_get(cx: Cx, name: StrRef) -> bool {
     }
     let Some(value) = std::env::var_os(name) else { return false };
     give(cx, Taken::Text(new_lossy(cx, value.as_bytes())));
+    true
+}
+
+/// Sets a variable, or removes it when `present` is not set; false when the name or value cannot be one.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_env_set(_: Cx, name: StrRef, value: StrRef, present: u32) -> bool {
+    let (name, value) = (name.as_str(), value.as_str());
+    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+        return false;
+    }
+    // SAFETY: a program and its runtime are on one thread, and nothing else in the process touches the environment meanwhile.
+    unsafe { if present & 1 != 0 { std::env::set_var(name, value) } else { std::env::remove_var(name) } }
     true
 }
 
@@ -410,7 +344,7 @@ pub extern "C" fn reml_process_exit(cx: Cx, status: i32) -> ! {
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_current_dir(cx: Cx) -> i64 {
     match std::env::current_dir() {
-        Ok(path) => give_text(cx, path.into_os_string().into_encoded_bytes()),
+        Ok(path) => give_text(cx, path.as_os_str().as_bytes()),
         Err(error) => errno_of(&error),
     }
 }
@@ -419,48 +353,14 @@ pub extern "C" fn reml_current_dir(cx: Cx) -> i64 {
 mod tests {
     use super::*;
     use crate::context::Program;
+    use crate::heap;
+    use crate::taken::reml_take_str;
 
     fn taken(cx: Cx) -> String {
         let text = reml_take_str(cx);
         let copy = text.borrow().as_str().to_string();
         text.drop(cx);
         copy
-    }
-
-    #[test]
-    fn files_are_written_appended_read_and_removed() {
-        let mut program = Program::new(Vec::new());
-        let cx = program.cx();
-        let path = std::env::temp_dir().join(format!("reml-rt-io-{}", std::process::id()));
-        let path = new_str(cx, path.to_str().unwrap());
-        let text = new_str(cx, "grüße\n");
-        assert_eq!(reml_file_read(cx, path.borrow()), i64::from(libc::ENOENT));
-        assert_eq!(reml_file_write(cx, path.borrow(), text.borrow(), 0), 0);
-        assert_eq!(reml_file_write(cx, path.borrow(), text.borrow(), 0xff01), 0);
-        assert!(reml_file_exists(cx, path.borrow()));
-        assert_eq!(reml_file_read(cx, path.borrow()), 0);
-        assert_eq!(taken(cx), "grüße\ngrüße\n");
-        assert_eq!(taken(cx), "");
-        assert_eq!(reml_file_write_bytes(cx, path.borrow(), bytes(cx, &[0xff, 0x00]), 0), 0);
-        assert_eq!(reml_file_read(cx, path.borrow()), i64::from(libc::EILSEQ));
-        assert_eq!(reml_file_read_bytes(cx, path.borrow()), 0);
-        let read = reml_take_bytes(cx);
-        // SAFETY: a live array of bytes.
-        unsafe {
-            assert_eq!((*read).len, 2);
-            heap::reml_free(cx, read.cast());
-        }
-        assert_eq!(reml_file_remove(cx, path.borrow()), 0);
-        assert_eq!(reml_file_remove(cx, path.borrow()), i64::from(libc::ENOENT));
-        path.drop(cx);
-        text.drop(cx);
-        // Only the array of bytes made by `bytes` is left.
-        assert_eq!(heap::live_objects(cx), 1);
-    }
-
-    fn bytes(cx: Cx, bytes: &[u8]) -> BytesRef<'static> {
-        // SAFETY: a reference to a live array, which the test leaks.
-        unsafe { std::mem::transmute(array::new_bytes(cx, bytes)) }
     }
 
     #[test]
@@ -499,7 +399,7 @@ mod tests {
 
     #[test]
     fn errors_in_words() {
-        assert_eq!(errno_text(libc::ENOENT), "No such file or directory");
+        assert_eq!(errno_text(libc::ENOENT), "no such file or directory");
         assert_eq!(errno_text(libc::EILSEQ), "invalid UTF-8");
     }
 }

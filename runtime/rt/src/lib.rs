@@ -6,12 +6,14 @@
 
 pub mod abi;
 mod array;
+mod big;
 mod chars;
 mod context;
 mod defer;
 mod entry;
 mod fiber;
 mod fiber_switch;
+mod files;
 mod frames;
 mod handler;
 mod heap;
@@ -21,16 +23,21 @@ mod machine;
 mod math;
 mod number;
 mod panic;
+mod random;
 mod regex;
+mod resource;
 mod roots;
 mod security;
 mod segments;
 mod stack;
+mod stream;
 mod string;
 mod switch;
 mod symbols;
+mod taken;
 mod text;
 mod time;
+mod zone;
 
 pub use context::{Cx, Program};
 pub use entry::{RunOptions, RunOutcome, run_program};

@@ -3,8 +3,8 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, chars, defer, fiber, fiber_switch, handler, heap, io, machine, math, number, panic, regex, security,
-    segments, stack, string, text, time,
+    array, big, chars, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic, random,
+    regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -26,6 +26,20 @@ table! {
         reml_array_grow
         reml_fill
         reml_copy
+    ;
+    big:
+        reml_big_add
+        reml_big_sub
+        reml_big_mul
+        reml_big_div
+        reml_big_rem
+        reml_big_pow
+        reml_big_mod_pow
+        reml_big_sqrt
+        reml_big_shl
+        reml_big_shr
+        reml_big_to_text
+        reml_big_from_text
     ;
     chars:
         reml_char_is_alphabetic
@@ -56,6 +70,26 @@ table! {
         reml_fiber_continue
         reml_fiber_suspend
     ;
+    files:
+        reml_file_read
+        reml_file_read_bytes
+        reml_file_write
+        reml_file_write_bytes
+        reml_file_exists
+        reml_file_remove
+        reml_file_copy
+        reml_file_rename
+        reml_file_set_permissions
+        reml_file_sync
+        reml_file_metadata
+        reml_folder_list
+        reml_folder_create
+        reml_folder_remove
+        reml_link_create
+        reml_link_read
+        reml_path_canonical
+        reml_temp_create
+    ;
     handler:
         reml_handle
         reml_unwind
@@ -74,18 +108,12 @@ table! {
         reml_stderr_write
         reml_stdin_read_line
         reml_stdin_read_all
-        reml_file_read
-        reml_file_read_bytes
-        reml_file_write
-        reml_file_write_bytes
-        reml_file_exists
-        reml_file_remove
-        reml_take_str
-        reml_take_bytes
         reml_error_text
+        reml_error_kind
         reml_args_count
         reml_args_get
         reml_env_get
+        reml_env_set
         reml_env_vars
         reml_process_exit
         reml_test_expect_panic
@@ -152,6 +180,9 @@ table! {
         reml_panic_str
         reml_panic_text
     ;
+    random:
+        reml_random_bytes
+    ;
     regex:
         reml_regex_is_match
         reml_regex_group
@@ -175,6 +206,28 @@ table! {
     stack:
         reml_stack_left
     ;
+    resource:
+        reml_resource_free
+        reml_resource_close
+        reml_resource_path
+        reml_resource_list
+        reml_resource_close_all
+        reml_resource_keep
+    ;
+    stream:
+        reml_stream_open
+        reml_stream_create
+        reml_stream_read
+        reml_stdin_read
+        reml_stream_write
+        reml_stream_write_str
+        reml_stream_flush
+        reml_stream_sync
+        reml_stream_seek
+        reml_bytes_find
+        reml_bytes_to_str
+        reml_bytes_extend
+    ;
     string:
         reml_str_free
         reml_str_concat
@@ -183,6 +236,13 @@ table! {
         reml_str_push_char
         reml_str_slice
         reml_str_repeat
+    ;
+    taken:
+        reml_take_str
+        reml_take_bytes
+        reml_take_ints
+        reml_take_strs
+        reml_take_resource
     ;
     text:
         reml_str_eq
@@ -225,6 +285,12 @@ table! {
         reml_time_monotonic_nanos
         reml_time_sleep_nanos
     ;
+    zone:
+        reml_zone_offset
+        reml_zone_local_offset
+        reml_zone_abbreviation
+        reml_zone_local_name
+    ;
 }
 
 /// Link name and address of every runtime function.
@@ -252,10 +318,12 @@ mod tests {
     fn nothing_is_forgotten() {
         let sources = [
             include_str!("array.rs"),
+            include_str!("big.rs"),
             include_str!("chars.rs"),
             include_str!("defer.rs"),
             include_str!("fiber.rs"),
             include_str!("fiber_switch.rs"),
+            include_str!("files.rs"),
             include_str!("handler.rs"),
             include_str!("heap.rs"),
             include_str!("io.rs"),
@@ -263,12 +331,17 @@ mod tests {
             include_str!("math.rs"),
             include_str!("number.rs"),
             include_str!("panic.rs"),
+            include_str!("random.rs"),
             include_str!("regex.rs"),
             include_str!("security.rs"),
             include_str!("segments.rs"),
+            include_str!("resource.rs"),
+            include_str!("stream.rs"),
             include_str!("string.rs"),
+            include_str!("taken.rs"),
             include_str!("text.rs"),
             include_str!("time.rs"),
+            include_str!("zone.rs"),
         ];
         let names: HashSet<&str> = symbols().iter().map(|symbol| symbol.0).collect();
         for line in sources.iter().flat_map(|source| source.lines()) {

@@ -84,6 +84,10 @@ impl Code<'_, '_> {
             }
             Symbol::HandlerDrop(count) => self.handler_drop_helper(count, params[0]),
             Symbol::ContinuationDrop => self.continuation_drop_helper(params[0]),
+            Symbol::ResourceDrop => {
+                self.runtime("reml_resource_free", &[params[0]]);
+                self.builder.ins().return_(&[]);
+            }
             Symbol::HandlerSearch => self.handler_search_helper(params[0], params[1]),
             Symbol::RunEntry(ty) => self.run_entry_helper(ty, params[1]),
             Symbol::RootDrop(ty) => {

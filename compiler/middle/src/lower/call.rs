@@ -9,7 +9,7 @@ use reml_semantics::types::{Type, TypeId};
 
 use super::derive::Derived;
 use super::function::{Binding, FnLower, Out};
-use super::place::{Location, Opened};
+use super::place::{Access, Location};
 use super::traits::MethodTarget;
 use crate::core::{Atom, Callee, End, ForeignId, FuncId, Op, RuntimeId};
 use crate::prim::{PrimOp, TYPE_KEY};
@@ -50,25 +50,25 @@ impl FnLower<'_, '_> {
             arguments.push(self.argument(arg, out)?);
         }
         let mut atoms = prefix;
-        let mut opened: Vec<Option<Opened>> = Vec::new();
+        let mut places: Vec<Option<Access>> = Vec::new();
         for (i, argument) in arguments.into_iter().enumerate() {
             let out = params.get(i).is_some_and(|&param| self.l.is_mut_ref(param));
             match argument {
                 Argument::Value(atom) => {
                     atoms.push(atom);
                     if out {
-                        opened.push(None);
+                        places.push(None);
                     }
                 }
                 Argument::Place(location) => {
-                    let place = self.open(location);
-                    atoms.push(place.part);
-                    opened.push(Some(place));
+                    let (part, access) = self.take(&mut places, location);
+                    atoms.push(part);
+                    places.push(Some(access));
                 }
             }
         }
         let full_ret = self.l.core_return(ret, &params);
-        if tail && self.returns_alike(&opened, full_ret) {
+        if tail && self.returns_alike(&places, full_ret) {
             let callee = match target {
                 Target::Func(func) => Some(Callee::Func(func)),
                 Target::Closure(closure) => Some(Callee::Closure(closure)),
@@ -80,29 +80,32 @@ impl FnLower<'_, '_> {
             }
         }
         let result = self.dispatch(target, atoms, full_ret, span)?;
-        if opened.is_empty() {
+        if places.is_empty() {
             return Some(result);
         }
         let ret = self.l.core_type(ret);
         let value = self.emit(ret, Op::Field { base: result, variant: 0, index: 0 }, span);
-        for (i, place) in opened.into_iter().enumerate() {
-            let Some(place) = place else { continue };
-            let source = place.source();
-            let ty = self.l.core_type(source);
+        let mut positions = Vec::with_capacity(places.len());
+        let mut changed = Vec::with_capacity(places.len());
+        for (i, access) in places.into_iter().enumerate() {
+            let Some(access) = access else { continue };
+            let ty = self.l.core_type(access.source());
             let part = self.emit(ty, Op::Field { base: result, variant: 0, index: i as u32 + 1 }, span);
-            self.close(place, part);
+            positions.push(i);
+            changed.push((access, part));
         }
+        self.give_back(changed, &positions);
         Some(value)
     }
 
     /// May a call that gives `full_ret` and these `&mut` arguments be the last thing this function does?
-    fn returns_alike(&self, opened: &[Option<Opened>], full_ret: TypeId) -> bool {
-        if full_ret != self.cx.full_ret || self.l.types.is_never(full_ret) || opened.len() != self.cx.outs.len() {
+    fn returns_alike(&self, places: &[Option<Access>], full_ret: TypeId) -> bool {
+        if full_ret != self.cx.full_ret || self.l.types.is_never(full_ret) || places.len() != self.cx.outs.len() {
             return false;
         }
-        opened.iter().zip(&self.cx.outs).all(|(place, out)| match (place, out) {
+        places.iter().zip(&self.cx.outs).all(|(place, out)| match (place, out) {
             (Some(place), Out::Local(local)) => {
-                place.is_whole() && place.local == *local && matches!(self.binding(*local), Binding::Value(_))
+                place.whole() == Some(*local) && matches!(self.binding(*local), Binding::Value(_))
             }
             _ => false,
         })

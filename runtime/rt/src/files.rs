@@ -1,0 +1,313 @@
+//! What is there in the file system, and how is it changed? Whole files, folders, links, names.
+//!
+//! Functions return 0 or an errno unless they say otherwise.
+
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use crate::array::{self, BytesRef, StrArray};
+use crate::context::Cx;
+use crate::io::{errno_of, status};
+use crate::resource::{Content, give_resource};
+use crate::string::{StrRef, new_lossy};
+use crate::taken::{Taken, give, give_ints, give_text};
+
+/// What metadata and listings call the kinds of entries.
+const FILE: i64 = 0;
+const FOLDER: i64 = 1;
+const LINK: i64 = 2;
+const OTHER: i64 = 3;
+
+fn kind(file_type: fs::FileType) -> i64 {
+    if file_type.is_file() {
+        FILE
+    } else if file_type.is_dir() {
+        FOLDER
+    } else if file_type.is_symlink() {
+        LINK
+    } else {
+        OTHER
+    }
+}
+
+/// The text of a file through `take_str`. A file that is not UTF-8 gives EILSEQ.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_read(cx: Cx, path: StrRef) -> i64 {
+    match fs::read(path.as_str()) {
+        Ok(bytes) => give_text(cx, &bytes),
+        Err(error) => errno_of(&error),
+    }
+}
+
+/// The bytes of a file through `take_bytes`.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_read_bytes(cx: Cx, path: StrRef) -> i64 {
+    match fs::read(path.as_str()) {
+        Ok(bytes) => {
+            give(cx, Taken::Bytes(array::new_bytes(cx, &bytes)));
+            0
+        }
+        Err(error) => errno_of(&error),
+    }
+}
+
+fn write_file(path: StrRef, bytes: &[u8], append: u32) -> i64 {
+    use io::Write;
+    let mut options = fs::OpenOptions::new();
+    // Only the lowest byte of a Bool argument is defined.
+    if append & 1 != 0 {
+        options.append(true)
+    } else {
+        options.write(true).truncate(true)
+    };
+    status(options.create(true).open(path.as_str()).and_then(|mut file| file.write_all(bytes)))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_write(_: Cx, path: StrRef, text: StrRef, append: u32) -> i64 {
+    write_file(path, text.as_bytes(), append)
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_write_bytes(_: Cx, path: StrRef, bytes: BytesRef, append: u32) -> i64 {
+    write_file(path, bytes.as_slice(), append)
+}
+
+/// Follows symbolic links; a link that leads nowhere does not exist.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_exists(_: Cx, path: StrRef) -> bool {
+    Path::new(path.as_str()).exists()
+}
+
+/// Removes files and links, not folders.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_remove(_: Cx, path: StrRef) -> i64 {
+    status(fs::remove_file(path.as_str()))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_copy(_: Cx, from: StrRef, to: StrRef) -> i64 {
+    status(fs::copy(from.as_str(), to.as_str()).map(|_| ()))
+}
+
+/// Renames a file or folder; what has the new name already is replaced in one step.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_rename(_: Cx, from: StrRef, to: StrRef) -> i64 {
+    status(fs::rename(from.as_str(), to.as_str()))
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_set_permissions(_: Cx, path: StrRef, mode: i64) -> i64 {
+    let mode = u32::try_from(mode).unwrap_or(0) & 0o7777;
+    status(fs::set_permissions(path.as_str(), fs::Permissions::from_mode(mode)))
+}
+
+/// Waits until a file, or the names in a folder, are on the disk.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_sync(_: Cx, path: StrRef) -> i64 {
+    status(fs::File::open(path.as_str()).and_then(|file| file.sync_all()))
+}
+
+/// Through `take_ints`: kind, size, permissions, then seconds and nanoseconds of the last change and of creation (seconds and -1
+/// where that is not known).
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_file_metadata(cx: Cx, path: StrRef, follow: u32) -> i64 {
+    let path = path.as_str();
+    match if follow & 1 != 0 { fs::metadata(path) } else { fs::symlink_metadata(path) } {
+        Ok(metadata) => {
+            let (created, created_nanos) = creation(&metadata).unwrap_or((0, -1));
+            give_ints(
+                cx,
+                &[
+                    kind(metadata.file_type()),
+                    metadata.len() as i64,
+                    i64::from(metadata.mode() & 0o7777),
+                    metadata.mtime(),
+                    metadata.mtime_nsec(),
+                    created,
+                    created_nanos,
+                ],
+            );
+            0
+        }
+        Err(error) => errno_of(&error),
+    }
+}
+
+fn creation(metadata: &Metadata) -> Option<(i64, i64)> {
+    let since = metadata.created().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some((since.as_secs() as i64, i64::from(since.subsec_nanos())))
+}
+
+/// The entries of a folder through `take_strs`, sorted by name: the digit of the kind, then the name. Links are not followed.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_folder_list(cx: Cx, path: StrRef) -> i64 {
+    let entries = fs::read_dir(path.as_str()).and_then(|entries| {
+        let mut names = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let mut name = vec![b'0' + kind(entry.file_type()?) as u8];
+            name.extend_from_slice(entry.file_name().as_bytes());
+            names.push(name);
+        }
+        Ok(names)
+    });
+    match entries {
+        Ok(mut names) => {
+            names.sort_by(|a, b| a[1..].cmp(&b[1..]));
+            let mut array = StrArray::new(cx);
+            for name in names {
+                array.push(new_lossy(cx, &name));
+            }
+            give(cx, Taken::Texts(array.finish()));
+            0
+        }
+        Err(error) => errno_of(&error),
+    }
+}
+
+/// Makes a folder, with the folders around it when `all` is set; then it may be there already.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_folder_create(_: Cx, path: StrRef, all: u32) -> i64 {
+    let path = path.as_str();
+    status(if all & 1 != 0 { fs::create_dir_all(path) } else { fs::create_dir(path) })
+}
+
+/// Removes a folder, with everything in it when `all` is set. Links in it are removed, not followed.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_folder_remove(_: Cx, path: StrRef, all: u32) -> i64 {
+    let path = path.as_str();
+    status(if all & 1 != 0 { fs::remove_dir_all(path) } else { fs::remove_dir(path) })
+}
+
+/// Makes `link` a symbolic link to `target`.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_link_create(_: Cx, target: StrRef, link: StrRef) -> i64 {
+    status(std::os::unix::fs::symlink(target.as_str(), link.as_str()))
+}
+
+/// What a symbolic link leads to, as written in it, through `take_str`.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_link_read(cx: Cx, path: StrRef) -> i64 {
+    match fs::read_link(path.as_str()) {
+        Ok(target) => give_text(cx, target.as_os_str().as_bytes()),
+        Err(error) => errno_of(&error),
+    }
+}
+
+/// The absolute path without links, through `take_str`; the file must exist.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_path_canonical(cx: Cx, path: StrRef) -> i64 {
+    match fs::canonicalize(path.as_str()) {
+        Ok(path) => give_text(cx, path.as_os_str().as_bytes()),
+        Err(error) => errno_of(&error),
+    }
+}
+
+/// Makes a file, or a folder, of a name that nobody else has, in `folder` (empty: where the system keeps such things); it is removed when
+/// the resource is closed. The resource through `take_resource`.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_temp_create(cx: Cx, folder: StrRef, prefix: StrRef, is_folder: u32) -> i64 {
+    let place = match folder.as_str() {
+        "" => std::env::temp_dir(),
+        path => path.into(),
+    };
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(prefix.as_str());
+    let made = if is_folder & 1 != 0 {
+        builder.tempdir_in(place).map(|folder| (folder.path().to_owned(), Content::TempFolder(folder)))
+    } else {
+        builder.tempfile_in(place).map(|file| {
+            let path = file.into_temp_path();
+            (path.to_path_buf(), Content::TempFile(path))
+        })
+    };
+    match made {
+        Ok((path, content)) => {
+            give_resource(cx, content, path.into_os_string().into_encoded_bytes());
+            0
+        }
+        Err(error) => errno_of(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::context::Program;
+    use crate::heap;
+    use crate::resource::{close_remaining, reml_resource_free, reml_resource_path};
+    use crate::string::new_str;
+    use crate::taken::{reml_take_bytes, reml_take_resource, reml_take_str};
+
+    fn taken(cx: Cx) -> String {
+        let text = reml_take_str(cx);
+        let copy = text.borrow().as_str().to_string();
+        text.drop(cx);
+        copy
+    }
+
+    fn bytes(cx: Cx, bytes: &[u8]) -> BytesRef<'static> {
+        // SAFETY: a reference to a live array, which the test leaks.
+        unsafe { std::mem::transmute(array::new_bytes(cx, bytes)) }
+    }
+
+    #[test]
+    fn files_are_written_appended_read_and_removed() {
+        let mut program = Program::new(Vec::new());
+        let cx = program.cx();
+        let folder = tempfile::tempdir().unwrap();
+        let path = new_str(cx, folder.path().join("file").to_str().unwrap());
+        let text = new_str(cx, "grüße\n");
+        assert_eq!(reml_file_read(cx, path.borrow()), i64::from(libc::ENOENT));
+        assert_eq!(reml_file_write(cx, path.borrow(), text.borrow(), 0), 0);
+        assert_eq!(reml_file_write(cx, path.borrow(), text.borrow(), 0xff01), 0);
+        assert!(reml_file_exists(cx, path.borrow()));
+        assert_eq!(reml_file_read(cx, path.borrow()), 0);
+        assert_eq!(taken(cx), "grüße\ngrüße\n");
+        assert_eq!(taken(cx), "");
+        assert_eq!(reml_file_write_bytes(cx, path.borrow(), bytes(cx, &[0xff, 0x00]), 0), 0);
+        assert_eq!(reml_file_read(cx, path.borrow()), i64::from(libc::EILSEQ));
+        assert_eq!(reml_file_read_bytes(cx, path.borrow()), 0);
+        let read = reml_take_bytes(cx);
+        // SAFETY: a live array of bytes.
+        unsafe {
+            assert_eq!((*read).len, 2);
+            heap::reml_free(cx, read.cast());
+        }
+        assert_eq!(reml_file_remove(cx, path.borrow()), 0);
+        assert_eq!(reml_file_remove(cx, path.borrow()), i64::from(libc::ENOENT));
+        path.drop(cx);
+        text.drop(cx);
+        // Only the array of bytes made by `bytes` is left.
+        assert_eq!(heap::live_objects(cx), 1);
+    }
+
+    #[test]
+    fn temporary_things_go_with_their_resource() {
+        let mut program = Program::new(Vec::new());
+        let cx = program.cx();
+        let folder = tempfile::tempdir().unwrap();
+        let place = new_str(cx, folder.path().to_str().unwrap());
+        let prefix = new_str(cx, "part-");
+        for is_folder in [0, 1] {
+            assert_eq!(reml_temp_create(cx, place.borrow(), prefix.borrow(), is_folder), 0);
+            let resource = reml_take_resource(cx);
+            // SAFETY: the resource is alive until it is freed.
+            unsafe {
+                let path = reml_resource_path(cx, &*resource);
+                assert!(Path::new(path.borrow().as_str()).exists());
+                reml_resource_free(cx, resource);
+                assert!(!Path::new(path.borrow().as_str()).exists());
+                path.drop(cx);
+            }
+        }
+        place.drop(cx);
+        prefix.drop(cx);
+        assert!(close_remaining(cx));
+        assert_eq!(heap::live_objects(cx), 0);
+    }
+}
