@@ -45,6 +45,8 @@ pub enum Frame<'p> {
         entries: usize,
         defers: usize,
     },
+    /// A call consumes this closure, whose code does not: it is dropped afterwards. No effect may leave such a call.
+    Consumed(Value),
     /// Deferred code runs.
     Deferring(Box<Deferring<'p>>),
 }
@@ -133,6 +135,12 @@ impl<'p> Machine<'p> {
                     return self.bind(*var, value);
                 }
                 Some(Frame::Deferring(_)) => return Ok(()),
+                Some(Frame::Consumed(_)) => {
+                    if let Some(Frame::Consumed(closure)) = self.top().frames.pop() {
+                        self.heap.drop(&closure)?;
+                    }
+                    continue;
+                }
                 Some(&Frame::Handle { entries, .. }) => {
                     self.top().frames.pop();
                     self.top().entries.truncate(entries);
@@ -241,6 +249,12 @@ impl<'p> Machine<'p> {
                 (code.block, code.at) = (&join.body, 0);
                 Ok(())
             }
+            End::TailCall { callee: Callee::Consumed(closure), args, .. } => {
+                let closure = self.atom(*closure)?;
+                let values = self.atoms(args)?;
+                self.top().frames.pop();
+                self.enter_consumed(closure, values)
+            }
             End::TailCall { callee, args, .. } => {
                 let (func, values) = self.callee(*callee, args)?;
                 self.top().frames.pop();
@@ -283,24 +297,34 @@ impl<'p> Machine<'p> {
 
     fn callee(&mut self, callee: Callee, args: &[Atom]) -> Eval<(FuncId, Vec<Value>)> {
         let values = self.atoms(args)?;
-        let closure = match callee {
-            Callee::Func(func) => return Ok((func, values)),
-            Callee::Closure(closure) | Callee::Consumed(closure) => self.atom(closure)?,
-        };
-        let (mut func, mut all) = self.closure_parts(&closure)?;
-        if matches!(callee, Callee::Consumed(_)) {
-            self.heap.dup_all(&all)?;
-            self.heap.drop(&closure)?;
-            func = match self.program.funcs[func].consuming {
-                Some(consuming) => consuming,
-                None if all.is_empty() => func,
-                None => {
-                    return broken(format!("{} has no copy that owns its captures", self.program.funcs[func].name));
-                }
-            };
+        match callee {
+            Callee::Func(func) => Ok((func, values)),
+            Callee::Closure(closure) => {
+                let closure = self.atom(closure)?;
+                let (func, mut all) = self.closure_parts(&closure)?;
+                all.extend(values);
+                Ok((func, all))
+            }
+            Callee::Consumed(_) => broken("a closure is consumed by a call that is not the last"),
         }
-        all.extend(values);
-        Ok((func, all))
+    }
+
+    /// Calls a closure that the call ends.
+    fn enter_consumed(&mut self, closure: Value, args: Vec<Value>) -> Eval<()> {
+        let (func, mut all) = self.closure_parts(&closure)?;
+        let func = match self.program.funcs[func].consuming {
+            Some(consuming) => {
+                self.heap.dup_all(&all)?;
+                self.heap.drop(&closure)?;
+                consuming
+            }
+            None => {
+                self.top().frames.push(Frame::Consumed(closure));
+                func
+            }
+        };
+        all.extend(args);
+        self.enter(func, all)
     }
 
     pub fn var(&mut self, var: Var) -> Eval<Value> {
@@ -474,6 +498,7 @@ impl std::fmt::Debug for Frame<'_> {
         match self {
             Frame::Code(code) => write!(f, "call of {}", code.function.name),
             Frame::Handle { handler, .. } => write!(f, "computation under handler {handler}"),
+            Frame::Consumed(closure) => write!(f, "end of {closure:?}"),
             Frame::Deferring(_) => write!(f, "deferred code"),
         }
     }
