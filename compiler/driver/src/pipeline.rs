@@ -200,6 +200,11 @@ impl<'s> Compilation<'s> {
 
     /// Takes the checked program to counted Core.
     pub fn lower(&mut self) -> bool {
+        self.lower_observed(&mut |_, _| {})
+    }
+
+    /// The same; `observe` sees each form of Core.
+    pub fn lower_observed(&mut self, observe: &mut dyn FnMut(Form, &core::Program)) -> bool {
         let Some(typed) = self.typed.take() else { return false };
         self.phase = "Codegen";
         let release = self.options.release;
@@ -214,17 +219,20 @@ impl<'s> Compilation<'s> {
             }
         };
         self.verify(&program, Form::Lowered, "lower");
+        observe(Form::Lowered, &program);
         if self.wants(Stage::Core) {
             self.emit("core", &reml_middle::core_print::dump(&program));
         }
         let level = if release { OptLevel::Release } else { OptLevel::Debug };
         self.timed("optimise", |_| reml_middle::opt::optimise(&mut program, level));
         self.verify(&program, Form::Optimised, "opt");
+        observe(Form::Optimised, &program);
         if self.wants(Stage::Opt) {
             self.emit("opt", &reml_middle::core_print::dump(&program));
         }
         self.timed("count references", |_| reml_middle::rc::count(&mut program));
         self.verify(&program, Form::Counted, "rc");
+        observe(Form::Counted, &program);
         if self.wants(Stage::Rc) {
             self.emit("rc", &reml_middle::core_print::dump(&program));
         }

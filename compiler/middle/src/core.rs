@@ -56,6 +56,7 @@ entity_impl!(RuntimeId, "rt");
 pub struct ForeignId(u32);
 entity_impl!(ForeignId, "c");
 
+#[derive(Clone)]
 pub struct Program {
     pub types: TypeStore,
     /// The declared types, for layouts and printing.
@@ -73,18 +74,21 @@ pub struct Program {
     pub library: Vec<Span>,
 }
 
+#[derive(Clone)]
 pub struct Global {
     pub name: Box<str>,
     pub ty: TypeId,
 }
 
 /// A function of the runtime library.
+#[derive(Clone)]
 pub struct RuntimeFn {
     pub symbol: Box<str>,
     pub params: Vec<(TypeId, Mode)>,
     pub ret: TypeId,
 }
 
+#[derive(Clone)]
 pub struct ForeignFn {
     pub symbol: Box<str>,
     pub params: Vec<TypeId>,

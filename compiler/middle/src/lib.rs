@@ -11,5 +11,5 @@ pub mod prim;
 pub mod rc;
 pub mod walk;
 
-#[cfg(test)]
-mod testing;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;

@@ -159,6 +159,7 @@ pub struct Module {
 // ---------------------------------------------------------------------------------------------------
 // Definitions
 
+#[derive(Clone)]
 pub struct TypeDef {
     pub name: Symbol,
     pub module: ModuleId,
@@ -168,6 +169,7 @@ pub struct TypeDef {
     pub kind: TypeDefKind,
 }
 
+#[derive(Clone)]
 pub enum TypeDefKind {
     /// Tags are declaration order, from 0.
     Sum(Vec<VariantDef>),
@@ -179,6 +181,7 @@ pub enum TypeDefKind {
     Opaque,
 }
 
+#[derive(Clone)]
 pub struct VariantDef {
     pub name: Symbol,
     /// Declaration order, which is also the order of construction arguments.
@@ -186,6 +189,7 @@ pub struct VariantDef {
     pub span: Span,
 }
 
+#[derive(Clone)]
 pub struct FieldDef {
     /// `None` for positional payloads.
     pub name: Option<Symbol>,

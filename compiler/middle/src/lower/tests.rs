@@ -179,10 +179,11 @@ impl Make {
         let mut program = lower(&self.program, &self.names, &LowerOptions::default()).expect("lowers");
         verify(&program, Form::Lowered).expect("is well formed");
         program.entry = program.funcs.iter().find(|(_, f)| &*f.name == "main.answer").expect("is there").0;
-        let plain = interpret::run(&mut program, false).result;
+        let options = |counted| interpret::Options { counted, wrapping: true, steps: 5_000_000 };
+        let plain = interpret::run(&program, options(false)).unwrap().result;
         crate::rc::count(&mut program);
         verify(&program, Form::Counted).expect("is well formed when counted");
-        assert_eq!(plain, interpret::run(&mut program, true).result);
+        assert_eq!(plain, interpret::run(&program, options(true)).unwrap().result);
         plain.trim_start_matches("Int(").trim_end_matches(')').to_owned()
     }
 }

@@ -69,7 +69,7 @@ impl Types {
     }
 
     /// The kind of a type that perhaps only a constant has.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "testing"))]
     pub fn known_kind(&self, ty: TypeId) -> Option<Kind> {
         self.kinds[ty]
     }

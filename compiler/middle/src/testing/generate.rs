@@ -510,7 +510,7 @@ mod tests {
     use crate::core_print;
     use crate::core_verify::{self, Form};
     use crate::opt::{OptLevel, optimise};
-    use crate::testing::interpret::{Outcome, run};
+    use crate::testing::interpret::{Options, Outcome, run};
 
     fn setting(name: &str, default: u64) -> u64 {
         std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
@@ -521,18 +521,19 @@ mod tests {
         let first = setting("REML_RANDOM_FIRST", 0);
         let mut outcomes = Vec::new();
         for seed in first..first + setting("REML_RANDOM_PROGRAMS", 1000) {
-            let plain = run(&mut super::program(seed).program, false);
+            let options = |counted| Options { counted, wrapping: true, steps: 5_000_000 };
+            let plain = run(&super::program(seed).program, options(false)).unwrap();
             let mut world = super::program(seed);
             let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
                 pass(&mut world.program);
                 let form = if counted { Form::Counted } else { Form::Optimised };
                 let verified = core_verify::verify(&world.program, form);
                 assert!(verified.is_ok(), "{verified:?}\n{}", core_print::dump(&world.program));
-                run(&mut world.program, counted)
+                run(&world.program, options(counted)).unwrap()
             }));
             let Ok(outcome) = outcome else { panic!("seed {seed}") };
             assert_eq!(plain.result, outcome.result, "seed {seed}");
-            assert_eq!(plain.emitted, outcome.emitted, "seed {seed}");
+            assert_eq!(plain.stdout, outcome.stdout, "seed {seed}");
             outcomes.push(outcome);
         }
         outcomes

@@ -1,6 +1,9 @@
 //! Test support: an interpreter for Core that checks reference counts, and a generator of random programs.
 
-pub mod generate;
+#[cfg(test)]
+mod generate;
 pub mod interpret;
+#[cfg(test)]
 mod programs;
-pub mod world;
+#[cfg(test)]
+mod world;

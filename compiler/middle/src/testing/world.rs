@@ -96,7 +96,7 @@ impl World {
         let mut runtime = PrimaryMap::new();
         let emit = runtime.push(RuntimeFn { symbol: "emit".into(), params: vec![(int, Mode::Owned)], ret: unit });
         let params = vec![(text, Mode::Borrowed), (text, Mode::Borrowed)];
-        let concat = runtime.push(RuntimeFn { symbol: "concat".into(), params, ret: text });
+        let concat = runtime.push(RuntimeFn { symbol: "reml_str_concat".into(), params, ret: text });
         let bool = types.prim(Prim::Bool);
         let program = Program {
             types,
