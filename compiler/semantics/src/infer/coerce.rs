@@ -7,7 +7,7 @@
 use reml_diagnostics::{Diagnostic, Span, codes};
 
 use super::body::Why;
-use super::ty::{Clash, LARGEST, Node, Row, Ty, Types};
+use super::ty::{Clash, LARGEST, List, Node, Row, Ty, Types};
 use crate::cx::*;
 use crate::typed::*;
 
@@ -216,7 +216,36 @@ impl<'a> Checker<'a> {
                 diagnostic.with_help("wrap it: `Ok(..)`")
             }
             (Node::Fn { sig, .. }, _) if sig.len == 1 => diagnostic.with_help("call it: add `()`"),
-            _ => diagnostic,
+            _ => match self.namesakes(found, want) {
+                Some((one, other)) => {
+                    let path = |def: TypeDefId| {
+                        let adt = &self.adts[def];
+                        format!("`{}.{}`", self.modules[adt.module].name, self.names.text(adt.name))
+                    };
+                    diagnostic.with_help(format!("{} and {} are two types of one name", path(one), path(other)))
+                }
+                None => diagnostic,
+            },
+        }
+    }
+
+    /// The first types within two others that differ, but not in their names.
+    fn namesakes(&self, one: Ty, other: Ty) -> Option<(TypeDefId, TypeDefId)> {
+        let within = |a: List, b: List| {
+            let both = a.len.min(b.len) as usize;
+            (0..both).find_map(|index| self.namesakes(self.t.at(a, index), self.t.at(b, index)))
+        };
+        match (self.t.head(one), self.t.head(other)) {
+            (Node::Adt(a, ..), Node::Adt(b, ..)) if a != b => {
+                (self.adts[a].name == self.adts[b].name).then_some((a, b))
+            }
+            (Node::Adt(_, a, _), Node::Adt(_, b, _)) | (Node::Tuple(a), Node::Tuple(b)) => within(a, b),
+            (Node::Fn { sig: a, .. }, Node::Fn { sig: b, .. }) => within(a, b),
+            (Node::Record { fields: a, .. }, Node::Record { fields: b, .. }) => within(a, b),
+            (Node::Array(a), Node::Array(b)) | (Node::Cell(a), Node::Cell(b)) => self.namesakes(a, b),
+            (Node::Fixed(a, _), Node::Fixed(b, _)) => self.namesakes(a, b),
+            (Node::Ref { inner: a, .. }, Node::Ref { inner: b, .. }) => self.namesakes(a, b),
+            _ => None,
         }
     }
 
