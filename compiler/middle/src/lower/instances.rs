@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_semantics::typed::{self, FnId, FnKind, InlineHint};
-use reml_semantics::types::{Type, TypeId};
+use reml_semantics::types::{Prim, Type, TypeId};
 
 use super::analysis::BodyInfo;
 use super::build::FunctionBuilder;
@@ -287,6 +287,17 @@ impl<'a> Lower<'a> {
         self.global_ids[id] = Some((global, func));
         self.worklist.push(Work::Global(func, id));
         global
+    }
+
+    /// Whether a global has been initialised, as a global of its own.
+    pub fn initialised_flag(&mut self, id: typed::GlobalId) -> GlobalId {
+        if let Some(flag) = self.initialised_flags.get(&id) {
+            return *flag;
+        }
+        let name = format!("{}.{{initialised}}", self.src.globals[id].path);
+        let flag = self.globals.push(Global { name: name.into(), ty: self.types.prim(Prim::Bool) });
+        self.initialised_flags.insert(id, flag);
+        flag
     }
 
     /// The function that a trait's method is at these types, when it is a function.
