@@ -230,6 +230,8 @@ prims! {
     FiberStart "fiber_start" BorrowFirst Write;
     /// `(&continuation, answer) -> i64 status`.
     FiberResume "fiber_resume" BorrowFirst Write;
+    /// The same for a continuation that nobody else needs: `(continuation, answer) -> i64 status`.
+    FiberResumeLast "fiber_resume_last" Consume Write;
     /// `(i64 handler, number of the operation, 1 if it is reentrant, arguments) -> answer`: stops the fiber.
     FiberSuspend "fiber_suspend" Consume Write;
     /// Takes the continuation that came with a status; before the payload. `(1 if it may be resumed again)`
@@ -254,7 +256,10 @@ impl PrimOp {
     /// May the call that it is be left by unwinding, or its stack be copied?
     pub fn may_unwind(self) -> bool {
         use PrimOp::*;
-        matches!(self, HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberContinue | FiberSuspend)
+        matches!(
+            self,
+            HandlerRun | HandlerAbort | FiberStart | FiberResume | FiberResumeLast | FiberContinue | FiberSuspend
+        )
     }
 
     /// The operation called `name` in the standard library.

@@ -373,3 +373,85 @@ fn main() {
         "100000 5000050993\n",
     );
 }
+
+/// A continuation that is resumed for the last time is consumed; the others, and the values they own, are left as they are.
+#[test]
+fn a_continuation_is_consumed_when_nobody_else_has_it() {
+    prints(
+        "fn words(texts: List<Str>) -> Step = steps(|| {
+  for text in texts {
+    defer { println(\"after {text}\") }
+    perform Yield.yield(text.byte_len())
+  }
+})
+
+fn total(step: Step, sum: Int) -> Int = match step with
+  | Done -> sum
+  | More(value, rest) -> total(rest(), sum + value)
+
+fn first_two(step: Step) -> [Int] = match step with
+  | More(a, rest) -> match rest() with
+    | More(b, _) -> [a, b]
+    | Done -> [a]
+  | Done -> []
+
+fn main() {
+  println(total(words(List.from_array([\"a\", \"bb\", \"ccc\"])), 0))
+  println(\"{:?}\", first_two(words(List.from_array([\"dddd\", \"eeeee\", \"f\"]))))
+}
+",
+        "after a\nafter bb\nafter ccc\n6\nafter dddd\nafter eeeee\n[4, 5]\n",
+    );
+    panics(
+        "fn main() {
+  match steps(|| { perform Yield.yield(1); perform Yield.yield(2) }) with
+  | More(_, rest) -> {
+      let _ = rest()
+      let _ = rest()
+    }
+  | Done -> ()
+}
+",
+        "",
+        &["effects.resume.reused"],
+    );
+}
+
+/// The last resumption of a reentrant operation needs no copy of the stacks, and must not disturb what others have kept.
+#[test]
+fn the_last_of_several_resumptions_runs_in_place() {
+    prints(
+        "type Tree = Tip(Int) | Fork((Bool) -> Tree)
+
+fn tree(f: () -> Int) -> Tree = handle f() with handler Choice {
+  operation choose(resume) { Fork(resume) }
+  return value { Tip(value) }
+}
+
+fn leaves(tree: Tree, left: Bool) -> [Int] = match tree with
+  | Tip(value) -> [value]
+  | Fork(branch) when left -> leaves(branch(true), left) ++ leaves(branch(false), left)
+  | Fork(branch) -> leaves(branch(false), left) ++ leaves(branch(true), left)
+
+fn bits() -> Int {
+  var sum = [0]
+  for i in 0..3 {
+    if perform Choice.choose() { sum[0] := sum[0] * 2 + 1 } else { sum[0] := sum[0] * 2 }
+  }
+  sum[0]
+}
+
+fn main() {
+  println(\"{:?}\", leaves(tree(bits), true))
+  println(\"{:?}\", leaves(tree(bits), false))
+  match tree(bits) with
+  | Fork(branch) -> {
+      let kept = branch(true)
+      println(\"{:?} {:?} {:?}\", leaves(branch(false), true), leaves(kept, true), leaves(branch(true), false))
+    }
+  | Tip(_) -> ()
+}
+",
+        "[7, 6, 5, 4, 3, 2, 1, 0]\n[0, 1, 2, 3, 4, 5, 6, 7]\n[3, 2, 1, 0] [7, 6, 5, 4] [4, 5, 6, 7]\n",
+    );
+}

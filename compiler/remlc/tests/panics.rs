@@ -88,3 +88,16 @@ fn main() = work()
         assert_eq!((ran.exit, ran.stdout.as_str()), (Some(101), "[0, 1, 2, 3] 6\n"), "{ran:?}");
     }
 }
+
+#[test]
+fn in_a_value_of_a_circle_that_is_not_there_yet() {
+    let text = "use Core.Parse
+
+let a = Parse.char('(').skipL(b).or(Parse.char('x'))
+let b = if Parse.run(a, \"(x\").is_ok() { a } else { Parse.char('y') }
+
+fn main() = println(\"{:?}\", Parse.run(a, \"(x\"))
+";
+    let place = place(text);
+    assert!(place.ends_with("(main.reml:4:22)"), "{place}");
+}

@@ -9,11 +9,14 @@ use std::path::Path;
 use libtest_mimic::{Arguments, Failed, Trial};
 use support::{compare_golden, programs, remlc, root, run};
 
+const OPTIMISER_ONLY: [&str; 2] = ["combinators.reml", "generator.reml"];
+
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for program in programs(&root().join("compiler/remlc/tests/stages")) {
-        let mut stages = if program.ends_with("combinators.reml") { vec!["opt"] } else { vec!["core", "opt", "rc"] };
+        let optimiser_only = OPTIMISER_ONLY.iter().any(|name| program.ends_with(name));
+        let mut stages = if optimiser_only { vec!["opt"] } else { vec!["core", "opt", "rc"] };
         if cfg!(target_arch = "x86_64") && program.ends_with("loop.reml") {
             stages.push("clif");
         }

@@ -443,7 +443,7 @@ lang_traits! {
     shl = "Shl"; shr = "Shr"; not = "Not";
     eq = "Eq"; ord = "Ord"; hash = "Hash"; display = "Display"; debug = "Debug";
     index = "Index"; from = "From"; into_iterator = "IntoIterator"; from_array = "FromArray";
-    into_json = "IntoJson";
+    into_json = "IntoJson"; delay = "Delay";
 }
 
 macro_rules! symbols {

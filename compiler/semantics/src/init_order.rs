@@ -1,10 +1,14 @@
 //! In which order are globals initialised? Dependencies first, through the functions that initialisers call.
+//!
+//! Where they go in a circle, a value whose type has the trait `Delay` can stand in for itself: a mention that closes a circle becomes
+//! `Delay.delayed(|| value)`, which looks at the value when it is needed. That is how parsers mention each other.
 
 use reml_diagnostics::{Diagnostic, codes};
 use rustc_hash::FxHashMap;
 
 use crate::cx::*;
 use crate::typed::*;
+use crate::types::Type;
 
 impl<'a> Checker<'a> {
     /// The globals that are needed, dependencies first; cycles are reported.
@@ -52,6 +56,11 @@ impl<'a> Checker<'a> {
                         path.push((target, 0));
                     }
                     Some(1) if matches!(target, Def::Global(_)) => {
+                        if let Def::Global(id) = target
+                            && self.delay(at, id)
+                        {
+                            continue;
+                        }
                         let from = path.iter().position(|&(def, _)| def == target).unwrap_or(0);
                         let members: Vec<Def> = path[from..].iter().map(|&(def, _)| def).collect();
                         self.report_cycle(&members);
@@ -61,6 +70,42 @@ impl<'a> Checker<'a> {
             }
         }
         order
+    }
+
+    /// The trait `Delay`, if the type of a global has it.
+    pub fn delay_of(&self, id: GlobalId) -> Option<TraitId> {
+        let delay = self.lang_traits.delay?;
+        let head = self.head_of(self.globals[id].ty?)?;
+        let mut impls = self.impls.values().filter(|info| info.trait_ == Some(delay));
+        impls.any(|info| self.head_of(info.args[0]) == Some(head)).then_some(delay)
+    }
+
+    /// Delays all that `user` wants of the global; `false` if values of its type cannot be delayed.
+    fn delay(&mut self, user: Def, id: GlobalId) -> bool {
+        let Some(trait_) = self.delay_of(id) else { return false };
+        let body = match user {
+            Def::Fn(user) => self.fn_bodies.get_mut(&user),
+            Def::Global(user) => self.global_bodies.get_mut(&user),
+        };
+        let Some(body) = body else { return false };
+        let mentions: Vec<ExprId> = body
+            .exprs
+            .iter()
+            .filter(|(_, expr)| matches!(expr.kind, ExprKind::Global(global) if global == id))
+            .map(|(expr, _)| expr)
+            .collect();
+        for mention in mentions {
+            let Expr { ty, span, .. } = body.exprs[mention];
+            let make = self.store.intern(Type::Fn { params: Box::new([]), ret: ty });
+            let delayed = self.store.intern(Type::Fn { params: Box::new([make]), ret: ty });
+            let value = body.exprs.push(Expr { kind: ExprKind::InitialisedGlobal(id), ty, span });
+            let lambda = ExprKind::Lambda { params: Vec::new(), body: value };
+            let lambda = body.exprs.push(Expr { kind: lambda, ty: make, span });
+            let callee = ExprKind::Method { trait_, method: 0, args: vec![ty] };
+            let callee = body.exprs.push(Expr { kind: callee, ty: delayed, span });
+            body.exprs[mention].kind = ExprKind::Call { callee, args: vec![lambda] };
+        }
+        true
     }
 
     fn report_cycle(&mut self, members: &[Def]) {

@@ -9,6 +9,7 @@ const LANG_FNS: &[&str] = &[
     "array_get_unchecked",
     "assert_failed",
     "bool_to_str",
+    "initialised",
     "char_to_str",
     "duration_from",
     "eprint_str",

@@ -353,6 +353,8 @@ pub enum ExprKind {
     Str(Box<str>),
     Local(LocalId),
     Global(GlobalId),
+    /// The same where initialisation may not have got there yet, which is a panic.
+    InitialisedGlobal(GlobalId),
     /// A function as callee or value, at these type arguments.
     Fn(FnId, Vec<TypeId>),
     /// A trait's method, as callee or value, at the trait's arguments then its own. Resolved to an impl

@@ -152,7 +152,9 @@ impl Printer<'_> {
             ExprKind::Char(value) => self.push(&format!("{value:?}")),
             ExprKind::Str(value) => self.push(&format!("{value:?}")),
             ExprKind::Local(local) => self.push(&self.local(*local)),
-            ExprKind::Global(global) => self.push(&self.program.globals[*global].path),
+            ExprKind::Global(global) | ExprKind::InitialisedGlobal(global) => {
+                self.push(&self.program.globals[*global].path)
+            }
             ExprKind::Fn(function, args) => self.push(&self.instance(*function, args)),
             ExprKind::Method { trait_, method, args } => {
                 let def = &self.program.traits[*trait_];

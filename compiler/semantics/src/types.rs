@@ -213,7 +213,15 @@ impl TypeStore {
             Type::Ref { mutable, inner } => Type::Ref { mutable, inner: self.substitute(inner, args) },
             Type::VarCell(t) => Type::VarCell(self.substitute(t, args)),
         };
+        if *self.get(ty) == substituted {
+            return ty;
+        }
         self.intern(substituted)
+    }
+
+    /// Makes `ty`, and so every type that mentions it, stand for `meaning` from now on: for passes that change how values look.
+    pub fn redefine(&mut self, ty: TypeId, meaning: Type) {
+        self.types[ty] = meaning;
     }
 }
 

@@ -1,5 +1,5 @@
-//! How does a pass change a tree before it is checked? By overriding what happens at items, blocks and expressions; the
-//! functions here go on to what lies below.
+//! How does a pass reach all of a tree? One that changes it overrides what happens at items, blocks and expressions; the `walk_*`
+//! functions go on to what lies below. One that only reads goes from expression to expression with [`each_child`].
 
 use crate::ast::*;
 
@@ -180,4 +180,116 @@ pub fn walk_expr<V: VisitMut + ?Sized>(v: &mut V, expr: &mut Expr) {
             }
         }
     }
+}
+
+/// Calls `f` with the expressions directly below one, those in its blocks, handlers and local functions included. All operands of a chain of
+/// binary operators are directly below its top, so that long chains are no deep recursion.
+pub fn each_child<'e>(expr: &'e Expr, f: &mut impl FnMut(&'e Expr)) {
+    match &*expr.kind {
+        ExprKind::Int(_)
+        | ExprKind::Float(_)
+        | ExprKind::Bool(_)
+        | ExprKind::Char(_)
+        | ExprKind::Str(_)
+        | ExprKind::Unit
+        | ExprKind::Path(_)
+        | ExprKind::Continue
+        | ExprKind::Placeholder
+        | ExprKind::Error => {}
+        ExprKind::Tuple(items) | ExprKind::Array(items) | ExprKind::JsonArray(items) => items.iter().for_each(f),
+        ExprKind::LlvmIr { inputs, .. } => inputs.iter().for_each(f),
+        ExprKind::Record { fields, base, .. } => {
+            fields.iter().filter_map(|field| field.value.as_ref()).chain(base).for_each(f);
+        }
+        ExprKind::JsonObject(fields) => fields.iter().for_each(|(_, value)| f(value)),
+        ExprKind::JsonValue(inner)
+        | ExprKind::Field { base: inner, .. }
+        | ExprKind::TupleField { base: inner, .. }
+        | ExprKind::Try(inner)
+        | ExprKind::Await(inner)
+        | ExprKind::Unary { operand: inner, .. }
+        | ExprKind::Cast { operand: inner, .. }
+        | ExprKind::Loop(inner) => f(inner),
+        ExprKind::Binary { left, right, .. } => {
+            f(right);
+            let mut at = left;
+            while let ExprKind::Binary { left, right, .. } = &*at.kind {
+                f(right);
+                at = left;
+            }
+            f(at);
+        }
+        ExprKind::Index { base: left, index: right }
+        | ExprKind::Pipe { left, right }
+        | ExprKind::While { cond: left, body: right }
+        | ExprKind::For { iterable: left, body: right, .. } => {
+            f(left);
+            f(right);
+        }
+        ExprKind::Call { callee, args } => {
+            f(callee);
+            args.iter().for_each(|arg| f(&arg.value));
+        }
+        ExprKind::Range { start, end, .. } => start.iter().chain(end).for_each(f),
+        ExprKind::Lambda { params, body, .. } => {
+            defaults(params).for_each(&mut *f);
+            f(body);
+        }
+        ExprKind::If { cond, then, els } => {
+            f(cond);
+            f(then);
+            els.iter().for_each(f);
+        }
+        ExprKind::Match { scrutinee, arms } => {
+            f(scrutinee);
+            for arm in arms {
+                arm.guard.iter().for_each(|guard| f(&guard.cond));
+                f(&arm.body);
+            }
+        }
+        ExprKind::Block(block)
+        | ExprKind::Unsafe(block)
+        | ExprKind::EffectBlock { body: block, .. }
+        | ExprKind::Async { body: block, .. } => {
+            block.stmts.iter().for_each(|stmt| each_of_stmt(stmt, f));
+            block.result.iter().for_each(|result| f(result));
+        }
+        ExprKind::Return(value) | ExprKind::Break(value) => value.iter().for_each(f),
+        ExprKind::Perform { args, .. } | ExprKind::InlineAsm(args) => args.iter().for_each(|arg| f(&arg.value)),
+        ExprKind::Handle { body, handler } => {
+            f(body);
+            match handler {
+                HandlerExpr::Inline { body, .. } => each_of_handler(body, f),
+                HandlerExpr::Value(value) => f(value),
+                HandlerExpr::Missing => {}
+            }
+        }
+    }
+}
+
+/// The same below a handler.
+pub fn each_of_handler<'e>(body: &'e HandlerBody, f: &mut impl FnMut(&'e Expr)) {
+    body.state.iter().for_each(|stmt| each_of_stmt(stmt, f));
+    for clause in &body.clauses {
+        defaults(&clause.params).for_each(&mut *f);
+        f(&clause.body);
+    }
+    body.ret.iter().for_each(|ret| f(&ret.body));
+}
+
+fn each_of_stmt<'e>(stmt: &'e Stmt, f: &mut impl FnMut(&'e Expr)) {
+    match &stmt.kind {
+        StmtKind::Let(decl) => f(&decl.value),
+        StmtKind::Fn(decl) => defaults(&decl.sig.params).chain(&decl.body).for_each(f),
+        StmtKind::Assign { place, value, .. } => {
+            f(place);
+            f(value);
+        }
+        StmtKind::Defer(expr) | StmtKind::Expr(expr) => f(expr),
+        StmtKind::Item(_) | StmtKind::Error => {}
+    }
+}
+
+fn defaults(params: &[Param]) -> impl Iterator<Item = &Expr> {
+    params.iter().filter_map(|param| param.default.as_ref())
 }

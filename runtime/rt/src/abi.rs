@@ -400,6 +400,8 @@ pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
     function("reml_fiber_start", &[I64, I64, I64, I64], Some(I64)),
     // (context, *mut Continuation, answer in the payload) -> status, as `reml_fiber_start`.
     function("reml_fiber_resume", &[I64, I64], Some(I64)),
+    // The same; consumes the continuation.
+    function("reml_fiber_resume_last", &[I64, I64], Some(I64)),
     // (context, *mut Fiber, answer in the payload) -> status: resumes a computation that nothing else can.
     function("reml_fiber_continue", &[I64, I64], Some(I64)),
     // (context, *mut Handler, operation, 1 if it is reentrant). Stops the fiber with a request; returns when it is resumed, the answer in the payload.

@@ -316,30 +316,62 @@ pub extern "C" fn again(cx: Cx, continuation: *mut Continuation) {
             (*continuation).image = Box::into_raw(Box::new(image)).cast();
             return;
         }
-        let Some(mut image) = take_image(continuation) else {
-            panic::raise(
-                cx,
-                "effects.resume.reused",
-                format_args!(
-                    "this computation has been resumed already; only `@reentrant` operations can be resumed again"
-                ),
-            );
-        };
-        if let Err(Active) = make_room(cx, &image) {
-            std::mem::forget(image);
-            panic::raise(
-                cx,
-                "effects.resume.active",
-                format_args!("a computation cannot be resumed again from within itself"),
-            );
-        }
         let keep = stamp & REENTRANT != 0;
-        image.restore(keep);
+        let image = put_back(cx, continuation, keep);
         if keep {
             image.claim();
             own_again(cx, fiber);
             (*continuation).image = Box::into_raw(image).cast();
         }
+    }
+}
+
+/// Puts a computation that is not stopped at its continuation back on its stacks, from its image; `keep`: the image is needed again.
+///
+/// # Safety
+/// The continuation must be alive.
+unsafe fn put_back(cx: Cx, continuation: *mut Continuation, keep: bool) -> Box<Image> {
+    // SAFETY: per the contract.
+    let Some(mut image) = (unsafe { take_image(continuation) }) else {
+        panic::raise(
+            cx,
+            "effects.resume.reused",
+            format_args!(
+                "this computation has been resumed already; only `@reentrant` operations can be resumed again"
+            ),
+        );
+    };
+    if let Err(Active) = make_room(cx, &image) {
+        std::mem::forget(image);
+        panic::raise(
+            cx,
+            "effects.resume.active",
+            format_args!("a computation cannot be resumed again from within itself"),
+        );
+    }
+    // SAFETY: there is room.
+    unsafe { image.restore(keep) };
+    image
+}
+
+/// Consumes a continuation that somebody else has, too, or whose computation is not stopped at it; its fiber, ready to go on.
+pub extern "C" fn last(cx: Cx, continuation: *mut Continuation) -> *mut Fiber {
+    // SAFETY: the caller owns the continuation; fibers live until the program ends.
+    unsafe {
+        let (fiber, stamp) = ((*continuation).fiber, (*continuation).stamp);
+        let count = &mut (*continuation).header.count;
+        if *count > 1 {
+            *count -= 1;
+            if stamp != (*fiber).stamp || stamp & REENTRANT != 0 {
+                again(cx, continuation);
+            }
+        } else {
+            if stamp != (*fiber).stamp {
+                put_back(cx, continuation, false);
+            }
+            heap::reml_free(cx, continuation.cast());
+        }
+        fiber
     }
 }
 

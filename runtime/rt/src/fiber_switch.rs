@@ -5,10 +5,15 @@
 
 use std::mem::offset_of;
 
-use crate::abi::{Context, Continuation, Fiber, Handler};
+use crate::abi::{Context, Continuation, FREE_LINK, Fiber, Handler};
 use crate::context::Cx;
-use crate::fiber::{again, finish, start};
+use crate::fiber::{again, finish, last, start};
 use crate::handler::check_barrier;
+use crate::heap;
+
+/// Where the context keeps free memory of the size of continuations.
+const FREE_CONTINUATIONS: usize =
+    offset_of!(Context, free) + heap::class_of(size_of::<Continuation>()) * size_of::<*mut u8>();
 
 /// `(context, handler, closure, entry) -> status`
 ///
@@ -175,6 +180,48 @@ pub unsafe extern "C" fn reml_fiber_resume() {
         caller_frame = const offset_of!(Context, caller_frame),
         caller_code = const offset_of!(Context, caller_code),
         again = sym again,
+        go = sym reml_fiber_continue,
+    )
+}
+
+/// `(context, continuation) -> status`; the continuation is consumed.
+///
+/// # Safety
+/// As for [`reml_fiber_start`].
+#[cfg(target_arch = "x86_64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn reml_fiber_resume_last() {
+    core::arch::naked_asm!(
+        "cmp dword ptr [rsi], 1",
+        "jne 2f",
+        "mov r8, [rsi + {its_fiber}]",
+        "mov r9, [rsi + {its_stamp}]",
+        "cmp r9, [r8 + {stamp}]",
+        "jne 2f",
+        "mov r9, [rdi + {free}]",
+        "mov [rsi + {link}], r9",
+        "mov [rdi + {free}], rsi",
+        "mov rsi, r8",
+        "jmp {go}",
+        "2:",
+        "mov [rdi + {caller_frame}], rbp",
+        "mov rax, [rsp]",
+        "mov [rdi + {caller_code}], rax",
+        "sub rsp, 8",
+        "call {last}",
+        "add rsp, 8",
+        "mov rsi, rax",
+        "mov rdi, r15",
+        "jmp {go}",
+        its_fiber = const offset_of!(Continuation, fiber),
+        its_stamp = const offset_of!(Continuation, stamp),
+        stamp = const offset_of!(Fiber, stamp),
+        free = const FREE_CONTINUATIONS,
+        link = const FREE_LINK,
+        caller_frame = const offset_of!(Context, caller_frame),
+        caller_code = const offset_of!(Context, caller_code),
+        last = sym last,
         go = sym reml_fiber_continue,
     )
 }
@@ -414,6 +461,49 @@ pub unsafe extern "C" fn reml_fiber_resume() {
         caller_frame = const offset_of!(Context, caller_frame),
         caller_code = const offset_of!(Context, caller_code),
         again = sym again,
+        go = sym reml_fiber_continue,
+    )
+}
+
+/// As on x86-64.
+///
+/// # Safety
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn reml_fiber_resume_last() {
+    core::arch::naked_asm!(
+        "ldr w9, [x1]",
+        "cmp w9, #1",
+        "b.ne 2f",
+        "ldr x8, [x1, #{its_fiber}]",
+        "ldr x9, [x1, #{its_stamp}]",
+        "ldr x10, [x8, #{stamp}]",
+        "cmp x9, x10",
+        "b.ne 2f",
+        "ldr x9, [x0, #{free}]",
+        "str x9, [x1, #{link}]",
+        "str x1, [x0, #{free}]",
+        "mov x1, x8",
+        "b {go}",
+        "2:",
+        "str x29, [x0, #{caller_frame}]",
+        "str x30, [x0, #{caller_code}]",
+        "stp x29, x30, [sp, #-16]!",
+        "bl {last}",
+        "ldp x29, x30, [sp], #16",
+        "mov x1, x0",
+        "mov x0, x21",
+        "b {go}",
+        its_fiber = const offset_of!(Continuation, fiber),
+        its_stamp = const offset_of!(Continuation, stamp),
+        stamp = const offset_of!(Fiber, stamp),
+        free = const FREE_CONTINUATIONS,
+        link = const FREE_LINK,
+        caller_frame = const offset_of!(Context, caller_frame),
+        caller_code = const offset_of!(Context, caller_code),
+        last = sym last,
         go = sym reml_fiber_continue,
     )
 }

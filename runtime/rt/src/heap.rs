@@ -193,10 +193,16 @@ pub unsafe extern "C" fn reml_free(cx: Cx, object: *mut Header) {
     }
 }
 
+/// The class of small objects of so many bytes.
+pub const fn class_of(bytes: usize) -> usize {
+    let classes = bytes.div_ceil(CLASS_UNIT);
+    if classes == 0 { 1 } else { classes }
+}
+
 /// A new object of `bytes` bytes with a count of one, tag 0.
 pub fn alloc(cx: Cx, bytes: usize) -> *mut Header {
     let (object, class) = if bytes <= MAX_SMALL {
-        let class = bytes.div_ceil(CLASS_UNIT).max(1);
+        let class = class_of(bytes);
         // SAFETY: the head of a free list is a free object of its class, whose link is the rest of the list.
         let object = unsafe {
             let head = &raw mut (*cx.as_ptr()).free[class];

@@ -67,6 +67,7 @@ table! {
     fiber_switch:
         reml_fiber_start
         reml_fiber_resume
+        reml_fiber_resume_last
         reml_fiber_continue
         reml_fiber_suspend
     ;

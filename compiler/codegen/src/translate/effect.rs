@@ -138,10 +138,12 @@ impl Translator<'_, '_> {
                 self.give(args[1]);
                 self.unwinding(var, "reml_fiber_continue", &[fiber])
             }
-            PrimOp::FiberResume => {
+            PrimOp::FiberResume | PrimOp::FiberResumeLast => {
                 let continuation = self.scalar(args[0]);
                 self.give(args[1]);
-                self.unwinding(var, "reml_fiber_resume", &[continuation])
+                let last = prim == PrimOp::FiberResumeLast;
+                let name = if last { "reml_fiber_resume_last" } else { "reml_fiber_resume" };
+                self.unwinding(var, name, &[continuation])
             }
             PrimOp::FiberSuspend => {
                 let handler = self.scalar(args[0]);

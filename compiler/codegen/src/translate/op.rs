@@ -111,9 +111,8 @@ impl Translator<'_, '_> {
             }
             HandlerNew | HandlerAddress | HandlerPush | HandlerPop | HandlerFind | HandlerClause
             | ContinuationClause | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort | FiberStart
-            | FiberResume | FiberStopped | FiberContinue | FiberSuspend | ContinuationTake | PayloadTake => {
-                self.effect_prim(var, prim, args)
-            }
+            | FiberResume | FiberResumeLast | FiberStopped | FiberContinue | FiberSuspend | ContinuationTake
+            | PayloadTake => self.effect_prim(var, prim, args),
             Disguise => self.atom(args[0]),
             KeepAlive => Values::new(),
             BlackBox => {

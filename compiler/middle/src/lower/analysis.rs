@@ -167,6 +167,7 @@ impl Walk<'_> {
             | ExprKind::Char(_)
             | ExprKind::Str(_)
             | ExprKind::Global(_)
+            | ExprKind::InitialisedGlobal(_)
             | ExprKind::Fn(..)
             | ExprKind::Method { .. }
             | ExprKind::ConstructorFn { .. }

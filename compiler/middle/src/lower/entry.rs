@@ -39,6 +39,9 @@ impl Lower<'_> {
             if let Some((global, init)) = self.global_ids[id] {
                 let value = before.emit(self.globals[global].ty, Op::Call(Callee::Func(init), Vec::new()), span);
                 before.emit(unit, Op::GlobalSet(global, Atom::Var(value)), span);
+                if let Some(&flag) = self.initialised_flags.get(&id) {
+                    before.emit(unit, Op::GlobalSet(flag, Atom::Bool(true)), span);
+                }
             }
         }
         code.vars = before.vars;

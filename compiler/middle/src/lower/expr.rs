@@ -27,6 +27,7 @@ impl FnLower<'_, '_> {
             ExprKind::Str(text) => Atom::Str(self.l.string(text)),
             ExprKind::Local(local) => self.read(*local, span),
             ExprKind::Global(global) => self.global_value(*global, span),
+            ExprKind::InitialisedGlobal(global) => self.initialised_global(*global, span),
             ExprKind::Fn(..) | ExprKind::Method { .. } | ExprKind::ConstructorFn { .. } => self.fn_value(expr),
             ExprKind::Call { callee, args } => self.call(expr, *callee, args, false)?,
             ExprKind::Binary { op, left, right } => {
@@ -295,6 +296,16 @@ impl FnLower<'_, '_> {
         }
         let global = self.l.global(id);
         self.emit(ty, Op::GlobalGet(global), span)
+    }
+
+    fn initialised_global(&mut self, id: reml_semantics::typed::GlobalId, span: Span) -> Atom {
+        let flag = self.l.initialised_flag(id);
+        let name = self.l.string(&self.l.src.globals[id].path);
+        let flag = self.emit(self.l.types.prim(Prim::Bool), Op::GlobalGet(flag), span);
+        if let Some(check) = self.l.lang_op("initialised", vec![flag, Atom::Str(name)], span) {
+            self.emit(self.l.types.unit(), check, span);
+        }
+        self.global_value(id, span)
     }
 
     fn return_(&mut self, value: Option<ExprId>, span: Span) {

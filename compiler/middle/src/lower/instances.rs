@@ -295,6 +295,17 @@ impl<'a> Lower<'a> {
         global
     }
 
+    /// Whether a global has been initialised, as a global of its own.
+    pub fn initialised_flag(&mut self, id: typed::GlobalId) -> GlobalId {
+        if let Some(flag) = self.initialised_flags.get(&id) {
+            return *flag;
+        }
+        let name = format!("{}.{{initialised}}", self.src.globals[id].path);
+        let flag = self.globals.push(Global { name: name.into(), ty: self.types.prim(Prim::Bool) });
+        self.initialised_flags.insert(id, flag);
+        flag
+    }
+
     /// The function that a trait's method is at these types, when it is a function.
     pub fn derived_fn(&mut self, derived: Derived, ty: TypeId) -> FuncId {
         let ty = self.deref(ty);

@@ -123,6 +123,8 @@ struct Lower<'a> {
 
     globals: PrimaryMap<GlobalId, core::Global>,
     global_ids: SecondaryMap<typed::GlobalId, Option<(GlobalId, FuncId)>>,
+    /// Of the globals that something may want before they are initialised.
+    initialised_flags: FxHashMap<typed::GlobalId, GlobalId>,
     strings: PrimaryMap<StrId, Box<str>>,
     string_ids: FxHashMap<Box<str>, StrId>,
     runtime: PrimaryMap<core::RuntimeId, core::RuntimeFn>,
@@ -162,6 +164,7 @@ impl<'a> Lower<'a> {
             methods: FxHashMap::default(),
             globals: PrimaryMap::new(),
             global_ids: SecondaryMap::new(),
+            initialised_flags: FxHashMap::default(),
             strings: PrimaryMap::new(),
             string_ids: FxHashMap::default(),
             runtime: PrimaryMap::new(),

@@ -14,6 +14,7 @@ mod simplify;
 mod specialise;
 mod tail_mod_cons;
 mod takes;
+mod targets;
 mod unreachable;
 
 use cranelift_entity::SecondaryMap;
@@ -40,10 +41,15 @@ const ROUNDS: usize = 6;
 
 pub fn optimise(program: &mut Program, level: OptLevel) {
     optimise_all(program, level);
-    if level == OptLevel::Release && evidence::uses_handlers(program) {
-        if evidence::specialise(program) {
-            optimise_all(program, level);
-        }
+    if level == OptLevel::Debug {
+        return;
+    }
+    let handlers = evidence::uses_handlers(program);
+    let specialised = handlers && evidence::specialise(program);
+    if targets::resolve(program) || specialised {
+        optimise_all(program, level);
+    }
+    if handlers {
         resume::resume_at_once(program);
         unreachable::remove_unreachable(program);
     }

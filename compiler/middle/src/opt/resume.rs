@@ -1,5 +1,6 @@
-//! Which continuations need not exist? One that is resumed where it was taken, with nothing in between that could leave without
-//! resuming it, and that cannot be resumed again, is the fiber itself.
+//! Which continuations need not exist, or no longer? One that is resumed where it was taken, with nothing in between that could leave
+//! without resuming it, and that cannot be resumed again, is the fiber itself. Any other is consumed by being resumed, unless it
+//! belongs to a closure.
 
 use cranelift_entity::{PrimaryMap, SecondaryMap};
 use reml_semantics::types::{Prim, TypeId};
@@ -24,7 +25,26 @@ pub fn resume_at_once(program: &mut Program) {
         let mut body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
         let mut rewriter = Rewriter { steps: &steps, uses, vars: &mut function.vars, i64 };
         rewriter.block(&mut body);
+        consume(&mut body, &function.params[..function.captures]);
         function.body = body;
+    }
+}
+
+/// Lets resuming a continuation consume it, except for those that a closure has captured.
+fn consume(block: &mut Block, captured: &[Var]) {
+    for stmt in &mut block.stmts {
+        match stmt {
+            Stmt::Let(_, Op::Prim(prim @ PrimOp::FiberResume, args))
+                if !captured.iter().any(|&capture| args[0] == Atom::Var(capture)) =>
+            {
+                *prim = PrimOp::FiberResumeLast;
+            }
+            Stmt::Join(join) => consume(&mut join.body, captured),
+            _ => {}
+        }
+    }
+    if let End::Switch(switch) = &mut block.end {
+        walk::switch_blocks_mut(switch).for_each(|inner| consume(inner, captured));
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Answered from syntax, generously: a name that is a local outside counts even where an inner binding hides it.
 
-use reml_syntax::ast::{self, ExprKind as Ast, StmtKind};
+use reml_syntax::ast::{self, ExprKind as Ast};
+use reml_syntax::ast_walk::each_child;
 
 use super::body::LocalBinding;
 use crate::cx::Checker;
@@ -36,143 +37,27 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn exprs<'e>(&mut self, items: impl IntoIterator<Item = &'e ast::Expr>) {
-        items.into_iter().for_each(|e| self.expr(e));
-    }
-
-    fn block(&mut self, block: &ast::Block) {
-        block.stmts.iter().for_each(|stmt| self.stmt(stmt));
-        self.exprs(block.result.as_deref());
-    }
-
-    fn stmt(&mut self, stmt: &ast::Stmt) {
-        match &stmt.kind {
-            StmtKind::Let(decl) => self.expr(&decl.value),
-            StmtKind::Fn(decl) => self.exprs(&decl.body),
-            StmtKind::Item(_) | StmtKind::Error => {}
-            StmtKind::Assign { place, value, .. } => {
-                self.expr(place);
-                self.expr(value);
-            }
-            StmtKind::Defer(e) | StmtKind::Expr(e) => self.expr(e),
-        }
-    }
-
-    fn handler(&mut self, body: &ast::HandlerBody) {
-        body.state.iter().for_each(|stmt| self.stmt(stmt));
-        body.clauses.iter().for_each(|clause| self.expr(&clause.body));
-        body.ret.iter().for_each(|clause| self.expr(&clause.body));
-    }
-
     fn expr(&mut self, e: &ast::Expr) {
         if self.found {
             return;
         }
         match &*e.kind {
-            Ast::Int(_)
-            | Ast::Float(_)
-            | Ast::Bool(_)
-            | Ast::Char(_)
-            | Ast::Unit
-            | Ast::Continue
-            | Ast::Placeholder
-            | Ast::Error => {}
             // `format` may capture any name from its text.
-            Ast::Str(text) => {
-                if text.contains('{') {
-                    self.found |= self.checker.scope.iter().any(|b| {
-                        matches!(b.what, LocalBinding::Local(_)) && text.contains(self.checker.names.text(b.name))
-                    });
-                }
+            Ast::Str(text) if text.contains('{') => {
+                self.found |= self.checker.scope.iter().any(|b| {
+                    matches!(b.what, LocalBinding::Local(_)) && text.contains(self.checker.names.text(b.name))
+                });
             }
-            Ast::Path(path) => {
-                if path.anchor == ast::PathAnchor::Relative
-                    && let Some(&first) = path.segments.first()
-                {
-                    self.name(first);
-                }
+            Ast::Path(path) if path.anchor == ast::PathAnchor::Relative => {
+                path.segments.iter().take(1).for_each(|name| self.name(*name));
             }
-            Ast::Tuple(items) | Ast::Array(items) | Ast::JsonArray(items) => self.exprs(items),
-            Ast::Record { fields, base, .. } => {
-                for field in fields {
-                    match &field.value {
-                        Some(value) => self.expr(value),
-                        None => self.name(field.name),
-                    }
-                }
-                self.exprs(base);
+            Ast::Record { fields, .. } => {
+                fields.iter().filter(|field| field.value.is_none()).for_each(|field| self.name(field.name));
             }
-            Ast::JsonObject(fields) => fields.iter().for_each(|(_, e)| self.expr(e)),
-            Ast::JsonValue(e)
-            | Ast::TupleField { base: e, .. }
-            | Ast::Try(e)
-            | Ast::Await(e)
-            | Ast::Unary { operand: e, .. }
-            | Ast::Cast { operand: e, .. }
-            | Ast::Loop(e) => self.expr(e),
-            Ast::Field { base, name } => {
-                self.expr(base);
-                // A method may be a local function taking the receiver.
-                self.name(*name);
-            }
-            Ast::Index { base, index } => {
-                self.expr(base);
-                self.expr(index);
-            }
-            Ast::Call { callee, args } => {
-                self.expr(callee);
-                self.exprs(args.iter().map(|a| &a.value));
-            }
-            Ast::Binary { left, right, .. } | Ast::Pipe { left, right } => {
-                self.expr(left);
-                self.expr(right);
-            }
-            Ast::Range { start, end, .. } => {
-                self.exprs(start);
-                self.exprs(end);
-            }
-            Ast::Lambda { params, body, .. } => {
-                self.exprs(params.iter().filter_map(|p| p.default.as_ref()));
-                self.expr(body);
-            }
-            Ast::If { cond, then, els } => {
-                self.expr(cond);
-                self.expr(then);
-                self.exprs(els);
-            }
-            Ast::Match { scrutinee, arms } => {
-                self.expr(scrutinee);
-                for arm in arms {
-                    self.exprs(arm.guard.as_ref().map(|g| &g.cond));
-                    self.expr(&arm.body);
-                }
-            }
-            Ast::While { cond, body } => {
-                self.expr(cond);
-                self.expr(body);
-            }
-            Ast::For { iterable, body, .. } => {
-                self.expr(iterable);
-                self.expr(body);
-            }
-            Ast::Block(block)
-            | Ast::Unsafe(block)
-            | Ast::EffectBlock { body: block, .. }
-            | Ast::Async { body: block, .. } => {
-                self.block(block);
-            }
-            Ast::Return(e) | Ast::Break(e) => self.exprs(e),
-            Ast::Perform { args, .. } => self.exprs(args.iter().map(|a| &a.value)),
-            Ast::Handle { body, handler } => {
-                self.expr(body);
-                match handler {
-                    ast::HandlerExpr::Inline { body, .. } => self.handler(body),
-                    ast::HandlerExpr::Value(value) => self.expr(value),
-                    ast::HandlerExpr::Missing => {}
-                }
-            }
-            Ast::InlineAsm(args) => self.exprs(args.iter().map(|a| &a.value)),
-            Ast::LlvmIr { inputs, .. } => self.exprs(inputs),
+            // A method may be a local function taking the receiver.
+            Ast::Field { name, .. } => self.name(*name),
+            _ => {}
         }
+        each_child(e, &mut |child| self.expr(child));
     }
 }

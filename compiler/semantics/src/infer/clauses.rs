@@ -259,6 +259,7 @@ fn children(kind: &ExprKind, each: &mut dyn FnMut(ExprId)) {
         | ExprKind::Str(_)
         | ExprKind::Local(_)
         | ExprKind::Global(_)
+        | ExprKind::InitialisedGlobal(_)
         | ExprKind::Fn(..)
         | ExprKind::Method { .. }
         | ExprKind::ConstructorFn { .. }

@@ -1,6 +1,7 @@
 //! In which order are unannotated definitions inferred? Callees first, mutual callers together.
 
-use reml_syntax::ast::{self, ExprKind as Ast, StmtKind};
+use reml_syntax::ast::{self, ExprKind as Ast};
+use reml_syntax::ast_walk::{each_child, each_of_handler};
 use reml_syntax::names::{Names, Symbol};
 use rustc_hash::FxHashMap;
 
@@ -69,7 +70,7 @@ impl<'a> Checker<'a> {
                         FnSource::Active(decl) => walk.expr(&decl.body),
                         FnSource::Default(value) => walk.expr(value),
                         FnSource::Let(decl) => walk.expr(&decl.value),
-                        FnSource::Handler(decl) => walk.handler(&decl.body),
+                        FnSource::Handler(decl) => each_of_handler(&decl.body, &mut |e| walk.expr(e)),
                         FnSource::Local => {}
                     },
                     Def::Global(id) => match self.globals[*id].source {
@@ -162,24 +163,6 @@ impl Mentions<'_> {
         items.into_iter().for_each(|e| self.expr(e));
     }
 
-    fn block(&mut self, block: &ast::Block) {
-        block.stmts.iter().for_each(|stmt| self.stmt(stmt));
-        self.exprs(block.result.as_deref());
-    }
-
-    fn stmt(&mut self, stmt: &ast::Stmt) {
-        match &stmt.kind {
-            StmtKind::Let(decl) => self.expr(&decl.value),
-            StmtKind::Fn(decl) => self.exprs(&decl.body),
-            StmtKind::Item(_) | StmtKind::Error => {}
-            StmtKind::Assign { place, value, .. } => {
-                self.expr(place);
-                self.expr(value);
-            }
-            StmtKind::Defer(e) | StmtKind::Expr(e) => self.expr(e),
-        }
-    }
-
     fn conductor(&mut self, plan: &Plan<'_>) {
         for dsl in &plan.dsls {
             self.exprs(dsl.value);
@@ -202,12 +185,6 @@ impl Mentions<'_> {
         }
     }
 
-    fn handler(&mut self, body: &ast::HandlerBody) {
-        body.state.iter().for_each(|stmt| self.stmt(stmt));
-        body.clauses.iter().for_each(|clause| self.expr(&clause.body));
-        body.ret.iter().for_each(|clause| self.expr(&clause.body));
-    }
-
     fn pattern(&mut self, pattern: &ast::Pattern) {
         match &*pattern.kind {
             ast::PatternKind::Active { name, arg, .. } => {
@@ -225,107 +202,17 @@ impl Mentions<'_> {
 
     fn expr(&mut self, e: &ast::Expr) {
         match &*e.kind {
-            Ast::Int(_)
-            | Ast::Float(_)
-            | Ast::Bool(_)
-            | Ast::Char(_)
-            | Ast::Unit
-            | Ast::Continue
-            | Ast::Placeholder
-            | Ast::Error => {}
             // The holes of a format mention names too.
-            Ast::Str(text) => {
-                if text.contains('{') && !self.by_name.is_empty() {
-                    self.text(text);
-                }
-            }
+            Ast::Str(text) if text.contains('{') && !self.by_name.is_empty() => self.text(text),
             Ast::Path(path) => path.segments.iter().for_each(|s| self.name(*s)),
-            Ast::Tuple(items) | Ast::Array(items) | Ast::JsonArray(items) => self.exprs(items),
-            Ast::Record { fields, base, .. } => {
-                for field in fields {
-                    match &field.value {
-                        Some(value) => self.expr(value),
-                        None => self.name(field.name),
-                    }
-                }
-                self.exprs(base);
+            Ast::Record { fields, .. } => {
+                fields.iter().filter(|field| field.value.is_none()).for_each(|field| self.name(field.name));
             }
-            Ast::JsonObject(fields) => fields.iter().for_each(|(_, e)| self.expr(e)),
-            Ast::JsonValue(e)
-            | Ast::TupleField { base: e, .. }
-            | Ast::Try(e)
-            | Ast::Await(e)
-            | Ast::Unary { operand: e, .. }
-            | Ast::Cast { operand: e, .. }
-            | Ast::Loop(e) => self.expr(e),
-            Ast::Field { base, name } => {
-                self.expr(base);
-                self.name(*name);
-            }
-            Ast::Index { base, index } => {
-                self.expr(base);
-                self.expr(index);
-            }
-            Ast::Call { callee, args } => {
-                self.expr(callee);
-                self.exprs(args.iter().map(|a| &a.value));
-            }
-            Ast::Binary { left, right, .. } => {
-                // Long spines are loops.
-                self.expr(right);
-                let mut at = left;
-                while let Ast::Binary { left, right, .. } = &*at.kind {
-                    self.expr(right);
-                    at = left;
-                }
-                self.expr(at);
-            }
-            Ast::Pipe { left, right } => {
-                self.expr(left);
-                self.expr(right);
-            }
-            Ast::Range { start, end, .. } => {
-                self.exprs(start);
-                self.exprs(end);
-            }
-            Ast::Lambda { body, .. } => self.expr(body),
-            Ast::If { cond, then, els } => {
-                self.expr(cond);
-                self.expr(then);
-                self.exprs(els);
-            }
-            Ast::Match { scrutinee, arms } => {
-                self.expr(scrutinee);
-                for arm in arms {
-                    self.pattern(&arm.pattern);
-                    self.exprs(arm.guard.as_ref().map(|g| &g.cond));
-                    self.expr(&arm.body);
-                }
-            }
-            Ast::While { cond, body } => {
-                self.expr(cond);
-                self.expr(body);
-            }
-            Ast::For { iterable, body, .. } => {
-                self.expr(iterable);
-                self.expr(body);
-            }
-            Ast::Block(block)
-            | Ast::Unsafe(block)
-            | Ast::EffectBlock { body: block, .. }
-            | Ast::Async { body: block, .. } => self.block(block),
-            Ast::Return(e) | Ast::Break(e) => self.exprs(e),
-            Ast::Perform { args, .. } | Ast::InlineAsm(args) => self.exprs(args.iter().map(|a| &a.value)),
-            Ast::Handle { body, handler } => {
-                self.expr(body);
-                match handler {
-                    ast::HandlerExpr::Inline { body, .. } => self.handler(body),
-                    ast::HandlerExpr::Value(value) => self.expr(value),
-                    ast::HandlerExpr::Missing => {}
-                }
-            }
-            Ast::LlvmIr { inputs, .. } => self.exprs(inputs),
+            Ast::Field { name, .. } => self.name(*name),
+            Ast::Match { arms, .. } => arms.iter().for_each(|arm| self.pattern(&arm.pattern)),
+            _ => {}
         }
+        each_child(e, &mut |child| self.expr(child));
     }
 
     fn text(&mut self, text: &str) {

@@ -105,6 +105,13 @@ impl<'a> Checker<'a> {
             b.locals[LocalId::new(index)].ty = ty;
         }
         self.settle_clauses(&mut b, arity);
+        let delayed = b.references.iter().any(|&reference| match reference {
+            Reference::Global(id) => self.delay_of(id).is_some(),
+            _ => false,
+        });
+        if delayed {
+            b.references.extend(self.lang_traits.delay.map(Reference::Trait));
+        }
         b.references.sort_unstable();
         b.references.dedup();
         let references = std::mem::take(&mut b.references);
