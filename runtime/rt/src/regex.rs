@@ -31,11 +31,33 @@ mod options {
     pub const WHOLE: i64 = 32;
 }
 
-/// By options, then by pattern; `None` for patterns that are not valid.
-type Patterns = HashMap<i64, HashMap<Box<str>, Option<Rc<Regex>>>>;
+/// What has been compiled.
+#[derive(Default)]
+struct Patterns {
+    /// By options, then by pattern; `None` for patterns that are not valid.
+    compiled: HashMap<i64, HashMap<Box<str>, Option<Rc<Regex>>>>,
+    /// About how many bytes they take.
+    bytes: usize,
+}
 
 /// Programs that build patterns at run time must not fill the memory with them.
-const MAX_PATTERNS: usize = 1_000;
+const MAX_BYTES: usize = 64 << 20;
+
+impl Patterns {
+    fn get(&self, options: i64, pattern: &str) -> Option<&Option<Rc<Regex>>> {
+        self.compiled.get(&options)?.get(pattern)
+    }
+
+    fn insert(&mut self, options: i64, pattern: &str, regex: Option<Rc<Regex>>) {
+        let bytes = size_of::<Regex>() + pattern.len() + regex.as_ref().map_or(0, |regex| regex.memory_usage());
+        self.bytes += bytes;
+        if self.bytes > MAX_BYTES {
+            self.compiled.clear();
+            self.bytes = bytes;
+        }
+        self.compiled.entry(options).or_default().insert(pattern.into(), regex);
+    }
+}
 
 /// Why a pattern cannot be compiled.
 struct Refusal {
@@ -126,29 +148,20 @@ fn compile(pattern: &str, options: i64, max_nodes: usize) -> Result<Regex, Refus
     })
 }
 
-/// Works on the compiled patterns with these options.
-fn with_patterns<T>(
-    cx: Cx,
-    options: i64,
-    work: impl FnOnce(&mut HashMap<Box<str>, Option<Rc<Regex>>>) -> T,
-) -> Option<T> {
+fn with_patterns<T>(cx: Cx, work: impl FnOnce(&mut Patterns) -> T) -> Option<T> {
     let mut slot = cx.runtime().patterns.borrow_mut();
-    let patterns = slot.get_or_insert_with(|| Box::new(Patterns::new())).downcast_mut::<Patterns>()?;
-    let patterns = patterns.entry(options).or_default();
-    if patterns.len() >= MAX_PATTERNS {
-        patterns.clear();
-    }
-    Some(work(patterns))
+    let patterns = slot.get_or_insert_with(|| Box::new(Patterns::default()));
+    patterns.downcast_mut::<Patterns>().map(work)
 }
 
 fn compiled(cx: Cx, pattern: StrRef, options: i64) -> Option<Rc<Regex>> {
-    with_patterns(cx, options, |patterns| {
+    with_patterns(cx, |patterns| {
         let pattern = pattern.as_str();
-        if let Some(found) = patterns.get(pattern) {
+        if let Some(found) = patterns.get(options, pattern) {
             return found.clone();
         }
         let regex = compile(pattern, options, usize::MAX).ok().map(Rc::new);
-        patterns.insert(pattern.into(), regex.clone());
+        patterns.insert(options, pattern, regex.clone());
         regex
     })?
 }
@@ -164,8 +177,7 @@ pub extern "C" fn reml_regex_compile(cx: Cx, pattern: StrRef, options: i64, max_
             for name in regex.group_info().pattern_names(PatternID::ZERO) {
                 answer.push(name.map_or_else(empty, |name| new_str(cx, name)));
             }
-            let regex = Some(Rc::new(regex));
-            with_patterns(cx, options, |patterns| patterns.insert(pattern.as_str().into(), regex));
+            with_patterns(cx, |patterns| patterns.insert(options, pattern.as_str(), Some(Rc::new(regex))));
         }
         Err(refusal) => {
             for part in [refusal.kind, &refusal.message, &refusal.start.to_string(), &refusal.end.to_string()] {
@@ -398,6 +410,21 @@ mod tests {
         assert_eq!(spans("", 0, "é", 0, false), [0, 0, 2, 2]);
         assert_eq!(spans("", 0, "é", 1, false), [2, 2]);
         assert_eq!(spans("a", 0, "a", 9, false), [0; 0]);
+    }
+
+    #[test]
+    fn patterns_are_forgotten_before_they_fill_the_memory() {
+        let mut program = Program::new(Vec::new());
+        let cx = program.cx();
+        for number in 0..16 {
+            let pattern = new_str(cx, &format!(r"\w{{200}}{number}"));
+            assert!(!reml_regex_found(cx, pattern.borrow(), 0, pattern.borrow()));
+            pattern.drop(cx);
+            let bytes = with_patterns(cx, |patterns| patterns.bytes).unwrap();
+            assert!(0 < bytes && bytes <= MAX_BYTES);
+        }
+        let kept = with_patterns(cx, |patterns| patterns.compiled[&0].len()).unwrap();
+        assert!(0 < kept && kept < 16);
     }
 
     #[test]
