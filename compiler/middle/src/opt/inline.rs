@@ -23,7 +23,7 @@ const PLAIN: usize = 30;
 const WITH_CLOSURES: usize = 300;
 const SINGLE_USE: usize = 600;
 const DEBUG: usize = 8;
-/// How much code of functions that make functions one function may take.
+/// How much code of functions that make functions one function may take, wherever else they are mentioned.
 const MAKERS: usize = 4000;
 
 /// How often functions are mentioned, and in which order to optimise them.
@@ -292,6 +292,7 @@ impl<'p> Inliner<'p> {
         let size = size(&function.body);
         let limit = match self.level {
             OptLevel::Debug => DEBUG,
+            OptLevel::Release if self.graph.makers[id] => MAKERS,
             OptLevel::Release if self.graph.mentions[id] == 1 => SINGLE_USE,
             OptLevel::Release => WITH_CLOSURES,
         };
@@ -311,6 +312,7 @@ impl<'p> Inliner<'p> {
         let limit = match self.level {
             _ if function.inline == Inline::Always => usize::MAX,
             OptLevel::Debug => DEBUG,
+            OptLevel::Release if self.graph.makers[func] => MAKERS,
             OptLevel::Release if self.graph.mentions[func] == 1 => SINGLE_USE,
             OptLevel::Release if site.closures => WITH_CLOSURES,
             OptLevel::Release => PLAIN,
