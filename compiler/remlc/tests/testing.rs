@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{Ran, remlc, run, scratch};
+use support::{Ran, remlc, root, run, scratch};
 
 fn write(directory: &Path, name: &str, content: &str) {
     let path = directory.join(name);
@@ -264,4 +264,11 @@ fn properties_report_the_simplest_value_and_the_seed() {
     ] {
         assert!(ran.stdout.contains(text), "`{text}` is missing:\n{}", ran.stdout);
     }
+}
+
+#[test]
+fn the_tests_of_the_tool_examples_pass() {
+    let ran = test(&root(), &["examples/tools"]);
+    assert_eq!(ran.exit, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("5 passed"), "{}", ran.stdout);
 }
