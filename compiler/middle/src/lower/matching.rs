@@ -259,6 +259,8 @@ impl Emit<'_> {
                 if self.bind(f, binds).is_none() {
                     return;
                 }
+                // The body of another arm may have been written before, and have assigned.
+                f.restore(self.assigned, &self.entry);
                 let test = match self.arms[*arm].guard {
                     Some(guard) => match f.value(guard) {
                         Some(test) => test,
@@ -288,6 +290,7 @@ impl Emit<'_> {
                 f.cx.code.cursor.switch(scrutinee, blocks);
             }
             Tree::Test { occ, test, yes, no } => {
+                f.restore(self.assigned, &self.entry);
                 let Some(test) = self.test(f, *occ, *test) else { return };
                 let yes = self.block(f, |this, f| this.tree(f, yes));
                 let no = self.block(f, |this, f| this.tree(f, no));
