@@ -5,6 +5,9 @@
 //! spelling in `extern "prim" fn name(..)`. Reads (`ArrayGet`, `CellGet`, ..) of counted values give a borrow that is only
 //! valid until the container changes: the counting pass dups at once unless it can prove more.
 
+/// `extern "prim" fn type_key<T>(value: &T) -> Int`: no operation, since lowering knows the answer.
+pub const TYPE_KEY: &str = "type_key";
+
 macro_rules! prims {
     ($($(#[$doc:meta])* $variant:ident $name:literal $modes:ident $effect:ident;)*) => {
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -182,6 +185,10 @@ prims! {
     CellSet "cell_set" BorrowFirst Write;
     /// Takes the value out and leaves a hole that only `CellSet` may touch next.
     CellTake "cell_take" BorrowFresh Write;
+
+    /// A closure, passed off as one of another type: one owner before, one owner after. Whoever calls or drops it must see it as what it
+    /// is, or drop it, which every closure knows how to do itself.
+    Disguise "disguise" Consume Alloc;
 
     /// Same object?
     PtrEq "ptr_eq" Borrow Pure;

@@ -355,6 +355,14 @@ fn find_frame(cx: Cx, stack: usize, stacks: Bounds) -> Option<Walk> {
     None
 }
 
+/// How many bytes the stack that runs may still grow by.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_stack_left(cx: Cx) -> i64 {
+    let here = 0u8;
+    let limit = Bounds::of(cx).accessible(cx_stack_limit(cx));
+    (&raw const here).addr().saturating_sub(limit) as i64
+}
+
 fn cx_stack_limit(cx: Cx) -> usize {
     // SAFETY: alive while its program runs.
     unsafe { (*cx.as_ptr()).stack_limit }

@@ -3,8 +3,8 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, chars, defer, fiber, fiber_switch, handler, heap, io, machine, math, number, panic, regex, string, text,
-    time,
+    array, chars, defer, fiber, fiber_switch, handler, heap, io, machine, math, number, panic, regex, stack, string,
+    text, time,
 };
 
 /// Addresses are shared freely: they are code.
@@ -156,6 +156,9 @@ table! {
         reml_regex_is_match
         reml_regex_group
         reml_regex_valid
+    ;
+    stack:
+        reml_stack_left
     ;
     string:
         reml_str_free

@@ -114,6 +114,7 @@ impl Translator<'_, '_> {
             | FiberResume | FiberStopped | FiberContinue | FiberSuspend | ContinuationTake | PayloadTake => {
                 self.effect_prim(var, prim, args)
             }
+            Disguise => self.atom(args[0]),
             KeepAlive => Values::new(),
             BlackBox => {
                 let values = self.atom(args[0]);

@@ -153,7 +153,7 @@ impl<'a> Survey<'a> {
                     ArrayFilled | ArrayWithCapacity | ArraySlice => {
                         self.unique.insert(var);
                     }
-                    BlackBox => args.iter().for_each(|&arg| self.disqualify(arg)),
+                    BlackBox | Disguise => args.iter().for_each(|&arg| self.disqualify(arg)),
                     _ => {}
                 }
             }

@@ -12,12 +12,14 @@ use super::function::{Binding, FnLower, Out};
 use super::place::{Location, Opened};
 use super::traits::MethodTarget;
 use crate::core::{Atom, Callee, End, ForeignId, FuncId, Op, RuntimeId};
-use crate::prim::PrimOp;
+use crate::prim::{PrimOp, TYPE_KEY};
 
 /// What is called.
 enum Target {
     Func(FuncId),
     Prim(PrimOp),
+    /// A primitive without operands whose value is known here.
+    Known(Atom),
     Runtime(RuntimeId),
     Foreign(ForeignId),
     Closure(Atom),
@@ -125,6 +127,7 @@ impl FnLower<'_, '_> {
             Target::Func(func) => Op::Call(Callee::Func(func), args),
             Target::Closure(closure) => Op::Call(Callee::Closure(closure), args),
             Target::Prim(op) => Op::Prim(op, args),
+            Target::Known(atom) => return Some(atom),
             Target::Runtime(id) => Op::CallRuntime(id, args),
             Target::Foreign(id) => Op::CallForeign(id, args),
             Target::Constructor(ty, variant) => return Some(self.construct(ty, variant, args, span)),
@@ -185,6 +188,7 @@ impl FnLower<'_, '_> {
         let def = &self.l.src.fns[id];
         Some(match &def.kind {
             FnKind::Reml(_) => Target::Func(self.l.instance(id, args)),
+            FnKind::Primitive(name) if &**name == TYPE_KEY => Target::Known(self.l.type_key(args)),
             FnKind::Primitive(name) => match self.l.primitive(id, name) {
                 Some(op) => Target::Prim(op),
                 None => {

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_semantics::typed::{self, FnId, FnKind, InlineHint};
-use reml_semantics::types::{Type, TypeId};
+use reml_semantics::types::{Prim, Type, TypeId};
 
 use super::analysis::BodyInfo;
 use super::build::FunctionBuilder;
@@ -18,7 +18,7 @@ use crate::core::{
     Atom, Block, Callee, End, ForeignFn, ForeignId, FuncId, Function, Global, GlobalId, Inline, Mode, Op, RuntimeFn,
     RuntimeId, Var,
 };
-use crate::prim::PrimOp;
+use crate::prim::{PrimOp, TYPE_KEY};
 
 /// How deeply type arguments may nest before an instance is taken for polymorphic recursion.
 const MAX_TYPE_DEPTH: usize = 60;
@@ -228,6 +228,12 @@ impl<'a> Lower<'a> {
         Signature { params, ret }
     }
 
+    /// What `type_key` is at these types: a number that no other type has in this program.
+    pub fn type_key(&mut self, args: &[TypeId]) -> Atom {
+        let key = args.first().map_or(0, |&arg| self.core_type(arg).as_u32().into());
+        Atom::Int(key, self.types.intern(Type::Prim(Prim::I64)))
+    }
+
     pub fn primitive(&mut self, id: FnId, name: &str) -> Option<PrimOp> {
         if let Some(&op) = self.primitives.get(&id) {
             return Some(op);
@@ -333,6 +339,7 @@ impl<'a> Lower<'a> {
         let atoms: Vec<Atom> = vars.iter().map(|&var| Atom::Var(var)).collect();
         let op = match &def.kind {
             FnKind::Reml(_) => Op::Call(Callee::Func(self.instance(id, args)), atoms),
+            FnKind::Primitive(name) if &**name == TYPE_KEY => Op::Copy(self.type_key(args)),
             FnKind::Primitive(name) => Op::Prim(self.primitive(id, name)?, atoms),
             FnKind::Runtime(name) => Op::CallRuntime(self.runtime_of(id, name, args).0, atoms),
             FnKind::Foreign { symbol, variadic } => Op::CallForeign(self.foreign_of(id, symbol, *variadic).0, atoms),
