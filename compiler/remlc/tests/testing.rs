@@ -4,7 +4,7 @@ mod support;
 
 use std::path::Path;
 
-use support::{Ran, remlc, run, scratch};
+use support::{Ran, remlc, root, run, scratch};
 
 fn write(directory: &Path, name: &str, content: &str) {
     let path = directory.join(name);
@@ -264,4 +264,41 @@ fn properties_report_the_simplest_value_and_the_seed() {
     ] {
         assert!(ran.stdout.contains(text), "`{text}` is missing:\n{}", ran.stdout);
     }
+}
+
+#[test]
+fn the_tests_of_the_tool_examples_pass() {
+    let ran = test(&root(), &["examples/tools"]);
+    assert_eq!(ran.exit, Some(0), "{}{}", ran.stdout, ran.stderr);
+    assert!(ran.stdout.contains("6 passed"), "{}", ran.stdout);
+}
+
+const GOLDEN: &str = r#"use Core.Parse
+use Core.Test.Dsl.{test_golden}
+
+@test
+fn numbers() = test_golden(Parse.takeWhile1("a digit", |c| c.is_digit()).skipR(Parse.char('\n')), ["good", "bad"])
+"#;
+
+#[test]
+fn golden_cases_lie_beside_the_test() {
+    let directory = scratch();
+    write(directory.path(), "cases/numbers.reml", GOLDEN);
+    write(directory.path(), "cases/good.input", "42\n");
+    write(directory.path(), "cases/bad.input", "4x\n");
+    write(directory.path(), "cases/good.error", "it was wrong once\n");
+    let missing = test(directory.path(), &["cases"]);
+    assert!(missing.stdout.contains("there is no snapshot `cases/good.ast`"), "{}", missing.stdout);
+    assert!(missing.stdout.contains("case: good"), "{}", missing.stdout);
+
+    assert_eq!(test(directory.path(), &["cases", "--update-snapshots"]).exit, Some(0));
+    let read = |name: &str| std::fs::read_to_string(directory.path().join("cases").join(name));
+    assert_eq!(read("good.ast").unwrap(), "\"42\"\n");
+    assert!(read("good.error").is_err());
+    assert!(read("bad.error").unwrap().contains("bad.input:1:2"), "{:?}", read("bad.error"));
+    assert_eq!(test(directory.path(), &["cases"]).exit, Some(0));
+
+    write(directory.path(), "cases/bad.input", "5\n");
+    let other = test(directory.path(), &["cases"]);
+    assert!(other.stdout.contains("there is no snapshot `cases/bad.ast`"), "{}", other.stdout);
 }
