@@ -234,8 +234,11 @@ impl<'p> Machine<'p> {
                 let continuation = Continuation { handler, reentrant, resumed: false, chain: Some(chain) };
                 self.heap.allocate(Contents::Continuation(Box::new(continuation)))
             }
-            PrimOp::FiberResume => {
+            PrimOp::FiberResume | PrimOp::FiberResumeLast => {
                 let chain = self.chain_of(&args[0])?;
+                if prim == PrimOp::FiberResumeLast {
+                    self.heap.drop(&args[0])?;
+                }
                 self.go_on(chain, args[1].clone())?;
                 return Ok(None);
             }

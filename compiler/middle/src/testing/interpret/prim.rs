@@ -43,7 +43,8 @@ impl Machine<'_> {
             Cast | IntConvert | FloatToIntSat | FloatToBits | FloatFromBits => self.convert(var, prim, atoms[0])?,
             HandlerNew | HandlerPush | HandlerPop | HandlerFind | HandlerAddress | HandlerClause
             | ContinuationClause | HandlerEnter | HandlerLeave | HandlerRun | HandlerAbort | FiberStart
-            | FiberResume | FiberSuspend | FiberStopped | FiberContinue | ContinuationTake | PayloadTake => {
+            | FiberResume | FiberResumeLast | FiberSuspend | FiberStopped | FiberContinue | ContinuationTake
+            | PayloadTake => {
                 return self.effect_prim(var, prim, atoms);
             }
             _ => self.memory_prim(var, prim, atoms)?,
