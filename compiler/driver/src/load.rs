@@ -21,9 +21,11 @@ use crate::stdlib;
 use crate::system::{System, normal};
 use crate::target::Setting;
 
+const PRELUDE: &str = "Core.Prelude";
+
 /// Library modules that every program needs, whether or not it names them: the prelude, and what syntax desugars to.
 const ALWAYS: &[&str] = &[
-    "Core.Prelude",
+    PRELUDE,
     "Core.Lang",
     "Core.Ops",
     "Core.Option",
@@ -38,6 +40,11 @@ const ALWAYS: &[&str] = &[
     "Core.Char",
     "Core.Bool",
 ];
+
+/// Modules that the prelude gives every program a name of, but that few programs need: they are loaded, with all that they use, where a
+/// program's text asks for them.
+const ON_DEMAND: &[(&str, fn(&str) -> bool)] =
+    &[("Core.IO", |text| text.contains("IO")), ("Core.Data.Json", may_mention_json)];
 
 /// The modules of a program, parsed.
 pub struct Loaded {
@@ -167,6 +174,18 @@ impl Loader<'_> {
             self.want_core(name);
         }
         self.drain();
+        self.trim_prelude();
+    }
+
+    /// Takes out of the prelude what has not been loaded.
+    fn trim_prelude(&mut self) {
+        let names = &*self.names;
+        let seen = &self.seen;
+        let Some(prelude) = self.loaded.modules.iter_mut().find(|module| &*module.name == PRELUDE) else { return };
+        prelude.ast.items.retain(|item| match &item.kind {
+            ast::ItemKind::Use(use_) => on_demand(&use_.tree, names).is_none_or(|module| seen.contains(module)),
+            _ => true,
+        });
     }
 
     /// The package a file belongs to: that of the nearest manifest when the file lies in its source directory; else
@@ -278,8 +297,14 @@ impl Loader<'_> {
                 let Some(library) = stdlib::find(&name, self.system) else { continue };
                 let Some(id) = self.add(&library.file_name, library.text.into_owned()) else { return };
                 let module = self.parse(id);
-                for path in use_paths(&module) {
-                    self.want_core_path(&name, &path);
+                for item in &module.items {
+                    if let ast::ItemKind::Use(use_) = &item.kind
+                        && (&*name != PRELUDE || on_demand(&use_.tree, self.names).is_none())
+                    {
+                        let mut paths = Vec::new();
+                        flatten(&use_.tree, ast::PathAnchor::Relative, &[], &mut paths);
+                        paths.iter().for_each(|path| self.want_core_path(&name, path));
+                    }
                 }
                 self.loaded.files.push(id);
                 self.loaded.modules.push(SourceModule { name, ast: module, is_core: true, package: CORE_PACKAGE });
@@ -296,6 +321,11 @@ impl Loader<'_> {
         }
         for path in library_paths(&text) {
             self.want_core(&path);
+        }
+        for (module, asks) in ON_DEMAND {
+            if asks(&text) {
+                self.want_core(module);
+            }
         }
         // Conductors are made of what is there. Reading the text finds those inside of functions, too.
         if text.contains("conductor") {
@@ -525,6 +555,19 @@ struct UsePath {
 }
 
 /// All paths that a module's `use`s mention.
+/// The module of [`ON_DEMAND`] that a `use` is about.
+fn on_demand(tree: &ast::UseTree, names: &Names) -> Option<&'static str> {
+    let path: Vec<&str> = tree.path.segments.iter().map(|segment| names.text(segment.name)).collect();
+    let path = path.join(".");
+    ON_DEMAND.iter().map(|(module, _)| *module).find(|module| *module == path)
+}
+
+/// Does a text name JSON, or could it contain an object `{ "key": value }`?
+fn may_mention_json(text: &str) -> bool {
+    let key = |(at, _): (usize, &str)| text[at + 1..].trim_start().starts_with([':', '/']);
+    text.contains("Json") || text.contains("json") || text.match_indices('"').any(key)
+}
+
 fn use_paths(module: &ast::Module) -> Vec<UsePath> {
     let mut paths = Vec::new();
     for item in &module.items {

@@ -27,8 +27,6 @@ const LANG_FNS: &[&str] = &[
     "int_pow",
     "int_to_str",
     "iter_next",
-    "json_array",
-    "json_object",
     "list_append",
     "list_from_array",
     "machine_cntfrq",
@@ -62,8 +60,10 @@ const LANG_FNS: &[&str] = &[
     "uint_to_str",
 ];
 
-/// Functions of `Core.Async`, in the same table.
-const ASYNC_FNS: &[(&str, &str)] = &[
+/// Functions of modules that not every program needs, in the same table.
+const OPTIONAL_FNS: &[(&str, &str)] = &[
+    ("Core.Data.Json", "json_array"),
+    ("Core.Data.Json", "json_object"),
     ("Core.Async.Futures", "async_block"),
     ("Core.Async.Futures", "await_future"),
     ("Core.Async.Tasks", "block_on"),
@@ -97,7 +97,7 @@ impl<'a> Checker<'a> {
         self.lang.task = self.lang_type(&["Core.Async.Tasks"], "Task");
         self.lang_exit = self.lang_effect("Core.Lang", "Exit");
         self.lang_async = self.lang_effect("Core.Async.Futures", "Async");
-        let fns = LANG_FNS.iter().map(|&name| ("Core.Lang", name)).chain(ASYNC_FNS.iter().copied());
+        let fns = LANG_FNS.iter().map(|&name| ("Core.Lang", name)).chain(OPTIONAL_FNS.iter().copied());
         for (home, name) in fns {
             let symbol = self.names.intern(name);
             if let Some(&module) = self.module_names.get(home)
