@@ -203,6 +203,13 @@ pub extern "C" fn reml_stderr_write(cx: Cx, text: StrRef) {
     write_fd(libc::STDERR_FILENO, text.as_bytes()).ok();
 }
 
+/// The same for bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_stderr_write_bytes(cx: Cx, bytes: BytesRef) {
+    reml_stdout_flush(cx);
+    write_fd(libc::STDERR_FILENO, bytes.as_slice()).ok();
+}
+
 /// 1: a line is ready for `take_str`, without its terminator; 0: end of input; negative: -errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_stdin_read_line(cx: Cx) -> i64 {
