@@ -173,6 +173,8 @@ impl<'a> Checker<'a> {
             if let Some(Node::Adt(def, ..)) = want.map(|ty| self.t.head(ty))
                 && let Some(variant) = self.variant_named(def, name.name)
             {
+                // An import of the name has had its use.
+                self.lookup_value(self.b.module, name.name);
                 return Some((def, variant));
             }
             if name.name == self.sym.self_type
