@@ -313,3 +313,51 @@ Ok(())
 "#,
     );
 }
+
+#[test]
+fn a_watcher_tells_each_change_once() {
+    check(
+        r#"
+use Core.Path.{Path}
+use Core.Path.Watch
+use Core.Path.Watch.{WatchLimits}
+fn changed(watcher: &mut Watch.Watcher, root: Path) {
+  let events = watcher.poll().unwrap().map(|event| match event with
+    | Watch.Created(path) -> "+" + path.relative_to(root).unwrap().to_string()
+    | Watch.Modified(path) -> "*" + path.relative_to(root).unwrap().to_string()
+    | Watch.Deleted(path) -> "-" + path.relative_to(root).unwrap().to_string())
+  println("{}", events)
+}
+fn main(args: List<Str>) {
+  let root = Path.from_string(args.head().unwrap())
+  println("{}", IO.write_file(root.join("old"), "1"))
+  var watcher = Watch.watch([root], WatchLimits { exclude_patterns: ["**/*.tmp"], max_events: 2 }).unwrap()
+  changed(&mut watcher, root)
+  println("{}", IO.write_file(root.join("old"), "22"))
+  println("{}", IO.create_folder(root.join("folder")))
+  println("{}", IO.write_file(root.join("folder/new"), ""))
+  println("{}", IO.write_file(root.join("folder/new.tmp"), ""))
+  changed(&mut watcher, root)
+  changed(&mut watcher, root)
+  println("{}", IO.remove_folder_all(root.join("folder")))
+  changed(&mut watcher, root)
+  changed(&mut watcher, root)
+  println("{}", Watch.watch([root], WatchLimits { exclude_patterns: ["["] }).is_err())
+}
+"#,
+        r#"
+Ok(())
+[]
+Ok(())
+Ok(())
+Ok(())
+Ok(())
+["+folder", "+folder/new"]
+["*old"]
+Ok(())
+["-folder", "-folder/new"]
+[]
+true
+"#,
+    );
+}

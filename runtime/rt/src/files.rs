@@ -208,15 +208,16 @@ pub extern "C" fn reml_path_canonical(cx: Cx, path: StrRef) -> i64 {
 }
 
 /// Makes a file, or a folder, of a name that nobody else has, in `folder` (empty: where the system keeps such things); it is removed when
-/// the resource is closed. The resource through `take_resource`.
+/// the resource is closed. The permissions are as the process's mask leaves them. The resource through `take_resource`.
 #[unsafe(no_mangle)]
-pub extern "C" fn reml_temp_create(cx: Cx, folder: StrRef, prefix: StrRef, is_folder: u32) -> i64 {
+pub extern "C" fn reml_temp_create(cx: Cx, folder: StrRef, prefix: StrRef, is_folder: u32, permissions: i64) -> i64 {
     let place = match folder.as_str() {
         "" => std::env::temp_dir(),
         path => path.into(),
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix.as_str());
+    builder.permissions(fs::Permissions::from_mode(u32::try_from(permissions).unwrap_or(0) & 0o7777));
     let made = if is_folder & 1 != 0 {
         builder.tempdir_in(place).map(|folder| (folder.path().to_owned(), Content::TempFolder(folder)))
     } else {
@@ -294,7 +295,7 @@ mod tests {
         let place = new_str(cx, folder.path().to_str().unwrap());
         let prefix = new_str(cx, "part-");
         for is_folder in [0, 1] {
-            assert_eq!(reml_temp_create(cx, place.borrow(), prefix.borrow(), is_folder), 0);
+            assert_eq!(reml_temp_create(cx, place.borrow(), prefix.borrow(), is_folder, 0o700), 0);
             let resource = reml_take_resource(cx);
             // SAFETY: the resource is alive until it is freed.
             unsafe {

@@ -6,6 +6,7 @@
 use std::cell::RefMut;
 use std::ffi::OsStr;
 use std::io;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 
 use crate::abi::Array;
@@ -130,23 +131,22 @@ impl Input {
         }
     }
 
-    /// The next line without its terminator; `None` at the end of input.
-    fn line(&mut self) -> Result<Option<Vec<u8>>, i32> {
+    /// Where the next line is in the buffer, without its terminator; `None` at the end of input.
+    fn line(&mut self) -> Result<Option<Range<usize>>, i32> {
         let mut searched = 0;
         loop {
             let rest = &self.buffer[self.start..];
             if let Some(found) = memchr::memchr(b'\n', &rest[searched..]) {
                 let end = searched + found;
-                let mut line = rest[..end].to_vec();
-                if line.last() == Some(&b'\r') {
-                    line.pop();
-                }
+                let shorter = end > 0 && rest[end - 1] == b'\r';
+                let line = self.start..self.start + end - usize::from(shorter);
                 self.start += end + 1;
                 return Ok(Some(line));
             }
             searched = rest.len();
             if self.fill()? == 0 {
-                let line = std::mem::take(&mut self.buffer);
+                let line = self.start..self.buffer.len();
+                self.start = self.buffer.len();
                 return Ok(if line.is_empty() { None } else { Some(line) });
             }
         }
@@ -154,7 +154,9 @@ impl Input {
 
     fn all(&mut self) -> Result<Vec<u8>, i32> {
         while self.fill()? > 0 {}
-        Ok(std::mem::take(&mut self.buffer))
+        let mut all = std::mem::take(&mut self.buffer);
+        all.drain(..std::mem::take(&mut self.start));
+        Ok(all)
     }
 
     /// Moves what has been read ahead to `room`, as much as fits: how many bytes.
@@ -203,14 +205,21 @@ pub extern "C" fn reml_stderr_write(cx: Cx, text: StrRef) {
     write_fd(libc::STDERR_FILENO, text.as_bytes()).ok();
 }
 
+/// The same for bytes.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_stderr_write_bytes(cx: Cx, bytes: BytesRef) {
+    reml_stdout_flush(cx);
+    write_fd(libc::STDERR_FILENO, bytes.as_slice()).ok();
+}
+
 /// 1: a line is ready for `take_str`, without its terminator; 0: end of input; negative: -errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_stdin_read_line(cx: Cx) -> i64 {
     reml_stdout_flush(cx);
-    let line = cx.runtime().input.borrow_mut().line();
-    match line {
+    let mut input = cx.runtime().input.borrow_mut();
+    match input.line() {
         Ok(None) => 0,
-        Ok(Some(line)) => match give_text(cx, &line) {
+        Ok(Some(line)) => match give_text(cx, &input.buffer[line]) {
             0 => 1,
             errno => -errno,
         },
@@ -392,8 +401,8 @@ mod tests {
     #[test]
     fn lines_of_input() {
         let mut input = Input { buffer: b"xone\r\n\ntwo".to_vec(), start: 1 };
-        assert_eq!(input.line(), Ok(Some(b"one".to_vec())));
-        assert_eq!(input.line(), Ok(Some(b"".to_vec())));
+        assert_eq!(input.line(), Ok(Some(1..4)));
+        assert_eq!(input.line(), Ok(Some(6..6)));
         assert_eq!(input.start, 7);
     }
 

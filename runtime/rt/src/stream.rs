@@ -248,6 +248,20 @@ pub extern "C" fn reml_bytes_extend(cx: Cx, to: *mut Array, from: BytesRef, star
     to
 }
 
+/// `to` with `from[start..end]` in the place of what is there from `at` on, as far as it reaches; in place when `to` has no other owner.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_bytes_put(cx: Cx, to: *mut Array, at: i64, from: BytesRef, start: i64, end: i64) -> *mut Array {
+    let from = part(from, start, end);
+    let to = owned(cx, to);
+    // SAFETY: `to` is ours alone, which `from` is not; no more is copied than there is room for behind `at`.
+    unsafe {
+        let len = (*to).len as usize;
+        let at = usize::try_from(at).unwrap_or(0).min(len);
+        ptr::copy_nonoverlapping(from.as_ptr(), array::data(to).add(at), from.len().min(len - at));
+    }
+    to
+}
+
 /// `bytes[start..end]`, as far as there is such a part.
 fn part(bytes: BytesRef<'_>, start: i64, end: i64) -> &[u8] {
     let bytes = bytes.as_slice();

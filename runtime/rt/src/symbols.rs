@@ -107,6 +107,7 @@ table! {
         reml_stdout_write_bytes
         reml_stdout_flush
         reml_stderr_write
+        reml_stderr_write_bytes
         reml_stdin_read_line
         reml_stdin_read_all
         reml_error_text
@@ -228,6 +229,7 @@ table! {
         reml_bytes_find
         reml_bytes_to_str
         reml_bytes_extend
+        reml_bytes_put
     ;
     string:
         reml_str_free

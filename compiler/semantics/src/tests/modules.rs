@@ -26,6 +26,20 @@ fn main() -> Int = surface(Shape.Circle(1)) + shapes.area(shapes.Square(2)) + mi
 }
 
 #[test]
+fn a_record_of_the_expected_type_uses_its_import() {
+    check(
+        "--- c
+pub type Limits = { most: Int = 1 }
+pub fn within(limits: Limits) -> Int = limits.most
+--- main
+use c
+use c.{Limits}
+fn main() -> Int = c.within(Limits {})",
+        expect![[""]],
+    );
+}
+
+#[test]
 fn unused_duplicate_and_circular_imports() {
     check(
         "--- a
