@@ -212,8 +212,9 @@ impl<'a> Checker<'a> {
                 None => Attempt::Wait,
             },
             DeferredKind::ErrorConversion { operand } => {
+                // Before a signature is generalised: what `?` hands on is all that tells how the function fails.
                 let target = self.b.ty(item.expr);
-                match self.try_convert_error(*operand, target, span, last) {
+                match self.try_convert_error(*operand, target, span, effort != Effort::Known) {
                     Some(id) => Attempt::Node(id),
                     None => Attempt::Wait,
                 }

@@ -186,3 +186,26 @@ fn lens(xs: List<Str>) -> List<Int> = List.map(xs, Str.len)",
         "#]],
     );
 }
+
+#[test]
+fn failures_that_only_a_question_mark_tells() {
+    signatures(
+        "type Oops = { code: Int }
+fn step(n: Int) -> Result<Int, Oops> = Ok(n)
+fn done(n: Int) -> Result<(), Oops> = Ok(())
+fn twice() {
+  done(1)?
+  done(2)?
+}
+fn sum() = {
+  let a = step(1)?
+  Ok(a + step(2)?)
+}",
+        expect![[r#"
+            step(i64) -> Result<i64, Oops>
+            done(i64) -> Result<(), Oops>
+            twice() -> Result<(), Oops>
+            sum() -> Result<i64, Oops>
+        "#]],
+    );
+}
