@@ -455,3 +455,35 @@ fn main() {
         "[7, 6, 5, 4, 3, 2, 1, 0]\n[0, 1, 2, 3, 4, 5, 6, 7]\n[3, 2, 1, 0] [7, 6, 5, 4] [4, 5, 6, 7]\n",
     );
 }
+
+/// In code that is written in continuations, a call in tail position ends the closure that it calls. When effects may leave or copy that
+/// call, the closure's code owns what it captures.
+#[test]
+fn closures_that_a_call_ends_are_left_and_copied_with_it() {
+    prints(
+        "fn go(n: Int, k: (Int) -> Int) -> Int =
+  if n == 0 { k(0) } else { go(n - 1, |x| go(0, |y| k(x + y))) }
+
+fn fails(n: Int) -> Int {
+  let text = format(\"number {}\", n)
+  failing(-1, || go(n, |x| {
+    if n > 0 { do Fail.fail(text) }
+    x + text.len()
+  }))
+}
+
+fn chooses(n: Int) -> [Int] {
+  let text = format(\"number {}\", n)
+  handle go(n, |x| if do Choice.choose() { x + text.len() } else { n }) with handler Choice {
+    operation choose(resume) { resume(true) ++ resume(false) }
+    return value { [value] }
+  }
+}
+
+fn main() {
+  for n in 0..3 { println(\"{} {:?}\", fails(n), chooses(n)) }
+}
+",
+        "8 [8, 0]\nfailed: number 1\n-1 [8, 1]\nfailed: number 2\n-1 [8, 2]\n",
+    );
+}

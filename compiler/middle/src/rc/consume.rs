@@ -3,17 +3,21 @@
 //! A call borrows the closure: its captures stay where they are, and the caller drops it afterwards. In tail position there
 //! is no afterwards. Where such calls can go in a circle (continuations passed to continuations), the callee takes
 //! the closure instead: the captures are moved out of it, and the code is a second copy of the function that owns them.
+//!
+//! A closure of such a type that is in no circle could do without the copy: whoever consumes it may drop it afterwards. But not
+//! when effects may leave its code, for nobody would know then that it has to be dropped.
 
 use cranelift_entity::{EntitySet, PrimaryMap};
 use reml_semantics::types::TypeId;
 use rustc_hash::FxHashSet;
 
 use super::borrow::Calls;
+use super::unwind::Unwinds;
 use crate::core::{Atom, Block, Callee, End, FuncId, Function, Mode, Op, Stmt};
 use crate::walk;
 
 /// Adds the owning copies of the functions whose closures may be consumed by a call.
-pub fn split(funcs: &mut PrimaryMap<FuncId, Function>) {
+pub fn split(funcs: &mut PrimaryMap<FuncId, Function>, unwinds: &Unwinds) {
     let called = called_types(funcs);
     if called.is_empty() {
         return;
@@ -33,7 +37,7 @@ pub fn split(funcs: &mut PrimaryMap<FuncId, Function>) {
                 if let Stmt::Let(var, Op::Closure(func, captures)) = stmt
                     && !captures.is_empty()
                     && types.contains(&function.vars[*var].ty)
-                    && calls.is_circular(*func)
+                    && (calls.is_circular(*func) || unwinds.may_leave_function(*func))
                     && split.insert(*func)
                 {
                     order.push(*func);

@@ -29,7 +29,7 @@ pub fn count(program: &mut Program) {
     }
     let types = &Types::of(types, type_defs, funcs);
     each_function(funcs, |_, function| prepare::prepare(function, types));
-    consume::split(funcs);
+    consume::split(funcs, &unwinds);
     let modes = borrow::infer(funcs, runtime, types);
     let signatures = source::Signatures {
         runtime,

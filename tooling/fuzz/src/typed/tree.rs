@@ -8,14 +8,19 @@ use std::rc::Rc;
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Ty {
     Int,
+    I16,
     I32,
     U8,
+    U32,
+    U64,
     Bool,
     Str,
     Tree,
     Shape,
     Rec,
     Opt(Box<Ty>),
+    /// `Result<T, Str>`
+    Res(Box<Ty>),
     List(Box<Ty>),
     Arr(Box<Ty>),
     Pair(Box<Ty>, Box<Ty>),
@@ -41,6 +46,25 @@ pub enum Compare {
     Ge,
 }
 
+/// What a named operation does when the result does not fit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Explicit {
+    Wrapping,
+    Saturating,
+    /// Gives an option.
+    Checked,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Bits {
+    And,
+    Or,
+    Xor,
+    /// By an `Int`, as the next one.
+    Shl,
+    Shr,
+}
+
 #[derive(Clone, Debug)]
 pub enum Expr {
     Int(i64, Ty),
@@ -48,6 +72,8 @@ pub enum Expr {
     Str(String),
     Var(VarId),
     Arith(Arith, Ty, Box<Expr>, Box<Expr>),
+    Explicit(Explicit, Arith, Ty, Box<Expr>, Box<Expr>),
+    Bits(Bits, Ty, Box<Expr>, Box<Expr>),
     Compare(Compare, Box<Expr>, Box<Expr>),
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
@@ -63,6 +89,12 @@ pub enum Expr {
     Some(Box<Expr>),
     None(Ty),
     MatchOpt(Box<Expr>, VarId, Box<Expr>, Box<Expr>),
+    Ok(Box<Expr>),
+    Err(Box<Expr>),
+    /// With the variables of both variants.
+    MatchRes(Box<Expr>, [VarId; 2], Box<Expr>, Box<Expr>),
+    /// What is in an option or a result, or else the end of the function.
+    Try(Box<Expr>),
     List(Vec<Expr>, Ty),
     Cons(Box<Expr>, Box<Expr>),
     MatchList(Box<Expr>, VarId, VarId, Box<Expr>, Box<Expr>),
@@ -80,6 +112,10 @@ pub enum Expr {
     Named(Box<Expr>, Box<Expr>),
     /// With the variables of each variant; a guard on the circle.
     MatchShape(Box<Expr>, [VarId; 5], [Box<Expr>; 5]),
+    /// Of an `Option<(Int, List<T>)>`: patterns within patterns, with a guard on the first arm.
+    MatchDeep(Box<Expr>, [VarId; 7], [Box<Expr>; 5]),
+    /// Of a tree: whether it has branches on the left.
+    MatchBranch(Box<Expr>, [VarId; 4], [Box<Expr>; 3]),
     MatchInt(Box<Expr>, Vec<(i64, Expr)>, Box<Expr>),
     Lambda(VarId, Ty, Box<Expr>),
     Apply(Box<Expr>, Box<Expr>),
@@ -89,12 +125,45 @@ pub enum Expr {
     /// `twice`, its default method.
     Twice(Box<Expr>),
     Pick(Box<Expr>, Box<Expr>, Box<Expr>),
+    /// `total`, generic over what is `Sized2`.
+    Total(Box<Expr>, Box<Expr>),
+    /// `mix`, generic over what can be poured into what: a number or a text into a tree or a list.
+    Mix(Box<Expr>, Box<Expr>),
+    Loop(Box<Loop>),
     Map(Box<Expr>, VarId, Ty, Box<Expr>),
     Filter(Box<Expr>, VarId, Ty, Box<Expr>),
     Fold(Box<Expr>, Box<Expr>, [VarId; 2], Box<Expr>),
     /// The operation of the effect with this number, `(Int) -> Int`.
     Perform(usize, Box<Expr>),
     Handle(Rc<Handle>),
+    Drive(Rc<Drive>),
+}
+
+/// A loop whose value is that of its `break`s: of the last one when a variable has counted down to 0.
+#[derive(Clone, Debug)]
+pub struct Loop {
+    pub counter: VarId,
+    pub from: i64,
+    pub ty: Ty,
+    pub result: VarId,
+    pub body: Vec<Stmt>,
+    pub last: Expr,
+}
+
+/// A computation that is stopped at its operations. Its `resume` is kept in a value, and called from a loop.
+#[derive(Clone, Debug)]
+pub struct Drive {
+    pub handle: Rc<Handle>,
+    /// The variable of the loop.
+    pub step: VarId,
+    /// It is resumed so many times.
+    pub fuel: i64,
+    pub answer: Expr,
+    /// What the computation came to, and what the whole comes to.
+    pub value: VarId,
+    pub done: Expr,
+    pub instead: Expr,
+    pub result: VarId,
 }
 
 #[derive(Clone, Debug)]
@@ -124,6 +193,17 @@ pub enum Clause {
         result: VarId,
         then: Box<Expr>,
     },
+    /// The same of a reentrant operation: resumes twice.
+    Branch {
+        unless: Box<Expr>,
+        instead: Box<Expr>,
+        plainly: Box<Expr>,
+        answers: [Box<Expr>; 2],
+        results: [VarId; 2],
+        then: Box<Expr>,
+    },
+    /// Gives the argument and `resume` to a [`Drive`], as they are or in a lambda.
+    Store { in_lambda: bool },
 }
 
 #[derive(Clone, Debug)]
@@ -142,6 +222,7 @@ pub enum Stmt {
     Print(Expr),
     ReturnIf(Expr, Expr),
     BreakIf(Expr),
+    BreakWith(Expr, Expr),
     ContinueIf(Expr),
     Defer(Expr),
 }
@@ -183,27 +264,46 @@ impl<T> Sized2 for Option<T> {
   fn size(&self) -> Int = if self.is_some() { 1 } else { 0 }
   fn twice(&self) -> Int = 7
 }
+impl<A: Sized2, B: Sized2> Sized2 for (A, B) { fn size(&self) -> Int = self.0.size() + self.1.size() }
+trait Pour<T> { fn pour(&self, more: T) -> Int; }
+impl Pour<Int> for Tree { fn pour(&self, more: Int) -> Int = self.size() - more }
+impl Pour<Str> for Tree { fn pour(&self, more: Str) -> Int = self.size() + more.len() }
+impl<T> Pour<Int> for List<T> { fn pour(&self, more: Int) -> Int = more - self.len() }
+impl<T> Pour<Str> for List<T> { fn pour(&self, more: Str) -> Int = self.len() * 2 + more.len() }
+fn total<T: Sized2>(a: T, b: T) -> Int = a.twice() - b.size()
+fn mix<A, B>(a: A, b: B) -> Int where A: Pour<B> = a.pour(b)
 fn pick<T>(first: Bool, a: T, b: T) -> T = if first { a } else { b }
 effect E0 { operation op0(n: Int) -> Int }
 effect E1 { operation op1(n: Int) -> Int }
+effect E2 { @reentrant operation op2(n: Int) -> Int }
+effect E3 { operation op3(n: Int) -> Int }
+type Step<T> = Done(T) | Paused(Int, (Int) -> Step<T>)
 
 "#;
 
 /// How many effects there are.
-pub const EFFECTS: usize = 2;
+pub const EFFECTS: usize = 4;
+/// Its operation is reentrant; its clauses are [`Clause::Branch`].
+pub const REENTRANT: usize = 2;
+/// Its clauses are [`Clause::Store`].
+pub const STORED: usize = 3;
 
 impl Ty {
     pub fn text(&self) -> String {
         match self {
             Ty::Int => "Int".into(),
+            Ty::I16 => "i16".into(),
             Ty::I32 => "i32".into(),
             Ty::U8 => "u8".into(),
+            Ty::U32 => "u32".into(),
+            Ty::U64 => "u64".into(),
             Ty::Bool => "Bool".into(),
             Ty::Str => "Str".into(),
             Ty::Tree => "Tree".into(),
             Ty::Shape => "Shape".into(),
             Ty::Rec => "Rec".into(),
             Ty::Opt(ty) => format!("Option<{}>", ty.text()),
+            Ty::Res(ty) => format!("Result<{}, Str>", ty.text()),
             Ty::List(ty) => format!("List<{}>", ty.text()),
             Ty::Arr(ty) => format!("[{}]", ty.text()),
             Ty::Pair(a, b) => format!("({}, {})", a.text(), b.text()),
@@ -254,6 +354,7 @@ fn stmt(stmt: &Stmt) -> String {
         Stmt::Print(value) => format!("println(\"{{:?}}\", {})", expr(value)),
         Stmt::ReturnIf(cond, value) => format!("if {} {{ return {} }}", postfix(cond), expr(value)),
         Stmt::BreakIf(cond) => format!("if {} {{ break }}", postfix(cond)),
+        Stmt::BreakWith(cond, value) => format!("if {} {{ break {} }}", postfix(cond), expr(value)),
         Stmt::ContinueIf(cond) => format!("if {} {{ continue }}", postfix(cond)),
         Stmt::Defer(value) => format!("defer println(\"deferred {{:?}}\", {})", expr(value)),
     }
@@ -284,6 +385,26 @@ fn expr(e: &Expr) -> String {
             };
             format!("({} {op} {})", expr(a), expr(b))
         }
+        Expr::Explicit(kind, op, _, a, b) => {
+            let kind = match kind {
+                Explicit::Wrapping => "wrapping",
+                Explicit::Saturating => "saturating",
+                Explicit::Checked => "checked",
+            };
+            let op = match op {
+                Arith::Add => "add",
+                Arith::Sub => "sub",
+                _ => "mul",
+            };
+            format!("Int.{kind}_{op}({}, {})", expr(a), expr(b))
+        }
+        Expr::Bits(op, _, a, b) => match op {
+            Bits::And => format!("Int.bit_and({}, {})", expr(a), expr(b)),
+            Bits::Or => format!("Int.bit_or({}, {})", expr(a), expr(b)),
+            Bits::Xor => format!("Int.bit_xor({}, {})", expr(a), expr(b)),
+            Bits::Shl => format!("({} << {})", expr(a), expr(b)),
+            Bits::Shr => format!("({} >> {})", expr(a), expr(b)),
+        },
         Expr::Compare(op, a, b) => {
             let op = match op {
                 Compare::Eq => "==",
@@ -312,6 +433,12 @@ fn expr(e: &Expr) -> String {
         Expr::MatchOpt(value, id, some, none) => {
             format!("(match {} {{ Some(v{id}) -> {}, None -> {} }})", postfix(value), expr(some), expr(none))
         }
+        Expr::Ok(value) => format!("Ok({})", expr(value)),
+        Expr::Err(value) => format!("Err({})", expr(value)),
+        Expr::MatchRes(value, [a, b], ok, err) => {
+            format!("(match {} {{ Ok(v{a}) -> {}, Err(v{b}) -> {} }})", postfix(value), expr(ok), expr(err))
+        }
+        Expr::Try(value) => format!("({}?)", postfix(value)),
         Expr::List(items, ty) => format!("({{ let list: List<{}> = [{}]; list }})", ty.text(), exprs(items)),
         Expr::Cons(head, tail) => format!("Cons({}, {})", expr(head), expr(tail)),
         Expr::MatchList(value, head, tail, cons, nil) => {
@@ -342,6 +469,23 @@ fn expr(e: &Expr) -> String {
             expr(named),
             expr(dot)
         ),
+        Expr::MatchDeep(value, [n, h, t, z, e, f, r], [first, second, third, fourth, fifth]) => format!(
+            "(match {} {{ Some((v{n}, [v{h}, ..v{t}])) when v{n} > 2 -> {}, Some((0, v{z})) -> {}, Some((v{e}, [])) -> {}, \
+             Some((_, [v{f}, ..v{r}])) -> {}, None -> {} }})",
+            postfix(value),
+            expr(first),
+            expr(second),
+            expr(third),
+            expr(fourth),
+            expr(fifth)
+        ),
+        Expr::MatchBranch(value, [a, b, c, d], [deep, flat, leaf]) => format!(
+            "(match {} {{ Node(Node(_, v{a}, v{b}), _, _) -> {}, Node(Leaf, v{c}, v{d}) -> {}, Leaf -> {} }})",
+            postfix(value),
+            expr(deep),
+            expr(flat),
+            expr(leaf)
+        ),
         Expr::MatchInt(value, arms, other) => {
             let arms: String = arms.iter().map(|(at, arm)| format!("{at} -> {}, ", expr(arm))).collect();
             format!("(match {} {{ {arms}_ -> {} }})", postfix(value), expr(other))
@@ -352,6 +496,18 @@ fn expr(e: &Expr) -> String {
         Expr::Size(value) => format!("{}.size()", postfix(value)),
         Expr::Twice(value) => format!("{}.twice()", postfix(value)),
         Expr::Pick(c, a, b) => format!("pick({}, {}, {})", expr(c), expr(a), expr(b)),
+        Expr::Total(a, b) => format!("total({}, {})", expr(a), expr(b)),
+        Expr::Mix(a, b) => format!("mix({}, {})", expr(a), expr(b)),
+        Expr::Loop(of) => {
+            let Loop { counter, from, ty, result, body, last } = &**of;
+            let body: String = body.iter().map(|one| format!("{}\n", stmt(one))).collect();
+            format!(
+                "{{\nvar v{counter} = {from}\nlet v{result}: {} = loop {{\nif v{counter} <= 0 {{ break {} }}\n\
+                 v{counter} := v{counter} - 1\n{body}}}\n(v{result})\n}}",
+                ty.text(),
+                expr(last)
+            )
+        }
         Expr::Map(list, id, ty, value) => format!("List.map({}, |v{id}: {}| {})", expr(list), ty.text(), expr(value)),
         Expr::Filter(list, id, ty, value) => {
             format!("List.filter({}, |v{id}: {}| {})", expr(list), ty.text(), expr(value))
@@ -361,11 +517,13 @@ fn expr(e: &Expr) -> String {
         }
         Expr::Perform(effect, arg) => format!("(do E{effect}.op{effect}({}))", expr(arg)),
         Expr::Handle(handle) => handled(handle),
+        Expr::Drive(drive) => driven(drive),
     }
 }
 
 fn handled(handle: &Handle) -> String {
     let Handle { effect, body, ret, ty, arg, clause } = handle;
+    let stored = matches!(clause, Clause::Store { .. });
     let clause = match clause {
         Clause::Tail(answer) => format!("resume({})", expr(answer)),
         Clause::Abort(value) => expr(value),
@@ -378,11 +536,42 @@ fn handled(handle: &Handle) -> String {
             expr(then),
             answer = expr(answer),
         ),
+        Clause::Branch { unless, instead, plainly, answers: [first, second], results: [a, b], then } => format!(
+            "if {} {{ {} }} else if {} {{ resume({first}) }} else {{\nlet v{a}: {ty} = resume({first})\n\
+             let v{b}: {ty} = resume({})\n{}\n}}",
+            postfix(unless),
+            expr(instead),
+            postfix(plainly),
+            expr(second),
+            expr(then),
+            first = expr(first),
+            ty = ty.text(),
+        ),
+        Clause::Store { in_lambda: false } => format!("Paused(v{arg}, resume)"),
+        Clause::Store { in_lambda: true } => format!("Paused(v{arg}, |answer: Int| resume(answer))"),
     };
-    let ret = ret.as_ref().map(|(id, value)| format!("return v{id} {{ {} }}\n", expr(value))).unwrap_or_default();
+    let ret = match (ret, stored) {
+        (Some((id, value)), _) => format!("return v{id} {{ {} }}\n", expr(value)),
+        (None, true) => "return value { Done(value) }\n".into(),
+        (None, false) => String::new(),
+    };
     format!(
         "(handle {} with handler E{effect} {{\noperation op{effect}(v{arg}, resume) {{\n{clause}\n}}\n{ret}}})",
         postfix(body)
+    )
+}
+
+fn driven(drive: &Drive) -> String {
+    let Drive { handle, step, fuel, answer, value, done, instead, result } = drive;
+    let (ty, arg) = (handle.ty.text(), handle.arg);
+    format!(
+        "{{\nvar v{step}: Step<{ty}> = {}\nvar fuel{step} = {fuel}\nlet v{result}: {ty} = loop {{\nmatch v{step} {{\n\
+         Paused(v{arg}, rest{step}) -> {{\nif fuel{step} <= 0 {{ break {} }}\nfuel{step} := fuel{step} - 1\n\
+         v{step} := rest{step}({})\n}}\nDone(v{value}) -> {{ break {} }}\n}}\n}}\n(v{result})\n}}",
+        handled(handle),
+        expr(instead),
+        expr(answer),
+        expr(done)
     )
 }
 

@@ -319,7 +319,12 @@ impl<'p> Machine<'p> {
                 consuming
             }
             None => {
-                self.top().frames.push(Frame::Consumed(closure));
+                if all.is_empty() {
+                    // Without captures it is static.
+                    self.heap.drop(&closure)?;
+                } else {
+                    self.top().frames.push(Frame::Consumed(closure));
+                }
                 func
             }
         };

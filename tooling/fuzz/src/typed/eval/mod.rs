@@ -1,37 +1,16 @@
 //! What a generated program must print: a direct interpreter of its tree, written for being obviously right.
 
+mod effects;
+mod number;
+mod value;
+
 use std::cell::RefCell;
-use std::collections::HashMap;
 use std::rc::Rc;
 
-use super::tree::{Arith, Clause, Compare, Expr, Function, Handle, Program, Stmt, Ty, VarId};
-
-#[derive(Clone)]
-enum Value {
-    Int(i64),
-    Bool(bool),
-    Str(String),
-    Pair(Box<(Value, Value)>),
-    Opt(Option<Box<Value>>),
-    List(Vec<Value>),
-    Rec(Vec<Value>),
-    Leaf,
-    Node(Rc<(Value, Value, Value)>),
-    Dot,
-    Circle(i64),
-    Rect(i64, i64),
-    Named(String, Box<Value>),
-    Closure(Rc<Closure>),
-}
-
-struct Closure {
-    param: VarId,
-    body: Expr,
-    env: Env,
-}
-
-/// Variables are shared with the closures that capture them.
-type Env = HashMap<VarId, Rc<RefCell<Value>>>;
+use super::tree::{Arith, Compare, Explicit, Expr, Function, Loop, Program, Stmt, Ty, VarId};
+use effects::Installed;
+use number::{exactly, fits, range, wrapped};
+use value::{Closure, Env, Value, int, length, same, show, size, string};
 
 /// Why evaluation does not go on.
 enum Stop {
@@ -39,9 +18,12 @@ enum Stop {
     /// A panic outside of the computation of the handler with this number, which is suspended: what it has deferred does not run.
     PanicOutside(u32, &'static str),
     /// The clause of the handler with this number does not resume the operation that was performed with this.
-    Abort(u32, i64),
+    Abort(u32, i128),
+    /// The computation of the handler with this number is stopped at an operation that was performed with this.
+    Suspended(u32, i128),
     Return(Value),
     Break,
+    BreakWith(Value),
     Continue,
     /// The program runs for too long to be worth a test.
     Endless,
@@ -67,6 +49,7 @@ pub fn run(program: &Program, wraps: bool) -> Option<Outcome> {
         depth: 0,
         handlers: Vec::new(),
         installed: 0,
+        repeating: 0,
     };
     let mut env = Env::new();
     let panic = match machine.stmts(&program.main, &mut env) {
@@ -86,29 +69,21 @@ struct Machine<'p> {
     /// Those in force, the innermost last.
     handlers: Vec<Installed>,
     installed: u32,
-}
-
-/// A handler in force.
-struct Installed {
-    number: u32,
-    handle: Rc<Handle>,
-    env: Env,
-    /// The operation's argument at every resume whose clause goes on when the computation has ended.
-    waiting: Vec<i64>,
-}
-
-fn range(ty: &Ty) -> (i128, i128) {
-    match ty {
-        Ty::U8 => (0, u8::MAX.into()),
-        Ty::I32 => (i32::MIN.into(), i32::MAX.into()),
-        _ => (i64::MIN.into(), i64::MAX.into()),
-    }
+    /// How many computations do again what they have done before.
+    repeating: u32,
 }
 
 impl Machine<'_> {
     fn step(&mut self) -> Eval<()> {
         self.steps += 1;
         if self.steps > 200_000 || self.out.len() > 100_000 { Err(Stop::Endless) } else { Ok(()) }
+    }
+
+    fn print(&mut self, line: &str) {
+        if self.repeating == 0 {
+            self.out.push_str(line);
+            self.out.push('\n');
+        }
     }
 
     fn stmts(&mut self, stmts: &[Stmt], outer: &mut Env) -> Eval<()> {
@@ -120,13 +95,12 @@ impl Machine<'_> {
 
     /// What is deferred runs on every way out, last in first out.
     fn run_deferred<T>(&mut self, result: Eval<T>, deferred: Vec<(&Expr, Env)>) -> Eval<T> {
-        if let Err(Stop::PanicOutside(..)) = result {
+        if let Err(Stop::PanicOutside(..) | Stop::Suspended(..)) = result {
             return result;
         }
         for (value, mut env) in deferred.into_iter().rev() {
             let value = self.expr(value, &mut env)?;
-            let line = format!("deferred {}\n", show(&value, true));
-            self.out.push_str(&line);
+            self.print(&format!("deferred {}", show(&value, true)));
         }
         result
     }
@@ -161,7 +135,7 @@ impl Machine<'_> {
                     items.push(value);
                 }
                 Stmt::For(id, from, to, body) => {
-                    let items = (*from..*to).map(Value::Int).collect();
+                    let items = (*from..*to).map(|item| Value::Int(item.into())).collect();
                     self.for_each(*id, items, body, env)?;
                 }
                 Stmt::ForIn(id, list, body) => {
@@ -169,7 +143,7 @@ impl Machine<'_> {
                     self.for_each(*id, items, body, env)?;
                 }
                 Stmt::While(id, from, body) => {
-                    let counter = Rc::new(RefCell::new(Value::Int(*from)));
+                    let counter = Rc::new(RefCell::new(Value::Int((*from).into())));
                     env.insert(*id, counter.clone());
                     loop {
                         let left = int(&counter.borrow());
@@ -190,8 +164,7 @@ impl Machine<'_> {
                 }
                 Stmt::Print(value) => {
                     let value = self.expr(value, env)?;
-                    self.out.push_str(&show(&value, true));
-                    self.out.push('\n');
+                    self.print(&show(&value, true));
                 }
                 Stmt::ReturnIf(cond, value) => {
                     if self.bool(cond, env)? {
@@ -201,6 +174,11 @@ impl Machine<'_> {
                 Stmt::BreakIf(cond) => {
                     if self.bool(cond, env)? {
                         return Err(Stop::Break);
+                    }
+                }
+                Stmt::BreakWith(cond, value) => {
+                    if self.bool(cond, env)? {
+                        return Err(Stop::BreakWith(self.expr(value, env)?));
                     }
                 }
                 Stmt::ContinueIf(cond) => {
@@ -234,7 +212,7 @@ impl Machine<'_> {
         }
     }
 
-    fn int(&mut self, e: &Expr, env: &mut Env) -> Eval<i64> {
+    fn int(&mut self, e: &Expr, env: &mut Env) -> Eval<i128> {
         Ok(int(&self.expr(e, env)?))
     }
 
@@ -253,38 +231,10 @@ impl Machine<'_> {
         }
     }
 
-    fn arith(&self, op: Arith, ty: &Ty, a: i64, b: i64) -> Eval<Value> {
-        let (wide_a, wide_b) = (i128::from(a), i128::from(b));
-        let result = match op {
-            Arith::Add => wide_a + wide_b,
-            Arith::Sub => wide_a - wide_b,
-            Arith::Mul => wide_a * wide_b,
-            Arith::Div | Arith::Rem if b == 0 => return Err(Stop::Panic("by zero")),
-            Arith::Div => wide_a / wide_b,
-            // The quotient does not fit, so neither operation does.
-            Arith::Rem if wide_a == range(ty).0 && b == -1 && *ty != Ty::U8 => {
-                return if self.wraps { Ok(Value::Int(0)) } else { Err(Stop::Panic("overflow")) };
-            }
-            Arith::Rem => wide_a % wide_b,
-        };
-        let (low, high) = range(ty);
-        if (low..=high).contains(&result) {
-            return Ok(Value::Int(result as i64));
-        }
-        if !self.wraps {
-            return Err(Stop::Panic("overflow"));
-        }
-        Ok(Value::Int(match ty {
-            Ty::U8 => i64::from(result as u8),
-            Ty::I32 => i64::from(result as i32),
-            _ => result as i64,
-        }))
-    }
-
     fn expr(&mut self, e: &Expr, env: &mut Env) -> Eval<Value> {
         self.step()?;
         Ok(match e {
-            Expr::Int(value, _) => Value::Int(*value),
+            Expr::Int(value, _) => Value::Int((*value).into()),
             Expr::Bool(value) => Value::Bool(*value),
             Expr::Str(text) => Value::Str(text.clone()),
             Expr::Var(id) => env[id].borrow().clone(),
@@ -292,6 +242,21 @@ impl Machine<'_> {
                 let a = self.int(a, env)?;
                 let b = self.int(b, env)?;
                 self.arith(*op, ty, a, b)?
+            }
+            Expr::Explicit(kind, op, ty, a, b) => {
+                let a = self.int(a, env)?;
+                let result = exactly(*op, a, self.int(b, env)?);
+                let (low, high) = range(ty);
+                match kind {
+                    Explicit::Wrapping => Value::Int(wrapped(ty, result)),
+                    Explicit::Saturating => Value::Int(result.clamp(low, high)),
+                    Explicit::Checked => Value::Opt(fits(ty, result).then(|| Box::new(Value::Int(result)))),
+                }
+            }
+            Expr::Bits(op, ty, a, b) => {
+                let a = self.int(a, env)?;
+                let b = self.int(b, env)?;
+                self.bits(*op, ty, a, b)?
             }
             Expr::Compare(op, a, b) => {
                 let a = self.expr(a, env)?;
@@ -321,8 +286,7 @@ impl Machine<'_> {
             }
             Expr::Cast(value, ty) => {
                 let value = self.int(value, env)?;
-                let (low, high) = range(ty);
-                if !(low..=high).contains(&i128::from(value)) {
+                if !fits(ty, value) {
                     return Err(Stop::Panic("cast out of range"));
                 }
                 Value::Int(value)
@@ -340,8 +304,8 @@ impl Machine<'_> {
                 Value::Str(show(&value, false))
             }
             Expr::Len(value) => Value::Int(match self.expr(value, env)? {
-                Value::List(items) => items.len() as i64,
-                Value::Str(text) => text.chars().count() as i64,
+                Value::List(items) => items.len() as i128,
+                Value::Str(text) => text.chars().count() as i128,
                 _ => unreachable!("the program is typed"),
             }),
             Expr::Pair(a, b) => {
@@ -363,6 +327,17 @@ impl Machine<'_> {
             Expr::MatchOpt(value, id, some, none) => match self.expr(value, env)? {
                 Value::Opt(Some(value)) => self.with(env, &[(*id, *value)], some)?,
                 _ => self.expr(none, env)?,
+            },
+            Expr::Ok(value) => Value::Res(Ok(Box::new(self.expr(value, env)?))),
+            Expr::Err(value) => Value::Res(Err(string(&self.expr(value, env)?))),
+            Expr::MatchRes(value, [a, b], ok, err) => match self.expr(value, env)? {
+                Value::Res(Ok(value)) => self.with(env, &[(*a, *value)], ok)?,
+                Value::Res(Err(text)) => self.with(env, &[(*b, Value::Str(text))], err)?,
+                _ => unreachable!("the program is typed"),
+            },
+            Expr::Try(value) => match self.expr(value, env)? {
+                Value::Opt(Some(value)) | Value::Res(Ok(value)) => *value,
+                failure => return Err(Stop::Return(failure)),
             },
             Expr::List(items, _) | Expr::Array(items, _) => {
                 Value::List(items.iter().map(|item| self.expr(item, env)).collect::<Eval<_>>()?)
@@ -447,9 +422,32 @@ impl Machine<'_> {
                     _ => self.expr(dot, env)?,
                 }
             }
+            Expr::MatchDeep(value, [n, h, t, z, e, f, r], [first, second, third, fourth, fifth]) => {
+                let Value::Opt(value) = self.expr(value, env)? else { unreachable!("the program is typed") };
+                let Some(value) = value else { return self.expr(fifth, env) };
+                let Value::Pair(pair) = *value else { unreachable!("the program is typed") };
+                let (number, list) = *pair;
+                let Value::List(items) = list else { unreachable!("the program is typed") };
+                let parts = items.split_first().map(|(head, rest)| (head.clone(), Value::List(rest.to_vec())));
+                match (int(&number), parts) {
+                    (count, Some((head, rest))) if count > 2 => {
+                        self.with(env, &[(*n, number), (*h, head), (*t, rest)], first)?
+                    }
+                    (0, _) => self.with(env, &[(*z, Value::List(items))], second)?,
+                    (_, None) => self.with(env, &[(*e, number)], third)?,
+                    (_, Some((head, rest))) => self.with(env, &[(*f, head), (*r, rest)], fourth)?,
+                }
+            }
+            Expr::MatchBranch(value, [a, b, c, d], [deep, flat, leaf]) => match self.expr(value, env)? {
+                Value::Node(parts) => match &parts.0 {
+                    Value::Node(left) => self.with(env, &[(*a, left.1.clone()), (*b, left.2.clone())], deep)?,
+                    _ => self.with(env, &[(*c, parts.1.clone()), (*d, parts.2.clone())], flat)?,
+                },
+                _ => self.expr(leaf, env)?,
+            },
             Expr::MatchInt(value, arms, other) => {
                 let value = self.int(value, env)?;
-                let arm = arms.iter().find(|(at, _)| *at == value).map_or(&**other, |(_, arm)| arm);
+                let arm = arms.iter().find(|(at, _)| i128::from(*at) == value).map_or(&**other, |(_, arm)| arm);
                 self.expr(arm, env)?
             }
             Expr::Lambda(id, _, body) => {
@@ -465,15 +463,31 @@ impl Machine<'_> {
                 self.call(*at, args)?
             }
             Expr::Size(value) => Value::Int(size(&self.expr(value, env)?)),
-            Expr::Twice(value) => match self.expr(value, env)? {
-                Value::Opt(_) => Value::Int(7),
-                value => self.arith(Arith::Mul, &Ty::Int, size(&value), 2)?,
-            },
+            Expr::Twice(value) => {
+                let value = self.expr(value, env)?;
+                Value::Int(self.twice(&value)?)
+            }
             Expr::Pick(c, a, b) => {
                 let first = self.bool(c, env)?;
                 let (a, b) = (self.expr(a, env)?, self.expr(b, env)?);
                 if first { a } else { b }
             }
+            Expr::Total(a, b) => {
+                let (a, b) = (self.expr(a, env)?, self.expr(b, env)?);
+                let twice = self.twice(&a)?;
+                self.arith(Arith::Sub, &Ty::Int, twice, size(&b))?
+            }
+            Expr::Mix(value, more) => {
+                let (value, more) = (self.expr(value, env)?, self.expr(more, env)?);
+                let size = size(&value);
+                match (value, more) {
+                    (Value::List(_), Value::Int(more)) => self.arith(Arith::Sub, &Ty::Int, more, size)?,
+                    (Value::List(_), more) => Value::Int(size * 2 + length(&more)),
+                    (_, Value::Int(more)) => self.arith(Arith::Sub, &Ty::Int, size, more)?,
+                    (_, more) => Value::Int(size + length(&more)),
+                }
+            }
+            Expr::Loop(of) => self.value_loop(of, env)?,
             Expr::Map(list, id, _, body) => {
                 let items = self.list(list, env)?;
                 let mapped = items.into_iter().map(|item| self.lambda(env, &[(*id, item)], body));
@@ -493,6 +507,7 @@ impl Machine<'_> {
                 self.perform(*effect, arg)?
             }
             Expr::Handle(handle) => self.handle(handle, env)?,
+            Expr::Drive(drive) => self.drive(drive, env)?,
             Expr::Fold(list, init, [state, item], body) => {
                 let items = self.list(list, env)?;
                 let mut total = self.expr(init, env)?;
@@ -504,66 +519,31 @@ impl Machine<'_> {
         })
     }
 
-    /// Handlers are deep, and each resume is the last but for what its clause does with the result. So a computation is evaluated in
-    /// place, and what the clauses do afterwards is done in turn when it has ended.
-    fn handle(&mut self, handle: &Rc<Handle>, env: &Env) -> Eval<Value> {
-        self.installed += 1;
-        let number = self.installed;
-        let outside = self.handlers.len();
-        self.handlers.push(Installed { number, handle: handle.clone(), env: env.clone(), waiting: Vec::new() });
-        let result = self.expr(&handle.body, &mut env.clone());
-        self.handlers.truncate(outside + 1);
-        let waiting = self.handlers.pop().map(|installed| installed.waiting).unwrap_or_default();
-        let mut value = match (result, &handle.ret, &handle.clause) {
-            (Ok(value), Some((id, ret)), _) => self.with(env, &[(*id, value)], ret)?,
-            (Ok(value), None, _) => value,
-            (Err(Stop::Abort(to, arg)), _, Clause::Abort(value) | Clause::Resume { instead: value, .. })
-                if to == number =>
-            {
-                self.with(env, &[(handle.arg, Value::Int(arg))], value)?
+    fn twice(&self, value: &Value) -> Eval<i128> {
+        match value {
+            Value::Opt(_) => Ok(7),
+            value => Ok(int(&self.arith(Arith::Mul, &Ty::Int, size(value), 2)?)),
+        }
+    }
+
+    fn value_loop(&mut self, of: &Loop, env: &Env) -> Eval<Value> {
+        let Loop { counter, from, body, last, .. } = of;
+        let mut env = env.clone();
+        let left = Rc::new(RefCell::new(Value::Int((*from).into())));
+        env.insert(*counter, left.clone());
+        loop {
+            self.step()?;
+            let now = int(&left.borrow());
+            if now <= 0 {
+                return self.expr(last, &mut env);
             }
-            (Err(Stop::PanicOutside(to, what)), ..) if to == number => return Err(Stop::Panic(what)),
-            (Err(stop), ..) => return Err(stop),
-        };
-        if let Clause::Resume { result, then, .. } = &handle.clause {
-            for arg in waiting.into_iter().rev() {
-                value = self.with(env, &[(handle.arg, Value::Int(arg)), (*result, value)], then)?;
+            *left.borrow_mut() = Value::Int(now - 1);
+            match self.stmts(body, &mut env) {
+                Ok(()) | Err(Stop::Continue) => {}
+                Err(Stop::BreakWith(value)) => return Ok(value),
+                Err(stop) => return Err(stop),
             }
         }
-        Ok(value)
-    }
-
-    fn decide(&mut self, env: &Env, bound: &[(VarId, Value)], condition: &Expr) -> Eval<bool> {
-        Ok(matches!(self.with(env, bound, condition)?, Value::Bool(true)))
-    }
-
-    /// Clauses run under what is around their handler.
-    fn perform(&mut self, effect: usize, arg: i64) -> Eval<Value> {
-        let at = self.handlers.iter().rposition(|installed| installed.handle.effect == effect);
-        let mut inside = self.handlers.split_off(at.expect("the program is typed"));
-        let Installed { number, handle, env, waiting } = &mut inside[0];
-        let bound = [(handle.arg, Value::Int(arg))];
-        let result = match &handle.clause {
-            Clause::Tail(answer) => self.with(env, &bound, answer),
-            Clause::Abort(_) => Err(Stop::Abort(*number, arg)),
-            Clause::Resume { unless, plainly, answer, .. } => {
-                let result = self.decide(env, &bound, unless).and_then(|ends| {
-                    if ends {
-                        return Err(Stop::Abort(*number, arg));
-                    }
-                    if !self.decide(env, &bound, plainly)? {
-                        waiting.push(arg);
-                    }
-                    self.with(env, &bound, answer)
-                });
-                match result {
-                    Err(Stop::Panic(what)) => Err(Stop::PanicOutside(*number, what)),
-                    result => result,
-                }
-            }
-        };
-        self.handlers.append(&mut inside);
-        result
     }
 
     /// The body of a lambda: `return` leaves it.
@@ -593,61 +573,5 @@ impl Machine<'_> {
         let result = self.lambda(&Env::new(), &bound, body);
         self.depth -= 1;
         result
-    }
-}
-
-fn int(value: &Value) -> i64 {
-    match value {
-        Value::Int(value) => *value,
-        _ => unreachable!("the program is typed"),
-    }
-}
-
-fn string(value: &Value) -> String {
-    match value {
-        Value::Str(text) => text.clone(),
-        _ => unreachable!("the program is typed"),
-    }
-}
-
-fn size(value: &Value) -> i64 {
-    match value {
-        Value::Node(parts) => size(&parts.0) + 1 + size(&parts.2),
-        Value::Rec(fields) => string(&fields[2]).chars().count() as i64 + 1,
-        Value::List(items) => items.len() as i64,
-        Value::Opt(value) => i64::from(value.is_some()),
-        _ => 0,
-    }
-}
-
-fn same(a: &Value, b: &Value) -> bool {
-    show(a, true) == show(b, true)
-}
-
-/// As `{:?}` or `{}` print it; texts have no characters that are escaped.
-fn show(value: &Value, debug: bool) -> String {
-    let all = |items: &[Value]| items.iter().map(|item| show(item, true)).collect::<Vec<_>>().join(", ");
-    match value {
-        Value::Int(value) => value.to_string(),
-        Value::Bool(value) => value.to_string(),
-        Value::Str(text) if debug => format!("{text:?}"),
-        Value::Str(text) => text.clone(),
-        Value::Pair(pair) => format!("({}, {})", show(&pair.0, true), show(&pair.1, true)),
-        Value::Opt(Some(value)) => format!("Some({})", show(value, true)),
-        Value::Opt(None) => "None".into(),
-        Value::List(items) => format!("[{}]", all(items)),
-        Value::Rec(fields) => {
-            let parts: Vec<String> = fields.iter().map(|field| show(field, true)).collect();
-            format!("Rec {{ count: {}, flag: {}, label: {} }}", parts[0], parts[1], parts[2])
-        }
-        Value::Leaf => "Leaf".into(),
-        Value::Node(parts) => {
-            format!("Node({}, {}, {})", show(&parts.0, true), show(&parts.1, true), show(&parts.2, true))
-        }
-        Value::Dot => "Dot".into(),
-        Value::Circle(a) => format!("Circle({a})"),
-        Value::Rect(w, h) => format!("Rect {{ w: {w}, h: {h} }}"),
-        Value::Named(name, tree) => format!("Named({name:?}, {})", show(tree, true)),
-        Value::Closure(_) => "<function>".into(),
     }
 }

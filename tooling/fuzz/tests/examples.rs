@@ -1,0 +1,89 @@
+//! The example programs do in the Core interpreter what their goldens say, in every form of Core.
+//!
+//! What they ask of the world outside is not known there; such a program is left out, and counted by its reason.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use reml_driver::pipeline::{Compilation, Options};
+use reml_driver::stack::with_large_stack;
+use reml_driver::system::OsSystem;
+use reml_fuzz::corpus::root;
+use reml_middle::core_verify::Form;
+use reml_middle::testing::interpret::{self, Problem};
+
+/// Programs that run longer are left out, too.
+const STEPS: u64 = 3_000_000;
+
+/// All programs without input, as paths from the repository's root.
+fn programs(directory: &Path, found: &mut Vec<PathBuf>) {
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.join("reml.toml").is_file() {
+            found.push(path);
+        } else if path.is_dir() {
+            programs(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "reml")
+            && ["stdin", "args"].iter().all(|side| !path.with_extension(side).exists())
+        {
+            found.push(path);
+        }
+    }
+}
+
+fn golden(program: &Path, extension: &str) -> Option<String> {
+    let path = program.strip_prefix(root().join("examples")).unwrap().with_extension(extension);
+    std::fs::read_to_string(root().join("expected").join(path)).ok()
+}
+
+/// Runs every form of a program. Whether that could be done, or why not.
+fn run(path: &Path, release: bool) -> Result<(), Problem> {
+    let mut program = Compilation::new(&OsSystem, Options { release, require_main: true, ..Options::default() });
+    assert!(program.check(path), "{} is rejected", path.display());
+    let stdout = golden(path, "stdout").unwrap_or_default();
+    let status: i32 = golden(path, "exit").map_or(0, |text| text.trim().parse().unwrap());
+    let mut problem = None;
+    let lowered = program.lower_observed(&mut |form, core| {
+        let counted = form == Form::Counted;
+        match interpret::run(core, interpret::Options { counted, wrapping: release, steps: STEPS }) {
+            Ok(outcome) if outcome.undecided => {}
+            Ok(outcome) => {
+                let name = path.display();
+                assert_eq!(outcome.stdout, stdout, "{name}, {form:?}, release: {release}");
+                assert_eq!(outcome.status, status, "{name}, {form:?}, release: {release}: {:?}", outcome.panic);
+            }
+            Err(Problem::Broken(what)) => panic!("{}, {form:?}, release: {release}: {what}", path.display()),
+            Err(other) => {
+                problem.get_or_insert(other);
+            }
+        }
+    });
+    assert!(lowered, "{} is not lowered", path.display());
+    problem.map_or(Ok(()), Err)
+}
+
+#[test]
+fn examples_do_the_same_in_every_form() {
+    let mut paths = Vec::new();
+    programs(&root().join("examples"), &mut paths);
+    let mut left_out: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut ran = 0;
+    for path in &paths {
+        if golden(path, "diagnostic.json").is_some() {
+            continue;
+        }
+        match with_large_stack(|| run(path, false).and_then(|()| run(path, true))) {
+            Ok(()) => ran += 1,
+            Err(problem) => {
+                let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+                left_out.entry(problem.to_string()).or_default().push(name);
+            }
+        }
+    }
+    println!("{ran} of {} examples ran", paths.len());
+    for (reason, names) in &left_out {
+        println!("{reason}: {}", names.join(", "));
+    }
+    assert!(ran * 2 > paths.len(), "{ran} of {} examples ran; left out: {left_out:#?}", paths.len());
+}
