@@ -487,3 +487,39 @@ fn main() {
         "8 [8, 0]\nfailed: number 1\n-1 [8, 1]\nfailed: number 2\n-1 [8, 2]\n",
     );
 }
+
+/// What a lambda, a handled computation, a clause or deferred code does to a `&mut` parameter, the caller sees.
+#[test]
+fn parameters_that_lambdas_change() {
+    prints(
+        "fn each(xs: &mut [Int]) { [1, 2].for_each(|x| xs.push(x)) }
+
+fn handled(xs: &mut [Int]) {
+  handle { xs.push(3); perform Log.log(\"abcd\"); xs.push(5) } with handler Log {
+    operation log(text, resume) { xs.push(text.byte_len()); resume(()) }
+  }
+}
+
+fn deferred(xs: &mut [Int]) -> Int {
+  defer { xs.push(6) }
+  xs.len()
+}
+
+fn seen(x: &mut Int) -> Int {
+  let f = || x + 0
+  x := 2
+  f()
+}
+
+fn main() {
+  var xs = [0]
+  each(xs)
+  handled(xs)
+  println(\"{} {:?}\", deferred(xs), xs)
+  var x = 1
+  println(\"{} {}\", seen(x), x)
+}
+",
+        "6 [0, 1, 2, 3, 4, 5, 6]\n2 2\n",
+    );
+}

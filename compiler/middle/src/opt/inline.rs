@@ -192,6 +192,13 @@ fn each_mention(block: &Block, f: &mut impl FnMut(FuncId, bool)) {
     }
 }
 
+/// Functions that specialisation has made are on circles of their own, which the call graph does not know.
+fn calls_itself(id: FuncId, function: &Function) -> bool {
+    let mut found = false;
+    each_mention(&function.body, &mut |func, call| found |= call && func == id);
+    found
+}
+
 /// Calls `f` with each global that a block reads.
 fn each_global(block: &Block, f: &mut impl FnMut(GlobalId)) {
     let mut blocks = vec![block];
@@ -306,7 +313,7 @@ impl<'p> Inliner<'p> {
         {
             self.initialisers[global] = Some(Rc::new(function.clone()));
         }
-        if self.graph.breakers[id] || function.inline == Inline::Never {
+        if self.graph.breakers[id] || function.inline == Inline::Never || calls_itself(id, function) {
             return;
         }
         let size = size(&function.body);

@@ -234,7 +234,9 @@ impl<'a> Checker<'a> {
     }
 
     pub fn local_value(&mut self, local: LocalId, span: Span) -> ExprId {
-        if self.b.locals[local].mutable {
+        if self.b.locals[local].mutable
+            || matches!(self.t.head(self.b.local_ty(local)), Node::Ref { mutable: true, .. })
+        {
             self.b.share(local);
         }
         self.b.use_local(local, span)

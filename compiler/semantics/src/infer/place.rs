@@ -159,7 +159,8 @@ impl<'a> Checker<'a> {
         let local = place.local;
         let ty = self.b.local_ty(local);
         match self.t.head(ty) {
-            Node::Ref { mutable: true, .. } | Node::Error => {}
+            Node::Error => {}
+            Node::Ref { mutable: true, .. } => self.share(local, span),
             Node::Ref { mutable: false, .. } => {
                 let text = self.local_name(local);
                 let declared = self.b.locals[local].span;
@@ -173,14 +174,7 @@ impl<'a> Checker<'a> {
                     .with_help("take it as `&mut`"),
                 );
             }
-            _ if self.b.locals[local].mutable => {
-                self.b.share(local);
-                if self.b.is_outside_lambda(local) && !self.is_core(self.b.module) && !self.is_handler_state(local) {
-                    let row = self.b.row();
-                    let what = crate::effects::What::Text("this assignment to a variable of the function around it");
-                    self.effect_event(row, tags::MUT, span, what);
-                }
-            }
+            _ if self.b.locals[local].mutable => self.share(local, span),
             _ => {
                 let text = self.local_name(local);
                 let declared = self.b.locals[local].span;
@@ -193,6 +187,16 @@ impl<'a> Checker<'a> {
                 diagnostic = diagnostic.with_help(format!("declare it with `var {text} = ..`"));
                 self.report(diagnostic);
             }
+        }
+    }
+
+    /// A variable or `&mut` parameter is changed: a lambda that does so shares it with the function around.
+    fn share(&mut self, local: LocalId, span: Span) {
+        self.b.share(local);
+        if self.b.is_outside_lambda(local) && !self.is_core(self.b.module) && !self.is_handler_state(local) {
+            let row = self.b.row();
+            let what = crate::effects::What::Text("this assignment to a variable of the function around it");
+            self.effect_event(row, tags::MUT, span, what);
         }
     }
 
