@@ -13,7 +13,8 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for program in programs(&root().join("compiler/remlc/tests/stages")) {
-        let mut stages = if program.ends_with("combinators.reml") { vec!["opt"] } else { vec!["core", "opt", "rc"] };
+        let optimiser = program.ends_with("combinators.reml") || program.ends_with("alternatives.reml");
+        let mut stages = if optimiser { vec!["opt"] } else { vec!["core", "opt", "rc"] };
         if cfg!(target_arch = "x86_64") && program.ends_with("loop.reml") {
             stages.push("clif");
         }

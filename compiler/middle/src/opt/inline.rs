@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::OptLevel;
 use super::facts::size;
+use super::makers::Runners;
 use super::specialise::{Known, Specialiser};
 use crate::components::components;
 use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Inline, Mode, Op, Program, Stmt, Var};
@@ -22,6 +23,7 @@ use crate::walk;
 const PLAIN: usize = 30;
 const WITH_CLOSURES: usize = 300;
 const SINGLE_USE: usize = 600;
+const RUNNER: usize = 40;
 const DEBUG: usize = 8;
 /// How much code of functions that make functions one function may take.
 const MAKERS: usize = 4000;
@@ -64,7 +66,7 @@ fn makes_closure(function: &Function) -> bool {
 }
 
 impl CallGraph {
-    pub fn of(program: &Program) -> CallGraph {
+    pub fn of(program: &Program, runners: &Runners) -> CallGraph {
         let initialisers = initialisers(program);
         let count = program.funcs.len();
         let mut edges: Vec<Vec<FuncId>> = vec![Vec::new(); count];
@@ -97,6 +99,8 @@ impl CallGraph {
         }
         // Circles of lambdas and makers are broken at the lambdas that do something.
         without(&mut edges, &breakers);
+        // A maker that has a runner is not inlined.
+        edges.iter_mut().for_each(|targets| targets.retain(|&target| runners[target].is_none()));
         let inner = Circles::of(&edges);
         let mut knots: SecondaryMap<FuncId, bool> = SecondaryMap::new();
         for id in program.funcs.keys().filter(|&id| inner.contain(id)) {
@@ -162,7 +166,7 @@ fn without(edges: &mut [Vec<FuncId>], removed: &SecondaryMap<FuncId, bool>) {
 }
 
 /// Calls `f` with each function that a block mentions, and whether it is called there.
-fn each_mention(block: &Block, f: &mut impl FnMut(FuncId, bool)) {
+pub fn each_mention(block: &Block, f: &mut impl FnMut(FuncId, bool)) {
     let mut blocks = vec![block];
     while let Some(block) = blocks.pop() {
         for stmt in &block.stmts {
@@ -208,6 +212,8 @@ pub struct Site {
 /// The functions that may be inlined so far, and how much more code the present function may take.
 pub struct Inliner<'p> {
     graph: &'p CallGraph,
+    pub runners: &'p Runners,
+    is_runner: SecondaryMap<FuncId, bool>,
     level: OptLevel,
     ready: SecondaryMap<FuncId, Option<(usize, Rc<Function>)>>,
     budget: usize,
@@ -231,15 +237,25 @@ pub struct Inliner<'p> {
 }
 
 impl<'p> Inliner<'p> {
-    pub fn new(program: &Program, graph: &'p CallGraph, level: OptLevel, library: &'p [Span]) -> Self {
+    pub fn new(
+        program: &Program,
+        graph: &'p CallGraph,
+        runners: &'p Runners,
+        level: OptLevel,
+        library: &'p [Span],
+    ) -> Self {
         let mut initialises = SecondaryMap::new();
         for (global, func) in initialisers(program).iter() {
             if let Some(func) = func {
                 initialises[*func] = Some(global);
             }
         }
+        let mut is_runner = SecondaryMap::new();
+        runners.values().flatten().for_each(|&runner| is_runner[runner] = true);
         Inliner {
             graph,
+            runners,
+            is_runner,
             level,
             ready: SecondaryMap::new(),
             budget: 0,
@@ -292,12 +308,18 @@ impl<'p> Inliner<'p> {
         let size = size(&function.body);
         let limit = match self.level {
             OptLevel::Debug => DEBUG,
+            OptLevel::Release if self.graph.makers[id] => MAKERS,
             OptLevel::Release if self.graph.mentions[id] == 1 => SINGLE_USE,
             OptLevel::Release => WITH_CLOSURES,
         };
         if size <= limit || function.inline == Inline::Always {
             self.ready[id] = Some((size, Rc::new(function.clone())));
         }
+    }
+
+    /// What runs the function that this one makes.
+    pub fn runner(&self, maker: FuncId) -> Option<FuncId> {
+        self.runners[maker]
     }
 
     /// Whether a function that is given the lambda may be inlined.
@@ -307,10 +329,16 @@ impl<'p> Inliner<'p> {
 
     /// The body to put in place of a call, if any.
     pub fn choose(&mut self, func: FuncId, site: Site) -> Option<Rc<Function>> {
+        if self.runners[func].is_some() {
+            return None;
+        }
         let (size, function) = self.ready[func].as_ref()?;
         let limit = match self.level {
             _ if function.inline == Inline::Always => usize::MAX,
             OptLevel::Debug => DEBUG,
+            OptLevel::Release if self.graph.makers[func] => MAKERS,
+            // A maker that is mentioned once may be so in something that is inlined often.
+            OptLevel::Release if self.is_runner[func] => RUNNER,
             OptLevel::Release if self.graph.mentions[func] == 1 => SINGLE_USE,
             OptLevel::Release if site.closures => WITH_CLOSURES,
             OptLevel::Release => PLAIN,
