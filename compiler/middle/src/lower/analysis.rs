@@ -256,7 +256,7 @@ impl Walk<'_> {
                 for arm in arms {
                     this.pattern(arm.pattern);
                     if let Some(guard) = arm.guard {
-                        this.expr(guard);
+                        this.branching(guard, |this| this.expr(guard));
                     }
                     this.expr(arm.body);
                 }

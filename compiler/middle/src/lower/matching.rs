@@ -47,6 +47,8 @@ struct Emit<'e> {
     trail: Vec<OccId>,
     arms: Vec<ArmState>,
     assigned: &'e [LocalId],
+    /// Those of them that a guard assigns.
+    carried: Vec<LocalId>,
     entry: Vec<Binding>,
     exit: Exit,
     span: Span,
@@ -175,7 +177,15 @@ impl FnLower<'_, '_> {
             atoms[0] = Some(whole);
         }
         let entry = self.bindings(assigned);
-        let mut emit = Emit { occs, atoms, trail: Vec::new(), arms: states, assigned, entry, exit, span };
+        // What guards assign differs from path to path, so that bodies on several paths are told.
+        let by_guards = |local: &LocalId| {
+            let guards = states.iter().filter_map(|arm| arm.guard);
+            guards.into_iter().any(|guard| self.info.assigned(guard).contains(local))
+        };
+        let carried = (assigned.iter().copied())
+            .filter(|local| by_guards(local) && matches!(self.binding(*local), Binding::Value(_)))
+            .collect();
+        let mut emit = Emit { occs, atoms, trail: Vec::new(), arms: states, assigned, carried, entry, exit, span };
 
         // Shared bodies first: they are join points in front of the tree.
         let mut joins: Vec<Stmt> = Vec::new();
@@ -194,7 +204,15 @@ impl FnLower<'_, '_> {
                 params.push(var);
                 self.bind_local(local, Atom::Var(var));
             }
+            let entry = emit.entry.clone();
+            for &local in &emit.carried {
+                let var = self.local_param(local);
+                params.push(var);
+                let place = assigned.iter().position(|&other| other == local);
+                emit.entry[place.expect("one of them")] = Binding::Value(Atom::Var(var));
+            }
             emit.body(self, arm);
+            emit.entry = entry;
             let body = std::mem::replace(&mut self.cx.code.cursor, outer);
             if body.is_open() {
                 open_join = Some((id, params, body));
@@ -259,7 +277,7 @@ impl Emit<'_> {
                 if self.bind(f, binds).is_none() {
                     return;
                 }
-                // The body of another arm may have been written before, and have assigned.
+                // Bodies written before may have assigned; what this guard assigns is what the rest of its path sees.
                 f.restore(self.assigned, &self.entry);
                 let test = match self.arms[*arm].guard {
                     Some(guard) => match f.value(guard) {
@@ -268,6 +286,7 @@ impl Emit<'_> {
                     },
                     None => Atom::Bool(true),
                 };
+                let before = std::mem::replace(&mut self.entry, f.bindings(self.assigned));
                 let yes = self.block(f, |this, f| {
                     if this.arms[*arm].join.is_some() {
                         this.leaf(f, *arm, binds);
@@ -276,6 +295,7 @@ impl Emit<'_> {
                     }
                 });
                 let no = self.block(f, |this, f| this.tree(f, otherwise));
+                self.entry = before;
                 f.cx.code.cursor.switch(test, vec![(Some(Case::Bool(true)), yes), (Some(Case::Bool(false)), no)]);
             }
             Tree::Switch { occ, cases, default } => {
@@ -290,7 +310,6 @@ impl Emit<'_> {
                 f.cx.code.cursor.switch(scrutinee, blocks);
             }
             Tree::Test { occ, test, yes, no } => {
-                f.restore(self.assigned, &self.entry);
                 let Some(test) = self.test(f, *occ, *test) else { return };
                 let yes = self.block(f, |this, f| this.tree(f, yes));
                 let no = self.block(f, |this, f| this.tree(f, no));
@@ -337,6 +356,8 @@ impl Emit<'_> {
                 None => return,
             }
         }
+        f.restore(self.assigned, &self.entry);
+        args.extend(f.current(&self.carried));
         f.end(End::Jump(join, args));
     }
 
