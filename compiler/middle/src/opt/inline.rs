@@ -63,17 +63,6 @@ fn makes_closure(function: &Function) -> bool {
     only && matches!(function.body.end, End::Return(result) if Some(result) == last)
 }
 
-/// Whether a function does nothing but make closures and put them together, say in a record.
-fn makes_closures(function: &Function) -> bool {
-    let made = |stmt: &Stmt| matches!(stmt, Stmt::Let(_, Op::Closure(..)));
-    let only = |stmt: &Stmt| {
-        let Stmt::Let(_, op) = stmt else { return false };
-        matches!(op, Op::Closure(..) | Op::Construct { .. } | Op::Field { .. } | Op::GlobalGet(_) | Op::Copy(_))
-    };
-    let stmts = &function.body.stmts;
-    matches!(function.body.end, End::Return(_)) && stmts.iter().any(made) && stmts.iter().all(only)
-}
-
 impl CallGraph {
     pub fn of(program: &Program) -> CallGraph {
         let initialisers = initialisers(program);
@@ -220,9 +209,9 @@ pub struct Site {
 pub struct Inliner<'p> {
     graph: &'p CallGraph,
     level: OptLevel,
-    ready: SecondaryMap<FuncId, Option<Ready>>,
+    ready: SecondaryMap<FuncId, Option<(usize, Rc<Function>)>>,
     budget: usize,
-    /// The same for functions that make functions.
+    /// The same for functions whose results are functions: little of their code is left once those are called.
     makers_budget: usize,
     /// The function that is being optimised.
     current: FuncId,
@@ -239,15 +228,6 @@ pub struct Inliner<'p> {
     initialisers: SecondaryMap<GlobalId, Option<Rc<Function>>>,
     /// The files of the standard library.
     library: &'p [Span],
-}
-
-/// A function that may be inlined.
-#[derive(Clone)]
-struct Ready {
-    size: usize,
-    /// Makes functions: little of its code is left once those are called.
-    maker: bool,
-    function: Rc<Function>,
 }
 
 impl<'p> Inliner<'p> {
@@ -310,15 +290,14 @@ impl<'p> Inliner<'p> {
             return;
         }
         let size = size(&function.body);
-        let maker = self.graph.makers[id] || makes_closures(function);
         let limit = match self.level {
             OptLevel::Debug => DEBUG,
-            OptLevel::Release if maker => MAKERS,
+            OptLevel::Release if self.graph.makers[id] => MAKERS,
             OptLevel::Release if self.graph.mentions[id] == 1 => SINGLE_USE,
             OptLevel::Release => WITH_CLOSURES,
         };
         if size <= limit || function.inline == Inline::Always {
-            self.ready[id] = Some(Ready { size, maker, function: Rc::new(function.clone()) });
+            self.ready[id] = Some((size, Rc::new(function.clone())));
         }
     }
 
@@ -329,17 +308,17 @@ impl<'p> Inliner<'p> {
 
     /// The body to put in place of a call, if any.
     pub fn choose(&mut self, func: FuncId, site: Site) -> Option<Rc<Function>> {
-        let Ready { size, maker, function } = self.ready[func].as_ref()?;
+        let (size, function) = self.ready[func].as_ref()?;
         let limit = match self.level {
             _ if function.inline == Inline::Always => usize::MAX,
             OptLevel::Debug => DEBUG,
-            OptLevel::Release if *maker => MAKERS,
+            OptLevel::Release if self.graph.makers[func] => MAKERS,
             OptLevel::Release if self.graph.mentions[func] == 1 => SINGLE_USE,
             OptLevel::Release if site.closures => WITH_CLOSURES,
             OptLevel::Release => PLAIN,
         };
         let cost = size + 2;
-        let budget = match *maker && cost <= self.makers_budget {
+        let budget = match self.graph.makers[func] && cost <= self.makers_budget {
             true => &mut self.makers_budget,
             false => &mut self.budget,
         };
