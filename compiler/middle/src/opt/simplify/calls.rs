@@ -11,7 +11,7 @@ use crate::opt::known::operand;
 use crate::opt::specialise::{Known, Lambda, Value};
 
 /// Functions are specialised for no more lambdas at once.
-const MOST_LAMBDAS: usize = 1000;
+const MOST_LAMBDAS: usize = 200;
 
 impl Simplifier<'_, '_> {
     /// The body to put in place of a call, or else whom to call: a known closure's function is called directly.
