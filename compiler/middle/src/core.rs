@@ -86,6 +86,8 @@ pub struct RuntimeFn {
     pub symbol: Box<str>,
     pub params: Vec<(TypeId, Mode)>,
     pub ret: TypeId,
+    /// It does nothing but give its result: it need not be called when nobody uses that.
+    pub pure: bool,
 }
 
 #[derive(Clone)]

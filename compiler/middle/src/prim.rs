@@ -177,6 +177,9 @@ prims! {
     StrLen "str_len" Borrow Pure;
     /// Byte at an unchecked offset, `u8`.
     StrByte "str_byte" Borrow Pure;
+    /// `(text, offset, wanted) -> bool`: whether the bytes of the second text stand at an unchecked offset of the first, from which on
+    /// it has as many.
+    StrMatches "str_matches" Borrow Pure;
 
     // Heap cells: captured variables, `Ref`, `Cell`.
     CellNew "cell_new" Consume Alloc;

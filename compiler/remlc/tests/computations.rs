@@ -523,3 +523,32 @@ fn main() {
         "6 [0, 1, 2, 3, 4, 5, 6]\n2 2\n",
     );
 }
+
+/// A handler whose clauses resume last is nobody's business while its computation runs; it lives all the same, even if the computation
+/// never returns.
+#[test]
+fn the_handler_of_a_computation_that_does_not_return_stays_alive() {
+    prints(
+        "fn forever() -> Never {
+  var n = 0
+  var texts: [Str] = []
+  loop {
+    n := n + do Ask.ask()
+    texts.push(\"text\".repeat(n % 40))
+    if n > 200 { do Fail.fail(format(\"{} {}\", n, texts.len())) }
+  }
+}
+
+fn main() {
+  for step in 1..3 {
+    let r = failing(-1, || {
+      handle forever() with handler Ask { operation ask(resume) { resume(step) } }
+      0
+    })
+    println(\"{r}\")
+  }
+}
+",
+        "failed: 201 201\n-1\nfailed: 202 101\n-1\n",
+    );
+}

@@ -386,6 +386,8 @@ pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
     function("reml_float_rem", &[I64, F64, F64], Some(F64)),
     // (context, *mut Str). The last owner of a string is gone: drops what it slices and frees it. Not for immortal strings.
     function("reml_str_free", &[I64, I64], None),
+    // (context, text, offset, wanted) -> 1 or 0. Whether the bytes of `wanted` stand at an offset of a text.
+    function("reml_str_matches", &[I64, I64, I64, I64], Some(I64)),
     // (context, *mut Closure). Consumes a `() -> ()` to run should the program panic before the matching pop.
     function("reml_defer_push", &[I64, I64], None),
     // (context) -> *mut Closure. The innermost deferred closure, owned by the caller again (who drops it).

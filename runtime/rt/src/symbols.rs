@@ -249,6 +249,7 @@ table! {
     ;
     text:
         reml_str_eq
+        reml_str_matches
         reml_str_compare
         reml_str_hash
         reml_str_char_at

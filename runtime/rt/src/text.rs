@@ -61,6 +61,12 @@ pub extern "C" fn reml_str_eq(_: Cx, left: StrRef, right: StrRef) -> bool {
     compare(left.as_str(), right.as_str()) == Ordering::Equal
 }
 
+/// 1 or 0: whether the bytes of `wanted` stand at `offset` of a text, which has as many from there on.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_str_matches(_: Cx, text: StrRef, offset: i64, wanted: StrRef) -> i64 {
+    text.as_bytes()[offset as usize..].starts_with(wanted.as_bytes()).into()
+}
+
 /// -1, 0 or 1: the order of the code points of the NFC forms.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_str_compare(_: Cx, left: StrRef, right: StrRef) -> i64 {

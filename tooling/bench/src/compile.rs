@@ -46,6 +46,33 @@ pub fn throughput(remlc: &Path, scratch: &Path, sizes: &[usize], rounds: u32) ->
     ok
 }
 
+/// Checking, and compiling either way, of a grammar of so many rules takes less CPU time.
+const GRAMMAR_BAR: Duration = Duration::from_secs(1);
+
+/// Prints the CPU time that a grammar takes; false when it is rejected or takes too long.
+pub fn grammar(remlc: &Path, scratch: &Path, rules: usize) -> bool {
+    let source = generate::grammar(rules);
+    let file = scratch.join("grammar.reml");
+    if let Err(error) = std::fs::write(&file, &source) {
+        eprintln!("error: cannot write {}: {error}", file.display());
+        return false;
+    }
+    let mut ok = true;
+    println!("{rules} rules, {} lines", source.lines().count());
+    for (stage, arguments) in [("check", &["check"][..]), ("debug", &["run"]), ("release", &["run", "--release"])] {
+        let run = measure(Command::new(remlc).args(arguments).arg(&file)).filter(|run| run.success);
+        let Some(run) = run else {
+            println!("{stage:<10} failed");
+            ok = false;
+            continue;
+        };
+        let verdict = if run.cpu > GRAMMAR_BAR { " (over the bar)" } else { "" };
+        ok &= verdict.is_empty();
+        println!("{stage:<10}{:>8.0} ms{verdict}", run.cpu.as_secs_f64() * 1e3);
+    }
+    ok
+}
+
 /// Prints minimum and median wall time of `remlc run hello.reml`.
 pub fn startup(remlc: &Path, scratch: &Path, rounds: u32) -> bool {
     let file = scratch.join("hello.reml");

@@ -1,11 +1,13 @@
 //! Benchmarks of remlc against its peers, as ratios measured in one run.
 //!
-//! `reml_bench run` times the programs under `programs/` in every language that is installed, `reml_bench compile`
-//! measures the compiler on generated sources, `reml_bench startup` measures hello world.
+//! `reml_bench run` times the programs under `programs/` in every language that is installed, `reml_bench parsers` the
+//! parsers under `parsers/`, `reml_bench compile` and `reml_bench grammar` measure the compiler on generated sources, `reml_bench startup`
+//! measures hello world.
 
 mod compile;
 mod generate;
 mod measure;
+mod parsers;
 mod peers;
 mod programs;
 
@@ -49,6 +51,23 @@ enum Action {
         #[arg(long, default_value_t = 3)]
         rounds: u32,
     },
+    /// Parsers: JSON, CSV and arithmetic in Reml, C and parser combinators of other languages, as ratios to C.
+    Parsers {
+        /// Size of the inputs.
+        #[arg(long, default_value_t = 20)]
+        megabytes: usize,
+        /// Rounds; the minimum CPU time counts.
+        #[arg(long, default_value_t = 3)]
+        rounds: u32,
+        /// Small inputs: checks that everything runs and agrees.
+        #[arg(long)]
+        quick: bool,
+    },
+    /// Compiling a large grammar: CPU time, which must stay below a second.
+    Grammar {
+        #[arg(default_value_t = 500)]
+        rules: usize,
+    },
     /// Start to output of hello world, in milliseconds of wall time.
     Startup {
         #[arg(long, default_value_t = 20)]
@@ -58,7 +77,7 @@ enum Action {
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    let Some(remlc) = build_remlc() else {
+    let Some(remlc) = build("remlc") else {
         eprintln!("error: remlc could not be built");
         return ExitCode::FAILURE;
     };
@@ -74,6 +93,13 @@ fn main() -> ExitCode {
             programs::run(&remlc, scratch.path(), &programs::Options { names, group, rounds, quick, peers })
         }
         Action::Compile { lines, rounds } => compile::throughput(&remlc, scratch.path(), &lines, rounds),
+        Action::Parsers { megabytes, rounds, quick } => {
+            let (bytes, largest) = if quick { (100_000, 100_000) } else { (megabytes << 20, 50 << 20) };
+            let sizes =
+                [1_000, 30_000, 1 << 20, 10 << 20, 50 << 20].into_iter().filter(|&size| size <= largest).collect();
+            parsers::run(&remlc, scratch.path(), &parsers::Options { bytes, rounds, sizes })
+        }
+        Action::Grammar { rules } => compile::grammar(&remlc, scratch.path(), rules),
         Action::Startup { rounds } => compile::startup(&remlc, scratch.path(), rounds),
     };
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -84,13 +110,13 @@ fn home() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Builds remlc in release mode and says where it is.
-fn build_remlc() -> Option<PathBuf> {
+/// Builds a program of the workspace in release mode and says where it is.
+fn build(package: &str) -> Option<PathBuf> {
     let workspace = home().parent()?.parent()?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let status =
-        Command::new(cargo).args(["build", "--release", "-q", "-p", "remlc"]).current_dir(workspace).status().ok()?;
+        Command::new(cargo).args(["build", "--release", "-q", "-p", package]).current_dir(workspace).status().ok()?;
     // This program lies in the same target folder, possibly under another profile's name.
-    let target = std::env::current_exe().ok()?.parent()?.parent()?.join("release").join("remlc");
+    let target = std::env::current_exe().ok()?.parent()?.parent()?.join("release").join(package);
     (status.success() && target.exists()).then_some(target)
 }

@@ -1,4 +1,4 @@
-//! Mutable cells (captured variables, `Ref`, `Cell`), object identity, and the two string reads done in place.
+//! Mutable cells (captured variables, `Ref`, `Cell`), object identity, and the string reads done in place.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, StackSlotData, StackSlotKind, Value, types};
@@ -17,6 +17,8 @@ const DATA: u32 = CELL_DATA as u32;
 /// Offsets of `Str::len` and `Str::data`.
 const STR_LEN: i32 = 8;
 const STR_DATA: i32 = 16;
+/// Literals of so many bytes are compared without a call.
+const COMPARED_IN_LINE: usize = 32;
 
 impl Translator<'_, '_> {
     pub fn cell_new(&mut self, ty: TypeId, content: Atom) -> Values {
@@ -135,8 +137,48 @@ impl Translator<'_, '_> {
             return self.code.load(types::I64, Region::Text, text, STR_LEN);
         }
         let index = self.scalar(args[1]);
+        if prim == PrimOp::StrMatches && !self.is_short_literal(args[2]) {
+            let wanted = self.scalar(args[2]);
+            let found = self.code.runtime("reml_str_matches", &[text, index, wanted]).expect("it returns 1 or 0");
+            return self.code.builder.ins().ireduce(types::I8, found);
+        }
         let data = self.code.load(types::I64, Region::Text, text, STR_DATA);
         let at = self.code.builder.ins().iadd(data, index);
-        self.code.load(types::I8, Region::Text, at, 0)
+        match args.get(2) {
+            Some(&Atom::Str(wanted)) => {
+                let wanted = self.code.plan.program.strings[wanted].as_bytes();
+                self.matches(at, wanted)
+            }
+            _ => self.code.load(types::I8, Region::Text, at, 0),
+        }
+    }
+
+    fn is_short_literal(&self, atom: Atom) -> bool {
+        matches!(atom, Atom::Str(text) if self.code.plan.program.strings[text].len() <= COMPARED_IN_LINE)
+    }
+
+    /// Whether these bytes are in memory: as many at a time as there are left.
+    fn matches(&mut self, at: Value, wanted: &[u8]) -> Value {
+        let mut all = None;
+        let mut offset = 0;
+        while offset < wanted.len() {
+            let (ty, width) = match wanted.len() - offset {
+                8.. => (types::I64, 8),
+                4.. => (types::I32, 4),
+                2.. => (types::I16, 2),
+                _ => (types::I8, 1),
+            };
+            let mut bytes = [0; 8];
+            bytes[..width].copy_from_slice(&wanted[offset..offset + width]);
+            let found = self.code.load(ty, Region::Text, at, offset as i32);
+            let expected = self.code.builder.ins().iconst(ty, i64::from_le_bytes(bytes));
+            let same = self.code.builder.ins().icmp(IntCC::Equal, found, expected);
+            all = Some(match all {
+                Some(all) => self.code.builder.ins().band(all, same),
+                None => same,
+            });
+            offset += width;
+        }
+        all.unwrap_or_else(|| self.code.bool(true))
     }
 }

@@ -76,7 +76,7 @@ impl Translator<'_, '_> {
             | ArrayPut => self.array_prim(var, prim, args),
             FixedGet => self.fixed_get(args[0], args[1]),
             FixedSet => self.fixed_set(args[0], args[1], args[2]),
-            StrLen | StrByte => smallvec::smallvec![self.str_prim(prim, args)],
+            StrLen | StrByte | StrMatches => smallvec::smallvec![self.str_prim(prim, args)],
             CellNew => self.cell_new(self.ty(var), args[0]),
             CellGet => self.cell_get(args[0]),
             CellSet => self.cell_set(args[0], args[1]),

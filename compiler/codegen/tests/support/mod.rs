@@ -116,7 +116,7 @@ impl Builder {
     }
 
     pub fn runtime(&mut self, symbol: &str, params: &[(TypeId, Mode)], ret: TypeId) -> RuntimeId {
-        self.program.runtime.push(RuntimeFn { symbol: symbol.into(), params: params.to_vec(), ret })
+        self.program.runtime.push(RuntimeFn { symbol: symbol.into(), params: params.to_vec(), ret, pure: false })
     }
 
     /// Runs in debug and release; both must end alike.

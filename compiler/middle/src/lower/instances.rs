@@ -250,7 +250,9 @@ impl<'a> Lower<'a> {
     /// The runtime function declared by `id`, at concrete types.
     pub fn runtime_of(&mut self, id: FnId, name: &str, args: &[TypeId]) -> (RuntimeId, TypeId) {
         let Signature { params, ret } = self.signature_of(id, args);
-        (self.runtime_fn(name, params, ret), ret)
+        let runtime = self.runtime_fn(name, params, ret);
+        self.runtime[runtime].pure = self.src.fns[id].effects.is_empty();
+        (runtime, ret)
     }
 
     /// The runtime function `name` (with or without its `reml_` prefix).
@@ -261,7 +263,7 @@ impl<'a> Lower<'a> {
         if let Some(&id) = self.runtime_ids.get(&key) {
             return id;
         }
-        let id = self.runtime.push(RuntimeFn { symbol, params, ret });
+        let id = self.runtime.push(RuntimeFn { symbol, params, ret, pure: false });
         self.runtime_ids.insert(key, id);
         id
     }

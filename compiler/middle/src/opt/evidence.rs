@@ -3,8 +3,7 @@
 //! Between putting a handler in force and taking it back the innermost handlers are known: an operation performed there is a call
 //! of the clause. A function that is called there and looks a handler up is replaced by a copy that is given the handler and what its
 //! clauses capture, and knows it in turn; the computation of a handler on a fiber likewise. Code that other code may call keeps looking
-//! handlers up. What the optimiser makes of the known closures is its usual business; a handler that nothing can look up any more
-//! after that need not be put in force ([`uninstall`]).
+//! handlers up. What the optimiser makes of the known closures is its usual business.
 
 use std::collections::BTreeSet;
 

@@ -2,6 +2,7 @@
 
 use cranelift_entity::{EntitySet, SecondaryMap};
 
+use super::removal::Removal;
 use crate::core::{Atom, Block, Case, End, Join, JoinId, Op, Stmt, Var};
 use crate::prim::{PrimEffect, PrimOp};
 use crate::walk;
@@ -14,6 +15,10 @@ pub struct JoinFacts {
     /// How many jumps there are (counting those that repetition of small bodies will make).
     pub jumps: u32,
     pub small: bool,
+    /// The body switches on this variable, which is defined outside of it.
+    pub outer: Option<Var>,
+    /// And some jump knows its value.
+    pub outer_known: bool,
     /// For each parameter, what every jump passes.
     pub args: Vec<ArgFact>,
 }
@@ -23,9 +28,8 @@ pub struct ArgFact {
     pub meet: Meet,
     /// Some jump passes a constructor or a literal.
     pub known: bool,
-    /// Nothing reads the parameter except to pass it to itself.
+    /// Nothing that matters depends on the parameter: it is read only for what is itself not used.
     pub dead: bool,
-    own: u32,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
@@ -39,16 +43,20 @@ pub enum Meet {
 #[derive(Default)]
 pub struct Facts {
     pub joins: SecondaryMap<JoinId, JoinFacts>,
-    uses: SecondaryMap<Var, u32>,
     built: EntitySet<Var>,
     params: SecondaryMap<JoinId, Vec<Var>>,
+    needs: Needs,
+    /// What the switches around are on.
+    arms: Vec<Var>,
 }
 
 impl Facts {
     /// Adds what a block says. Its join points must not be known yet.
-    pub fn scan(&mut self, block: &Block) {
+    pub fn scan(&mut self, block: &Block, removal: Removal) {
         self.definitions(block);
-        self.block(block, 1);
+        self.needs.clear();
+        self.block(block, 1, removal);
+        self.needs.spread();
         self.dead(block);
     }
 
@@ -61,6 +69,9 @@ impl Facts {
                 Stmt::Join(join) => {
                     let facts = &mut self.joins[join.id];
                     facts.args.resize(join.params.len(), ArgFact::default());
+                    if let Some(Dispatch::Outer(var)) = dispatch(join) {
+                        facts.outer = Some(var);
+                    }
                     self.params[join.id].clone_from(&join.params);
                     self.definitions(&join.body);
                 }
@@ -73,46 +84,61 @@ impl Facts {
     }
 
     /// Backwards, so that the jumps to a join are counted before its body is looked at.
-    fn block(&mut self, block: &Block, times: u32) {
-        walk::end_atoms(&block.end, &mut |atom| self.mention(atom));
+    fn block(&mut self, block: &Block, times: u32, removal: Removal) {
         match &block.end {
             End::Jump(join, args) => self.jump(*join, args, times),
-            End::Switch(switch) => walk::switch_blocks(switch).for_each(|block| self.block(block, times)),
-            End::Return(_) | End::TailCall { .. } | End::Unreachable => {}
+            End::Switch(switch) => {
+                self.needs.always(switch.scrutinee);
+                let around = self.arms.len();
+                if let Atom::Var(var) = switch.scrutinee {
+                    self.arms.push(var);
+                }
+                walk::switch_blocks(switch).for_each(|block| self.block(block, times, removal));
+                self.arms.truncate(around);
+            }
+            end @ (End::Return(_) | End::TailCall { .. } | End::Unreachable) => {
+                walk::end_atoms(end, &mut |atom| self.needs.always(atom));
+            }
         }
         for stmt in block.stmts.iter().rev() {
             match stmt {
-                Stmt::Let(_, op) => walk::op_atoms(op, &mut |atom| self.mention(atom)),
+                Stmt::Let(var, op) if removal.allows(op) => {
+                    walk::op_atoms(op, &mut |atom| self.needs.by(*var, atom));
+                }
+                Stmt::Let(_, op) => walk::op_atoms(op, &mut |atom| self.needs.always(atom)),
                 Stmt::Join(join) => {
                     let facts = &mut self.joins[join.id];
                     facts.small = !join.recursive && is_small(join);
-                    let repeated = facts.small || dispatch_param(join).is_some();
+                    let repeated = facts.small
+                        || match dispatch(join) {
+                            Some(Dispatch::Param(_)) => true,
+                            Some(Dispatch::Outer(_)) => facts.outer_known,
+                            None => false,
+                        };
                     let times = if repeated && facts.jumps > 1 { times.saturating_mul(2) } else { times };
-                    self.block(&join.body, times);
+                    self.block(&join.body, times, removal);
                 }
                 Stmt::Fill { addr, value } => {
-                    self.mention(Atom::Var(*addr));
-                    self.mention(*value);
+                    self.needs.always(Atom::Var(*addr));
+                    self.needs.always(*value);
                 }
                 Stmt::Dup(_) | Stmt::Drop(_) | Stmt::Release { .. } | Stmt::FreeToken(_) => {}
             }
         }
     }
 
-    fn mention(&mut self, atom: Atom) {
-        if let Atom::Var(var) = atom {
-            self.uses[var] += 1;
-        }
-    }
-
-    pub fn jump(&mut self, join: JoinId, args: &[Atom], times: u32) {
+    fn jump(&mut self, join: JoinId, args: &[Atom], times: u32) {
         let params = &self.params[join];
         let facts = &mut self.joins[join];
         facts.jumps = facts.jumps.saturating_add(times);
+        facts.outer_known |= facts.outer.is_some_and(|var| self.arms.contains(&var));
         facts.args.resize(args.len(), ArgFact::default());
         for (index, (&arg, fact)) in args.iter().zip(&mut facts.args).enumerate() {
+            match params.get(index) {
+                Some(&param) => self.needs.by(param, arg),
+                None => self.needs.always(arg),
+            }
             if params.get(index).is_some_and(|&param| arg == Atom::Var(param)) {
-                fact.own += 1;
                 continue;
             }
             fact.known |= match arg {
@@ -132,7 +158,7 @@ impl Facts {
         for stmt in &block.stmts {
             if let Stmt::Join(join) = stmt {
                 for (fact, &param) in self.joins[join.id].args.iter_mut().zip(&join.params) {
-                    fact.dead = self.uses[param] == fact.own;
+                    fact.dead = !self.needs.needed.contains(param);
                 }
                 self.dead(&join.body);
             }
@@ -143,19 +169,91 @@ impl Facts {
     }
 }
 
-/// The parameter that a join switches on before it does anything that matters.
-pub fn dispatch_param(join: &Join) -> Option<usize> {
+/// Which variables does something depend on that matters? What a removable operation reads is needed where its result is, what a
+/// jump passes where the parameter is.
+#[derive(Default)]
+struct Needs {
+    needed: EntitySet<Var>,
+    /// Needed, and what they depend on is still to be marked.
+    work: Vec<Var>,
+    /// Each variable with one that it depends on.
+    by: Vec<(Var, Var)>,
+}
+
+impl Needs {
+    fn clear(&mut self) {
+        self.by.clear();
+        self.work.clear();
+    }
+
+    fn always(&mut self, atom: Atom) {
+        if let Atom::Var(var) = atom
+            && self.needed.insert(var)
+        {
+            self.work.push(var);
+        }
+    }
+
+    fn by(&mut self, var: Var, atom: Atom) {
+        if let Atom::Var(used) = atom {
+            if self.needed.contains(var) {
+                self.always(atom);
+            } else if var != used {
+                self.by.push((var, used));
+            }
+        }
+    }
+
+    fn spread(&mut self) {
+        self.by.sort_unstable();
+        while let Some(var) = self.work.pop() {
+            let first = self.by.partition_point(|&(other, _)| other < var);
+            for index in first..self.by.len() {
+                let (other, used) = self.by[index];
+                if other != var {
+                    break;
+                }
+                self.always(Atom::Var(used));
+            }
+        }
+    }
+}
+
+/// What a join switches on before it does anything that matters.
+#[derive(Clone, Copy)]
+pub enum Dispatch {
+    /// The parameter of this index.
+    Param(usize),
+    /// A variable that is defined outside.
+    Outer(Var),
+}
+
+pub fn dispatch(join: &Join) -> Option<Dispatch> {
     let End::Switch(switch) = &join.body.end else { return None };
     let Atom::Var(scrutinee) = switch.scrutinee else { return None };
-    let index = join.params.iter().position(|&param| param == scrutinee)?;
+    let mut inside = false;
+    let mut lets = 0;
     let cheap = !join.recursive
-        && join.body.stmts.len() <= 3
         && join.body.stmts.iter().all(|stmt| match stmt {
-            Stmt::Let(_, Op::Copy(_) | Op::Field { .. } | Op::Tag(_)) => true,
-            Stmt::Let(_, Op::Prim(prim, _)) => prim.effect() == PrimEffect::Pure,
+            Stmt::Join(_) => true,
+            Stmt::Let(var, op) => {
+                lets += 1;
+                inside |= *var == scrutinee;
+                match op {
+                    Op::Copy(_) | Op::Field { .. } | Op::Tag(_) => true,
+                    Op::Prim(prim, _) => prim.effect() == PrimEffect::Pure,
+                    _ => false,
+                }
+            }
             _ => false,
         });
-    cheap.then_some(index)
+    if !cheap || lets > 3 {
+        return None;
+    }
+    match join.params.iter().position(|&param| param == scrutinee) {
+        Some(index) => Some(Dispatch::Param(index)),
+        None => (!inside).then_some(Dispatch::Outer(scrutinee)),
+    }
 }
 
 fn is_small(join: &Join) -> bool {

@@ -33,6 +33,10 @@ pub fn fold(types: &TypeStore, texts: &Texts, prim: PrimOp, args: &[Atom], ty: T
             let byte = texts[text].as_bytes().get(usize::try_from(offset).ok()?)?;
             Some(Atom::Int((*byte).into(), ty))
         }
+        (P::StrMatches, &[Atom::Str(text), Atom::Int(offset, _), Atom::Str(wanted)]) => {
+            let rest = texts[text].as_bytes().get(usize::try_from(offset).ok()?..)?;
+            Some(Atom::Bool(rest.starts_with(texts[wanted].as_bytes())))
+        }
         (_, &[Atom::Int(a, operand), Atom::Int(b, _)]) => fold_ints(types, prim, a, b, operand, ty),
         (P::IntAdd | P::WrappingAdd | P::IntSub | P::WrappingSub | P::IntOr | P::IntXor, &[a, Atom::Int(0, _)]) => {
             Some(a)

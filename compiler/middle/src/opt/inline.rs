@@ -13,6 +13,7 @@ use rustc_hash::FxHashMap;
 
 use super::OptLevel;
 use super::facts::size;
+use super::makers::Runners;
 use super::specialise::{Known, Specialiser};
 use crate::components::components;
 use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Inline, Mode, Op, Program, Stmt, Var};
@@ -22,8 +23,9 @@ use crate::walk;
 const PLAIN: usize = 30;
 const WITH_CLOSURES: usize = 300;
 const SINGLE_USE: usize = 600;
+const RUNNER: usize = 40;
 const DEBUG: usize = 8;
-/// How much code of functions that make functions one function may take, wherever else they are mentioned.
+/// How much code of functions that make functions one function may take.
 const MAKERS: usize = 4000;
 
 /// How often functions are mentioned, and in which order to optimise them.
@@ -63,19 +65,8 @@ fn makes_closure(function: &Function) -> bool {
     only && matches!(function.body.end, End::Return(result) if Some(result) == last)
 }
 
-/// Whether a function does nothing but make closures and put them together, say in a record.
-fn makes_closures(function: &Function) -> bool {
-    let made = |stmt: &Stmt| matches!(stmt, Stmt::Let(_, Op::Closure(..)));
-    let only = |stmt: &Stmt| {
-        let Stmt::Let(_, op) = stmt else { return false };
-        matches!(op, Op::Closure(..) | Op::Construct { .. } | Op::Field { .. } | Op::GlobalGet(_) | Op::Copy(_))
-    };
-    let stmts = &function.body.stmts;
-    matches!(function.body.end, End::Return(_)) && stmts.iter().any(made) && stmts.iter().all(only)
-}
-
 impl CallGraph {
-    pub fn of(program: &Program) -> CallGraph {
+    pub fn of(program: &Program, runners: &Runners) -> CallGraph {
         let initialisers = initialisers(program);
         let count = program.funcs.len();
         let mut edges: Vec<Vec<FuncId>> = vec![Vec::new(); count];
@@ -108,6 +99,8 @@ impl CallGraph {
         }
         // Circles of lambdas and makers are broken at the lambdas that do something.
         without(&mut edges, &breakers);
+        // A maker that has a runner is not inlined.
+        edges.iter_mut().for_each(|targets| targets.retain(|&target| runners[target].is_none()));
         let inner = Circles::of(&edges);
         let mut knots: SecondaryMap<FuncId, bool> = SecondaryMap::new();
         for id in program.funcs.keys().filter(|&id| inner.contain(id)) {
@@ -173,7 +166,7 @@ fn without(edges: &mut [Vec<FuncId>], removed: &SecondaryMap<FuncId, bool>) {
 }
 
 /// Calls `f` with each function that a block mentions, and whether it is called there.
-fn each_mention(block: &Block, f: &mut impl FnMut(FuncId, bool)) {
+pub fn each_mention(block: &Block, f: &mut impl FnMut(FuncId, bool)) {
     let mut blocks = vec![block];
     while let Some(block) = blocks.pop() {
         for stmt in &block.stmts {
@@ -226,10 +219,12 @@ pub struct Site {
 /// The functions that may be inlined so far, and how much more code the present function may take.
 pub struct Inliner<'p> {
     graph: &'p CallGraph,
+    pub runners: &'p Runners,
+    is_runner: SecondaryMap<FuncId, bool>,
     level: OptLevel,
-    ready: SecondaryMap<FuncId, Option<Ready>>,
+    ready: SecondaryMap<FuncId, Option<(usize, Rc<Function>)>>,
     budget: usize,
-    /// The same for functions that make functions.
+    /// The same for functions whose results are functions: little of their code is left once those are called.
     makers_budget: usize,
     /// The function that is being optimised.
     current: FuncId,
@@ -248,25 +243,26 @@ pub struct Inliner<'p> {
     library: &'p [Span],
 }
 
-/// A function that may be inlined.
-#[derive(Clone)]
-struct Ready {
-    size: usize,
-    /// Makes functions: little of its code is left once those are called.
-    maker: bool,
-    function: Rc<Function>,
-}
-
 impl<'p> Inliner<'p> {
-    pub fn new(program: &Program, graph: &'p CallGraph, level: OptLevel, library: &'p [Span]) -> Self {
+    pub fn new(
+        program: &Program,
+        graph: &'p CallGraph,
+        runners: &'p Runners,
+        level: OptLevel,
+        library: &'p [Span],
+    ) -> Self {
         let mut initialises = SecondaryMap::new();
         for (global, func) in initialisers(program).iter() {
             if let Some(func) = func {
                 initialises[*func] = Some(global);
             }
         }
+        let mut is_runner = SecondaryMap::new();
+        runners.values().flatten().for_each(|&runner| is_runner[runner] = true);
         Inliner {
             graph,
+            runners,
+            is_runner,
             level,
             ready: SecondaryMap::new(),
             budget: 0,
@@ -317,16 +313,20 @@ impl<'p> Inliner<'p> {
             return;
         }
         let size = size(&function.body);
-        let maker = self.graph.makers[id] || makes_closures(function);
         let limit = match self.level {
             OptLevel::Debug => DEBUG,
-            OptLevel::Release if maker => MAKERS,
+            OptLevel::Release if self.graph.makers[id] => MAKERS,
             OptLevel::Release if self.graph.mentions[id] == 1 => SINGLE_USE,
             OptLevel::Release => WITH_CLOSURES,
         };
         if size <= limit || function.inline == Inline::Always {
-            self.ready[id] = Some(Ready { size, maker, function: Rc::new(function.clone()) });
+            self.ready[id] = Some((size, Rc::new(function.clone())));
         }
+    }
+
+    /// What runs the function that this one makes.
+    pub fn runner(&self, maker: FuncId) -> Option<FuncId> {
+        self.runners[maker]
     }
 
     /// Whether a function that is given the lambda may be inlined.
@@ -336,17 +336,22 @@ impl<'p> Inliner<'p> {
 
     /// The body to put in place of a call, if any.
     pub fn choose(&mut self, func: FuncId, site: Site) -> Option<Rc<Function>> {
-        let Ready { size, maker, function } = self.ready[func].as_ref()?;
+        if self.runners[func].is_some() {
+            return None;
+        }
+        let (size, function) = self.ready[func].as_ref()?;
         let limit = match self.level {
             _ if function.inline == Inline::Always => usize::MAX,
             OptLevel::Debug => DEBUG,
-            OptLevel::Release if *maker => MAKERS,
+            OptLevel::Release if self.graph.makers[func] => MAKERS,
+            // A maker that is mentioned once may be so in something that is inlined often.
+            OptLevel::Release if self.is_runner[func] => RUNNER,
             OptLevel::Release if self.graph.mentions[func] == 1 => SINGLE_USE,
             OptLevel::Release if site.closures => WITH_CLOSURES,
             OptLevel::Release => PLAIN,
         };
         let cost = size + 2;
-        let budget = match *maker && cost <= self.makers_budget {
+        let budget = match self.graph.makers[func] && cost <= self.makers_budget {
             true => &mut self.makers_budget,
             false => &mut self.budget,
         };

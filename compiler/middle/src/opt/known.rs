@@ -5,17 +5,19 @@ use cranelift_entity::SecondaryMap;
 use reml_semantics::types::TypeId;
 use rustc_hash::FxHashMap;
 
-use crate::core::{Atom, Case, FuncId, GlobalId, Op, StrId, Var};
+use crate::core::{Atom, Callee, Case, FuncId, GlobalId, Op, StrId, Var};
 use crate::prim::{PrimEffect, PrimOp};
 
 #[derive(Default)]
 pub struct Knowledge {
-    /// Constructors, closures and globals, by the variable that holds them.
+    /// Constructors, closures, globals and what functions without parameters give, by the variable that holds them.
     built: SecondaryMap<Var, Option<Box<Op>>>,
     /// Where a variable was read from.
     origin: SecondaryMap<Var, Option<(Var, u32, u32)>>,
     /// `v = !w`
     negated: SecondaryMap<Var, Option<Atom>>,
+    /// `v = w == 7`, or `v = w != 7` (false).
+    compared: SecondaryMap<Var, Option<(Var, Atom, bool)>>,
     variants: FxHashMap<Var, u32>,
     literals: FxHashMap<Var, Atom>,
     fields: FxHashMap<(Var, u32, u32), Var>,
@@ -112,6 +114,7 @@ impl Knowledge {
             Op::Construct { .. } | Op::Closure(..) | Op::Array(_) | Op::GlobalGet(_) => {
                 self.built[var] = Some(Box::new(op.clone()));
             }
+            Op::Call(Callee::Func(_), args) if args.is_empty() => self.built[var] = Some(Box::new(op.clone())),
             Op::Field { base: Atom::Var(base), variant, index } => {
                 let key = (*base, *variant, *index);
                 self.origin[var] = Some(key);
@@ -120,6 +123,13 @@ impl Knowledge {
                 }
             }
             Op::Prim(prim, args) => {
+                if let (
+                    PrimOp::Eq | PrimOp::Ne,
+                    &[Atom::Var(other), value @ Atom::Int(..)] | &[value @ Atom::Int(..), Atom::Var(other)],
+                ) = (*prim, args.as_slice())
+                {
+                    self.compared[var] = Some((other, value, *prim == PrimOp::Eq));
+                }
                 if *prim == PrimOp::BoolNot {
                     self.negated[var] = args.first().copied();
                 }
@@ -140,7 +150,14 @@ impl Knowledge {
                 let before = self.variants.insert(var, variant);
                 self.trail.push(Undo::Variant(var, before));
             }
-            Case::Bool(value) => self.learn_literal(var, Atom::Bool(value)),
+            Case::Bool(value) => {
+                self.learn_literal(var, Atom::Bool(value));
+                if let Some((other, literal, equal)) = self.compared[var]
+                    && value == equal
+                {
+                    self.learn_literal(other, literal);
+                }
+            }
             Case::Int(value) => self.learn_literal(var, Atom::Int(value, ty)),
         }
     }
@@ -186,6 +203,22 @@ impl Knowledge {
         }
     }
 
+    /// The elements of an array that was built here.
+    pub fn array(&self, var: Var) -> Option<&[Atom]> {
+        match self.built[var].as_deref() {
+            Some(Op::Array(items)) => Some(items),
+            _ => None,
+        }
+    }
+
+    /// The function without parameters that gave the value of a variable.
+    pub fn given_by(&self, var: Var) -> Option<FuncId> {
+        match self.built[var].as_deref() {
+            Some(Op::Call(Callee::Func(func), _)) => Some(*func),
+            _ => None,
+        }
+    }
+
     /// The lambda in a variable: the variable that holds the closure itself (inside a newtype, say) and its parts.
     pub fn lambda(&self, var: Var) -> Option<(Var, FuncId, &[Atom])> {
         match self.built[var].as_deref()? {
@@ -207,7 +240,7 @@ impl Knowledge {
         while let Some((var, depth)) = work.pop() {
             match self.built[var].as_deref() {
                 Some(Op::Closure(..)) => return true,
-                Some(Op::Construct { args, .. }) if depth < 3 => {
+                Some(Op::Construct { args, .. } | Op::Array(args)) if depth < 3 => {
                     work.extend(args.iter().filter_map(|arg| match arg {
                         Atom::Var(var) => Some((*var, depth + 1)),
                         _ => None,
@@ -221,6 +254,14 @@ impl Knowledge {
 
     pub fn negated(&self, var: Var) -> Option<Atom> {
         self.negated[var]
+    }
+
+    /// What a truth value says: the variable that is compared, with what, and whether it is true when they are equal.
+    pub fn compared(&self, var: Var) -> Option<(Var, i128, bool)> {
+        match self.compared[var] {
+            Some((other, Atom::Int(value, _), equal)) => Some((other, value, equal)),
+            _ => None,
+        }
     }
 
     /// The value that a constructor of these arguments rebuilds field by field.
@@ -237,9 +278,14 @@ impl Knowledge {
     /// The result of a primitive, if it has been computed already.
     pub fn prim(&self, prim: PrimOp, args: &[Atom], ty: TypeId) -> Option<Atom> {
         if let (PrimOp::ArrayLen, [Atom::Var(array)]) = (prim, args)
-            && let Some(Op::Array(items)) = self.built[*array].as_deref()
+            && let Some(items) = self.array(*array)
         {
             return Some(Atom::Int(items.len() as i128, ty));
+        }
+        if let (PrimOp::ArrayGet | PrimOp::ArrayGetUnchecked, &[Atom::Var(array), Atom::Int(index, _)]) = (prim, args)
+            && let Some(&item) = self.array(array).and_then(|items| items.get(usize::try_from(index).ok()?))
+        {
+            return Some(item);
         }
         let key = prim_key(prim, args, ty)?;
         self.prims.get(&key).map(|&var| Atom::Var(var))

@@ -8,9 +8,12 @@ mod fold;
 mod inline;
 mod known;
 mod loops;
+mod makers;
 mod puts;
+mod removal;
 mod resume;
 mod simplify;
+mod sink;
 mod specialise;
 mod tail_mod_cons;
 mod takes;
@@ -24,6 +27,7 @@ use reml_semantics::types::{Type, TypeId, TypeStore};
 use crate::core::{Block, End, FuncId, Function, Program};
 use crate::layout::{Layouts, RecursiveDefs};
 use inline::{CallGraph, Inliner};
+use removal::Removal;
 
 use crate::rc::Unwinds;
 
@@ -62,11 +66,16 @@ fn optimise_all(program: &mut Program, level: OptLevel) {
     for (id, function) in program.funcs.iter_mut() {
         loops::loop_self_calls(id, function);
     }
-    let graph = CallGraph::of(program);
+    let runners = match level {
+        OptLevel::Debug => Default::default(),
+        // Arithmetic wraps: makers cannot panic.
+        OptLevel::Release => makers::add_runners(program),
+    };
+    let graph = CallGraph::of(program, &runners);
     let unwinds = Unwinds::of(&program.funcs);
     let variants = Variants::of(program);
     let library = std::mem::take(&mut program.library);
-    let mut inliner = Inliner::new(program, &graph, level, &library);
+    let mut inliner = Inliner::new(program, &graph, &runners, level, &library);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {
@@ -117,7 +126,7 @@ fn rewrite(
     variants: &Variants,
     inliner: &mut Inliner,
 ) {
-    let wrapping = level == OptLevel::Release;
+    let runners = inliner.runners;
     let rounds = match level {
         OptLevel::Debug => 1,
         OptLevel::Release => ROUNDS,
@@ -130,7 +139,7 @@ fn rewrite(
             &program.strings,
             variants,
             inliner,
-            wrapping,
+            Removal { level, runtime: &program.runtime, runners },
         );
         for added in inliner.added.drain(..) {
             program.funcs.push(added);
@@ -140,6 +149,9 @@ fn rewrite(
         if !simplified && !promoted && !forwarded {
             break;
         }
+    }
+    if level == OptLevel::Release {
+        sink::sink(function, runners);
     }
 }
 

@@ -5,28 +5,37 @@
 //! - a field of a known constructor is its argument; a switch on a known one takes its arm; an arm knows the variant of
 //!   the scrutinee; rebuilding a value from its own fields gives the value;
 //! - a join point that is jumped to once moves to the jump; a small one is repeated at its jumps; one that switches on
-//!   a parameter for which some jump passes a constructor is split into a join per branch, so that such jumps go straight
-//!   to theirs (case of case);
-//! - parameters of join points that always get the same value, or that nothing reads, disappear;
+//!   something that some jump knows is split into a join per branch, so that such jumps go straight to theirs (case of case, jump
+//!   threading); a loop through a known array or text is unrolled;
+//! - parameters of join points that always get the same value, or on which nothing depends, disappear; tuples become their parts;
 //! - a call of a known closure is a direct call; calls that [`super::inline`] favours are replaced by the body;
+//! - tests of one value for several constants, one after the other, become one switch;
 //! - what nothing uses is removed.
 //!
 //! Atoms stay in scope wherever the variable that stood for them was: scopes nest, and a definition's operands are
 //! defined before it.
 
 mod calls;
+mod comparisons;
+mod joins;
+
+use std::rc::Rc;
 
 use cranelift_entity::{PrimaryMap, SecondaryMap};
 use reml_semantics::types::{TypeId, TypeStore};
 
-use super::copy::{Copier, return_to};
-use super::facts::{Facts, Meet, dispatch_param, literal_case};
+use super::copy::return_to;
+use super::facts::{Dispatch, Facts, literal_case};
 use super::fold::{Texts, fold};
 use super::inline::Inliner;
 use super::known::Knowledge;
+use super::removal::Removal;
 use crate::core::{Atom, Block, Case, End, FuncId, Function, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo};
-use crate::prim::{PrimEffect, PrimOp};
+use crate::prim::PrimOp;
 use crate::walk;
+
+/// Loops through known arrays and texts are unrolled up to this length.
+const UNROLLED: usize = 32;
 
 /// Rewrites the function; `true` if another round may find more.
 pub fn simplify(
@@ -36,10 +45,10 @@ pub fn simplify(
     texts: &Texts,
     variants: &super::Variants,
     inliner: &mut Inliner,
-    wrapping: bool,
+    removal: Removal,
 ) -> bool {
     let mut facts = Facts::default();
-    facts.scan(&function.body);
+    facts.scan(&function.body, removal);
     let body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
     let mut simplifier = Simplifier {
         funcs,
@@ -47,7 +56,7 @@ pub fn simplify(
         texts,
         variants,
         inliner,
-        wrapping,
+        removal,
         vars: &mut function.vars,
         join_table: &mut function.joins,
         facts,
@@ -57,6 +66,9 @@ pub fn simplify(
         jumps: SecondaryMap::new(),
         own_jumps: SecondaryMap::new(),
         joins: SecondaryMap::new(),
+        removed: SecondaryMap::new(),
+        spread: SecondaryMap::new(),
+        weights: SecondaryMap::new(),
         dispatching: SecondaryMap::new(),
         bound: SecondaryMap::new(),
         changed: false,
@@ -72,16 +84,17 @@ pub fn simplify(
 
 #[derive(Clone, Default)]
 enum Treatment {
-    /// A join point of the result; `true` for the parameters that were removed.
+    /// A join point of the result.
     #[default]
     Keep,
-    Remove(Vec<bool>),
     /// The body moves to the only jump.
     Once(Option<Box<Join>>),
     /// The body is repeated at every jump.
     Repeat(Box<Join>),
-    /// The body switches on this parameter: repeated at jumps that pass a known value for it.
-    Dispatch(Box<Join>, usize),
+    /// The body switches on this: repeated at jumps that know its value.
+    Dispatch(Box<Join>, Dispatch),
+    /// A loop through something known, by this parameter: repeated at jumps that pass a literal for it, so many times.
+    Unroll(Rc<Join>, usize, usize),
 }
 
 struct Simplifier<'a, 'p> {
@@ -90,8 +103,7 @@ struct Simplifier<'a, 'p> {
     texts: &'a Texts,
     variants: &'a super::Variants,
     inliner: &'a mut Inliner<'p>,
-    /// Integer arithmetic wraps (release): it cannot panic.
-    wrapping: bool,
+    removal: Removal<'a>,
     vars: &'a mut PrimaryMap<Var, VarInfo>,
     join_table: &'a mut PrimaryMap<JoinId, JoinInfo>,
     facts: Facts,
@@ -104,8 +116,14 @@ struct Simplifier<'a, 'p> {
     /// Those of a join's own body.
     own_jumps: SecondaryMap<JoinId, u32>,
     joins: SecondaryMap<JoinId, Treatment>,
-    /// Joins that have been split, and the parameter they switch on.
-    dispatching: SecondaryMap<JoinId, Option<usize>>,
+    /// The parameters of a join that were removed, if any were.
+    removed: SecondaryMap<JoinId, Vec<bool>>,
+    /// How many parameters have taken the place of each, if any were spread; 0 for those that were not.
+    spread: SecondaryMap<JoinId, Vec<usize>>,
+    /// How many ways there are through the body of a join that is repeated, those through what it jumps to included.
+    weights: SecondaryMap<JoinId, u32>,
+    /// Joins that have been split, and what they switch on.
+    dispatching: SecondaryMap<JoinId, Option<Dispatch>>,
     /// Defined already: in scope at a join whose jumps all mention it.
     bound: SecondaryMap<Var, bool>,
     changed: bool,
@@ -173,7 +191,7 @@ impl Simplifier<'_, '_> {
                     let id = self.join_table.push(JoinInfo::default());
                     let info = self.vars[var].clone();
                     return_to(&mut body, id, &info, self.vars);
-                    self.facts.scan(&body);
+                    self.facts.scan(&body, self.removal);
                     let join = Box::new(Join { id, params: vec![var], recursive: false, body: rest });
                     *todo = stack(body.stmts);
                     // The body's own joins may jump there.
@@ -266,162 +284,6 @@ impl Simplifier<'_, '_> {
     }
 
     // -----------------------------------------------------------------------------------------------
-    // Joins
-
-    fn join(&mut self, mut join: Box<Join>, out: &mut Vec<Stmt>, todo: &mut Vec<Stmt>) {
-        if let Some(index) = self.dispatching[join.id] {
-            self.joins[join.id] = Treatment::Dispatch(join.clone(), index);
-            self.keep(join, out);
-            return;
-        }
-        let facts = std::mem::take(&mut self.facts.joins[join.id]);
-        if facts.jumps == 0 {
-            self.changed = true;
-            return;
-        }
-        if !join.recursive {
-            if facts.jumps == 1 {
-                self.changed = true;
-                let id = join.id;
-                self.joins[id] = Treatment::Once(Some(join));
-                return;
-            }
-            if facts.small && !self.ends_in_once(&join.body) {
-                let id = join.id;
-                self.joins[id] = Treatment::Repeat(join);
-                self.changed = true;
-                return;
-            }
-        }
-        let mut removed = vec![false; join.params.len()];
-        for (index, fact) in facts.args.iter().enumerate().take(join.params.len()) {
-            let param = join.params[index];
-            if let Meet::Same(atom) = fact.meet {
-                let atom = self.resolve(atom);
-                let in_scope = match atom {
-                    Atom::Var(var) => self.bound[var],
-                    _ => true,
-                };
-                if in_scope && atom != Atom::Var(param) {
-                    self.atoms[param] = Some(atom);
-                    removed[index] = true;
-                    continue;
-                }
-            }
-            removed[index] = fact.dead;
-        }
-        if !join.recursive
-            && let Some(index) = dispatch_param(&join)
-            && !removed[index]
-            && !self.ends_in_once(&join.body)
-            && facts.args.get(index).is_some_and(|fact| fact.known)
-        {
-            self.split(join, index, todo);
-            return;
-        }
-        if removed.contains(&true) {
-            self.changed = true;
-            let mut keep = removed.iter();
-            join.params.retain(|_| !keep.next().is_some_and(|&removed| removed));
-            self.joins[join.id] = Treatment::Remove(removed);
-        }
-        self.keep(join, out);
-    }
-
-    /// Writes a join point.
-    fn keep(&mut self, mut join: Box<Join>, out: &mut Vec<Stmt>) {
-        for &param in &join.params {
-            self.bound[param] = true;
-        }
-        let before = self.jumps[join.id];
-        join.body = self.block(join.body);
-        self.own_jumps[join.id] = self.jumps[join.id] - before;
-        if join.recursive && self.own_jumps[join.id] == 0 {
-            join.recursive = false;
-            self.changed = true;
-        }
-        out.push(Stmt::Join(join));
-    }
-
-    /// Gives each branch of a join that switches on a parameter a join of its own.
-    fn split(&mut self, mut join: Box<Join>, index: usize, todo: &mut Vec<Stmt>) {
-        self.changed = true;
-        let param = join.params[index];
-        let End::Switch(switch) = &mut join.body.end else { unreachable!("a dispatching join switches") };
-        let mut branches = Vec::new();
-        let shared: Vec<Var> = join
-            .body
-            .stmts
-            .iter()
-            .filter_map(|stmt| match stmt {
-                Stmt::Let(var, _) => Some(*var),
-                _ => None,
-            })
-            .chain(join.params.iter().copied())
-            .collect();
-        for (case, block) in &mut switch.cases {
-            branches.push(self.outline(block, Some((param, *case)), &shared));
-        }
-        if let Some(block) = &mut switch.default {
-            branches.push(self.outline(block, None, &shared));
-        }
-        self.dispatching[join.id] = Some(index);
-        // A stack: the branches come before the join that jumps to them.
-        todo.push(Stmt::Join(join));
-        todo.extend(branches.into_iter().flatten().map(|branch| Stmt::Join(Box::new(branch))));
-    }
-
-    /// Moves a branch into a join whose parameters are the fields it reads of the scrutinee and what else it
-    /// uses of `shared`; the branch becomes a jump there.
-    fn outline(&mut self, block: &mut Block, arm: Option<(Var, Case)>, shared: &[Var]) -> Option<Join> {
-        if block.stmts.is_empty() && !matches!(block.end, End::Switch(_)) {
-            return None;
-        }
-        let mut body = std::mem::replace(block, Block::new(Vec::new(), End::Unreachable));
-        let mut params = Vec::new();
-        let mut args = Vec::new();
-        if let Some((scrutinee, Case::Variant(variant))) = arm {
-            // Fields of the scrutinee read first thing in the branch become parameters.
-            body.stmts.retain(|stmt| match stmt {
-                Stmt::Let(var, op @ Op::Field { base: Atom::Var(base), variant: read, .. })
-                    if *base == scrutinee && *read == variant =>
-                {
-                    let info = self.vars[*var].clone();
-                    let local = self.vars.push(info);
-                    block.stmts.push(Stmt::Let(local, op.clone()));
-                    params.push(*var);
-                    args.push(Atom::Var(local));
-                    false
-                }
-                _ => true,
-            });
-        }
-        let mut used: SecondaryMap<Var, bool> = SecondaryMap::new();
-        walk::block_atoms_mut(&mut body, &mut |atom| {
-            if let Atom::Var(var) = atom {
-                used[*var] = true;
-            }
-        });
-        let mut renamed: SecondaryMap<Var, Option<Atom>> = SecondaryMap::new();
-        let mut any = false;
-        for &var in shared.iter().filter(|var| used[**var]) {
-            let info = self.vars[var].clone();
-            let local = self.vars.push(info);
-            renamed[var] = Some(Atom::Var(local));
-            params.push(local);
-            args.push(Atom::Var(var));
-            any = true;
-        }
-        if any {
-            super::copy::substitute(&mut body, &renamed);
-        }
-        let id = self.join_table.push(JoinInfo::default());
-        self.facts.joins[id] = super::facts::JoinFacts { jumps: 2, ..Default::default() };
-        block.end = End::Jump(id, args);
-        Some(Join { id, params, recursive: false, body })
-    }
-
-    // -----------------------------------------------------------------------------------------------
     // Ends
 
     fn end(&mut self, mut end: End) -> Next {
@@ -437,7 +299,7 @@ impl Simplifier<'_, '_> {
                 let (callee, args) = match self.call(callee, args, span) {
                     Ok(body) => {
                         self.changed = true;
-                        self.facts.scan(&body);
+                        self.facts.scan(&body, self.removal);
                         return Next::Continue(body);
                     }
                     Err(call) => call,
@@ -452,61 +314,6 @@ impl Simplifier<'_, '_> {
             }
             End::Switch(switch) => self.switch(switch),
         }
-    }
-
-    fn jump(&mut self, join: JoinId, mut args: Vec<Atom>) -> Next {
-        match &mut self.joins[join] {
-            Treatment::Keep => {}
-            Treatment::Remove(removed) => {
-                let mut removed = removed.iter();
-                args.retain(|_| !removed.next().is_some_and(|&removed| removed));
-            }
-            Treatment::Once(body) => {
-                let Some(body) = body.take() else { unreachable!("two jumps to a join that is jumped to once") };
-                for (&param, &arg) in body.params.iter().zip(&args) {
-                    self.atoms[param] = Some(arg);
-                }
-                return Next::Continue(body.body);
-            }
-            Treatment::Repeat(body) => {
-                let body = body.clone();
-                return self.repeat(&body, &args);
-            }
-            Treatment::Dispatch(body, index) => {
-                let index = *index;
-                let known = match args[index] {
-                    Atom::Var(var) => self.knowledge.variant(var).is_some(),
-                    _ => true,
-                };
-                if known {
-                    let body = body.clone();
-                    return self.repeat(&body, &args);
-                }
-            }
-        }
-        self.jumps[join] += 1;
-        args.iter().for_each(|&arg| self.mention(arg));
-        Next::Done(End::Jump(join, args))
-    }
-
-    /// Whether the block jumps to a join outside that is to be moved to its only jump: there can be no copy of the block then.
-    fn ends_in_once(&self, block: &Block) -> bool {
-        let inner = block.stmts.iter().any(|stmt| matches!(stmt, Stmt::Join(join) if self.ends_in_once(&join.body)));
-        inner
-            || match &block.end {
-                End::Jump(join, _) => matches!(self.joins[*join], Treatment::Once(_)),
-                End::Switch(switch) => walk::switch_blocks(switch).any(|block| self.ends_in_once(block)),
-                _ => false,
-            }
-    }
-
-    fn repeat(&mut self, join: &Join, args: &[Atom]) -> Next {
-        self.changed = true;
-        let mut copier = Copier::new(None, self.vars, self.join_table);
-        for (&param, &arg) in join.params.iter().zip(args) {
-            copier.replace(param, arg);
-        }
-        Next::Continue(copier.block(&join.body))
     }
 
     fn switch(&mut self, mut switch: Switch) -> Next {
@@ -555,7 +362,8 @@ impl Simplifier<'_, '_> {
             self.knowledge.undo(mark);
             Box::new(block)
         });
-        let switch = Switch { scrutinee, cases, default };
+        let mut switch = Switch { scrutinee, cases, default };
+        comparisons::merge(self, &mut switch);
         match self.collapsed(switch) {
             Ok(end) => Next::Done(end),
             Err(switch) => Next::Done(End::Switch(switch)),
@@ -637,7 +445,7 @@ impl Simplifier<'_, '_> {
         let mut kept = Vec::with_capacity(out.len());
         while let Some(mut stmt) = out.pop() {
             let unused = match &mut stmt {
-                Stmt::Let(var, op) => self.uses[*var] == 0 && self.removable(op),
+                Stmt::Let(var, op) => self.uses[*var] == 0 && self.removal.allows(op),
                 Stmt::Join(join) => self.jumps[join.id] == self.own_jumps[join.id],
                 _ => false,
             };
@@ -681,36 +489,6 @@ impl Simplifier<'_, '_> {
             End::Jump(join, _) => self.jumps[*join] -= 1,
             End::Switch(switch) => walk::switch_blocks_mut(switch).for_each(|block| self.discount(block)),
             _ => {}
-        }
-    }
-
-    fn removable(&self, op: &Op) -> bool {
-        match op {
-            Op::Copy(_)
-            | Op::Field { .. }
-            | Op::Tag(_)
-            | Op::Construct { .. }
-            | Op::Closure(..)
-            | Op::Array(_)
-            | Op::GlobalGet(_)
-            | Op::FieldAddr { .. } => true,
-            Op::Prim(prim, args) => match prim.effect() {
-                PrimEffect::Pure | PrimEffect::Alloc | PrimEffect::Read => true,
-                PrimEffect::Panic => match prim {
-                    PrimOp::IntAdd
-                    | PrimOp::IntSub
-                    | PrimOp::IntMul
-                    | PrimOp::IntNeg
-                    | PrimOp::IntShl
-                    | PrimOp::IntShr => self.wrapping,
-                    PrimOp::IntDiv | PrimOp::IntRem => {
-                        self.wrapping && matches!(args[1], Atom::Int(value, _) if value != 0)
-                    }
-                    _ => false,
-                },
-                PrimEffect::Write => false,
-            },
-            Op::Call(..) | Op::CallRuntime(..) | Op::CallForeign(..) | Op::GlobalSet(..) | Op::GlobalTake(_) => false,
         }
     }
 }

@@ -10,7 +10,8 @@ use rustc_hash::FxHashMap;
 
 use super::facts::size;
 use super::known::Operand;
-use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Mode, Op, Stmt, Var, VarInfo};
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Inline, Mode, Op, Stmt, Var, VarInfo};
+use crate::prim::PrimOp;
 use crate::walk;
 
 /// Largest function to clone.
@@ -33,7 +34,11 @@ pub enum Value {
     Unknown,
     Constant(Operand),
     Global(GlobalId),
+    /// What a maker gives.
+    Made(FuncId),
     Lambda(Lambda),
+    /// With elements of this type.
+    Array(TypeId, Vec<Value>),
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -49,15 +54,18 @@ impl Value {
     pub fn functions(&self) -> usize {
         match self {
             Value::Unknown | Value::Constant(_) => 0,
-            Value::Global(_) => 1,
+            Value::Global(_) | Value::Made(_) => 1,
             Value::Lambda(lambda) => 1 + lambda.captures.iter().map(Value::functions).sum::<usize>(),
+            Value::Array(_, items) => items.iter().map(Value::functions).sum(),
         }
     }
 
-    /// Forgets what a lambda captures.
+    /// Forgets what a lambda captures, or an array holds.
     fn forget_captures(&mut self) {
-        if let Value::Lambda(lambda) = self {
-            lambda.captures.fill(Value::Unknown);
+        match self {
+            Value::Lambda(lambda) => lambda.captures.fill(Value::Unknown),
+            Value::Array(_, items) => items.fill(Value::Unknown),
+            _ => {}
         }
     }
 }
@@ -86,7 +94,7 @@ impl Specialiser {
     ) -> Option<(FuncId, Vec<Known>, Option<Function>)> {
         // Functions made since are not specialised again; one that is being optimised has no body to clone.
         let original = funcs.get(func)?;
-        if original.captures > 0 || original.params.is_empty() {
+        if original.captures > 0 || original.params.is_empty() || original.inline == Inline::Never {
             return None;
         }
         let useful = self.useful.entry(func).or_insert_with(|| useful_params(original));
@@ -126,13 +134,18 @@ impl Specialiser {
 /// Which parameters are called, or passed to a function.
 fn useful_params(function: &Function) -> Vec<bool> {
     let mut used: SecondaryMap<Var, bool> = SecondaryMap::new();
-    // Newtypes are opened before their function is called.
+    // Newtypes and arrays are opened before their functions are called.
     let mut opened: SecondaryMap<Var, Option<Var>> = SecondaryMap::new();
     let mut blocks = vec![&function.body];
     while let Some(block) = blocks.pop() {
         for stmt in &block.stmts {
             match stmt {
                 Stmt::Let(var, Op::Field { base: Atom::Var(base), .. }) => opened[*var] = Some(*base),
+                Stmt::Let(var, Op::Prim(PrimOp::ArrayGet | PrimOp::ArrayGetUnchecked, args)) => {
+                    if let [Atom::Var(base), _] = args[..] {
+                        opened[*var] = Some(base);
+                    }
+                }
                 Stmt::Let(_, Op::Call(callee, args)) => mark(*callee, args, &mut used),
                 Stmt::Join(join) => blocks.push(&join.body),
                 _ => {}
@@ -180,6 +193,8 @@ fn specialised(original: &Function, known: &[Known], funcs: &PrimaryMap<FuncId, 
         name = match &known.value {
             Value::Lambda(lambda) => format!("{name}{index}:{}#{} ", funcs[lambda.func].name, lambda.func.index()),
             Value::Global(global) => format!("{name}{index}:{global} "),
+            Value::Made(maker) => format!("{name}{index}:{} ", funcs[*maker].name),
+            Value::Array(_, items) => format!("{name}{index}:[{}] ", items.len()),
             Value::Unknown | Value::Constant(_) => name,
         };
         rebuild(&known.value, param, &mut clone, funcs, &mut params, &mut start);
@@ -207,6 +222,17 @@ fn rebuild(
         Value::Unknown => return params.push(var),
         Value::Constant(operand) => return start.push(Stmt::Let(var, Op::Copy(operand.atom()))),
         Value::Global(global) => return start.push(Stmt::Let(var, Op::GlobalGet(*global))),
+        Value::Made(maker) => return start.push(Stmt::Let(var, Op::Call(Callee::Func(*maker), Vec::new()))),
+        Value::Array(element, items) => {
+            let mut built = Vec::with_capacity(items.len());
+            for value in items {
+                let VarInfo { name, span, .. } = clone.vars[var].clone();
+                let own = clone.vars.push(VarInfo { ty: *element, name, span });
+                rebuild(value, own, clone, funcs, params, start);
+                built.push(Atom::Var(own));
+            }
+            return start.push(Stmt::Let(var, Op::Array(built)));
+        }
         Value::Lambda(lambda) => lambda,
     };
     let function = &funcs[lambda.func];

@@ -5,6 +5,7 @@
 mod borrow;
 mod consume;
 mod gather;
+mod in_force;
 mod insert;
 pub(crate) mod liveness;
 mod prepare;
@@ -24,8 +25,10 @@ use types::Types;
 pub fn count(program: &mut Program) {
     let Program { types, type_defs, funcs, runtime, .. } = program;
     let unwinds = Unwinds::of(funcs);
+    let unit = types.unit();
     for function in funcs.values_mut() {
         unwinds.fill_holes(function, types);
+        in_force::keep_handlers(function, unit);
     }
     let types = &Types::of(types, type_defs, funcs);
     each_function(funcs, |_, function| prepare::prepare(function, types));

@@ -94,9 +94,10 @@ impl World {
         let cell = types.intern(Type::VarCell(list));
         let arrow = types.intern(Type::Fn { params: Box::new([int]), ret: list });
         let mut runtime = PrimaryMap::new();
-        let emit = runtime.push(RuntimeFn { symbol: "emit".into(), params: vec![(int, Mode::Owned)], ret: unit });
+        let emit =
+            runtime.push(RuntimeFn { symbol: "emit".into(), params: vec![(int, Mode::Owned)], ret: unit, pure: false });
         let params = vec![(text, Mode::Borrowed), (text, Mode::Borrowed)];
-        let concat = runtime.push(RuntimeFn { symbol: "reml_str_concat".into(), params, ret: text });
+        let concat = runtime.push(RuntimeFn { symbol: "reml_str_concat".into(), params, ret: text, pure: true });
         let bool = types.prim(Prim::Bool);
         let program = Program {
             types,

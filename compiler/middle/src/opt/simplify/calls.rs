@@ -1,8 +1,9 @@
 //! Which code does a call run? Known functions are inlined, or cloned for the closures that they are given.
 
 use reml_diagnostics::Span;
+use reml_semantics::types::Type;
 
-use super::Simplifier;
+use super::{Simplifier, UNROLLED};
 use crate::core::{Atom, Block, Callee, End, FuncId, GlobalId, Op, Stmt};
 use crate::opt::copy::Copier;
 use crate::opt::inline::Site;
@@ -10,7 +11,7 @@ use crate::opt::known::operand;
 use crate::opt::specialise::{Known, Lambda, Value};
 
 /// Functions are specialised for no more lambdas at once.
-const MOST_LAMBDAS: usize = 1000;
+const MOST_LAMBDAS: usize = 200;
 
 impl Simplifier<'_, '_> {
     /// The body to put in place of a call, or else whom to call: a known closure's function is called directly.
@@ -30,6 +31,10 @@ impl Simplifier<'_, '_> {
                     && let Some(body) = self.call_global(global, &args, span)
                 {
                     return Ok(body);
+                }
+                if let Some(runner) = self.knowledge.given_by(closure).and_then(|maker| self.inliner.runner(maker)) {
+                    self.changed = true;
+                    return self.call(Callee::Func(runner), args, span);
                 }
                 let Some((func, captures)) = self.knowledge.closure(closure) else { return Err((callee, args)) };
                 let all: Vec<Atom> = captures.iter().chain(&args).copied().collect();
@@ -80,6 +85,15 @@ impl Simplifier<'_, '_> {
         if let Some(global) = self.knowledge.global(var) {
             return if self.inliner.initialiser(global).is_some() { Value::Global(global) } else { Value::Unknown };
         }
+        if let Some(maker) = self.knowledge.given_by(var).filter(|&maker| self.inliner.runner(maker).is_some()) {
+            return Value::Made(maker);
+        }
+        if let Some(items) = self.knowledge.array(var)
+            && items.len() <= UNROLLED
+            && let Type::Array(element) = *self.types.get(self.vars[var].ty)
+        {
+            return Value::Array(element, items.iter().map(|&item| self.known_value(item, left)).collect());
+        }
         let Some((inner, func, captures)) = self.knowledge.lambda(var) else { return Value::Unknown };
         if *left == 0 || !self.is_whole(func) {
             return Value::Unknown;
@@ -91,15 +105,20 @@ impl Simplifier<'_, '_> {
 
     /// What of a value is left to be passed when the rest is known.
     fn unknown_parts(&self, atom: Atom, value: &Value, out: &mut Vec<Atom>) {
-        let lambda = match value {
-            Value::Unknown => return out.push(atom),
-            Value::Constant(_) | Value::Global(_) => return,
-            Value::Lambda(lambda) => lambda,
+        let (parts, values) = match (atom, value) {
+            (atom, Value::Unknown) => return out.push(atom),
+            (Atom::Var(var), Value::Lambda(lambda)) => match self.knowledge.lambda(var) {
+                Some((_, _, captures)) => (captures, &lambda.captures),
+                None => return,
+            },
+            (Atom::Var(var), Value::Array(_, values)) => match self.knowledge.array(var) {
+                Some(items) => (items, values),
+                None => return,
+            },
+            _ => return,
         };
-        let Atom::Var(var) = atom else { return };
-        let Some((_, _, captures)) = self.knowledge.lambda(var) else { return };
-        for (&capture, value) in captures.iter().zip(&lambda.captures) {
-            self.unknown_parts(capture, value, out);
+        for (&part, value) in parts.iter().zip(values) {
+            self.unknown_parts(part, value, out);
         }
     }
 
@@ -151,6 +170,7 @@ impl Simplifier<'_, '_> {
     fn is_closure(&self, atom: Atom) -> bool {
         let Atom::Var(var) = atom else { return false };
         let global = self.knowledge.global(var).and_then(|global| self.inliner.initialiser(global));
-        global.is_some() || self.knowledge.holds_closure(var)
+        let made = self.knowledge.given_by(var).and_then(|maker| self.inliner.runner(maker));
+        global.is_some() || made.is_some() || self.knowledge.holds_closure(var)
     }
 }

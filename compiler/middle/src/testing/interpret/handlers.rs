@@ -130,11 +130,16 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn effect_of(&self, handler: usize) -> Option<i128> {
-        match self.heap.peek(handler) {
-            Some(Contents::Handler { effect, .. }) => Some(*effect),
-            _ => None,
-        }
+    /// The innermost handler of an effect.
+    fn find_effect(&mut self, effect: i128) -> Eval<Place> {
+        let is_of = |handler| match self.heap.peek(handler) {
+            Some(Contents::Handler { effect: its, .. }) => *its == effect,
+            // One that has been freed may be of any effect.
+            _ => true,
+        };
+        let Some(place) = self.find(is_of) else { return panics("effects.unhandled", DROPPED) };
+        self.heap.live(place.handler)?;
+        Ok(place)
     }
 
     /// Where a handler is that an operation wants to leave or stop the computation of.
@@ -177,10 +182,7 @@ impl<'p> Machine<'p> {
             }
             PrimOp::HandlerFind => {
                 let effect = args[0].int()?;
-                match self.find(|handler| self.effect_of(handler) == Some(effect)) {
-                    Some(place) => Value::Int(place.handler as i128),
-                    None => return panics("effects.unhandled", DROPPED),
-                }
+                Value::Int(self.find_effect(effect)?.handler as i128)
             }
             PrimOp::HandlerAddress => Value::Int(args[0].object()? as i128),
             PrimOp::HandlerClause => self.clause(args[0].int()? as usize, &args[1])?,

@@ -38,7 +38,7 @@ impl Machine<'_> {
         self.installed += 1;
         let number = self.installed;
         let outside = self.handlers.len();
-        self.repeating += u32::from(!answers.is_empty());
+        self.repeating += u32::from(dropped || !answers.is_empty());
         let answers = answers.iter().copied().collect();
         let waiting = Vec::new();
         self.handlers.push(Installed { number, handle: handle.clone(), env: env.clone(), waiting, answers, dropped });
@@ -180,10 +180,13 @@ impl Machine<'_> {
         let Installed { number, answers, dropped, .. } = &mut self.handlers[at];
         match answers.pop_front() {
             Some(answer) => {
-                self.repeating -= u32::from(answers.is_empty());
+                self.repeating -= u32::from(answers.is_empty() && !*dropped);
                 Ok(Value::Int(answer))
             }
-            None if *dropped => Err(Stop::Abort(*number, arg)),
+            None if *dropped => {
+                self.repeating -= 1;
+                Err(Stop::Abort(*number, arg))
+            }
             None => Err(Stop::Suspended(*number, arg)),
         }
     }

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::types::printable;
-use super::{Generator, Scope};
+use super::{Generator, Known, Scope};
 use crate::typed::tree::{Clause, Drive, EFFECTS, Expr, Handle, REENTRANT, STORED, Stmt, Ty, VarId};
 
 impl Generator {
@@ -55,10 +55,18 @@ impl Generator {
         let copied = self.copied;
         self.handled[effect] = true;
         self.copied |= effect == REENTRANT;
-        let body = *self.typed_body(&Scope { vars }, &[], ty, d + 1);
+        let mut scope = Scope { vars };
+        // Most of these computations are stopped at least once, and go on for a while.
+        let mut stmts = Vec::new();
+        for _ in 0..self.random.below(3) {
+            let (argument, id) = (self.aside(&scope, &[], &Ty::Int, 1), self.fresh());
+            stmts.push(Stmt::Let(id, Ty::Int, Expr::Perform(effect, argument)));
+            scope.vars.push(Known { id, ty: Ty::Int, mutable: false });
+        }
+        let value = self.typed_body(&scope, &[], ty, d + 1);
         self.handled = outside;
         self.copied = copied;
-        body
+        Expr::Block(stmts, value)
     }
 
     /// A clause's part that runs while the computation is stopped, and must not drop it.

@@ -166,14 +166,10 @@ impl Generator {
                 _ => self.literal(ty),
             };
         }
-        if *ty == Ty::Int && self.random.chance(1, 4) {
+        if *ty == Ty::Int && self.random.chance(1, 3) {
             let effects: Vec<usize> = (0..EFFECTS).filter(|&effect| self.handled[effect]).collect();
             if !effects.is_empty() {
                 let effect = *self.random.pick(&effects);
-                // Each of these doubles what is to be done.
-                if effect == REENTRANT && self.random.chance(1, 2) {
-                    return self.literal(ty);
-                }
                 return Expr::Perform(effect, self.boxed(scope, ty, depth - 1));
             }
         }

@@ -1,0 +1,129 @@
+//! Which functions do nothing but make a function, and what runs what they make?
+//!
+//! `fn value() -> Parser<Json> = ..` gives a function that does the same whenever it is made. Its *runner* makes that function and
+//! calls it at once, so a call of what `value()` gives is a call of the runner, wherever that is seen. Each rule of a grammar becomes one
+//! function so, compiled once however often it is mentioned, and rules that mention each other call each other.
+
+use cranelift_entity::SecondaryMap;
+use reml_semantics::types::{Type, TypeId};
+
+use super::inline::each_mention;
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, Inline, Mode, Op, Program, Stmt, Var, VarInfo};
+use crate::prim::{PrimEffect, PrimOp};
+use crate::walk;
+
+/// The runner of each maker.
+pub type Runners = SecondaryMap<FuncId, Option<FuncId>>;
+
+/// Adds a runner for each function without parameters that is called and makes the same function each time.
+pub fn add_runners(program: &mut Program) -> Runners {
+    let mut runners = Runners::new();
+    let mut called: SecondaryMap<FuncId, bool> = SecondaryMap::new();
+    for function in program.funcs.values() {
+        each_mention(&function.body, &mut |func, call| called[func] |= call);
+    }
+    let mut purity = Purity { program, known: SecondaryMap::new() };
+    let makers: Vec<(FuncId, Box<[TypeId]>, TypeId)> = program
+        .funcs
+        .iter()
+        .filter(|(id, function)| called[*id] && function.params.is_empty() && function.inline != Inline::Never)
+        .filter_map(|(id, function)| match program.types.get(function.ret) {
+            Type::Fn { params, ret } if purity.is_pure(id) => Some((id, params.clone(), *ret)),
+            _ => None,
+        })
+        .collect();
+    for (maker, params, ret) in makers {
+        let runner = runner(&program.funcs[maker], &params, ret);
+        runners[maker] = Some(program.funcs.push(runner));
+    }
+    runners
+}
+
+/// The maker with parameters for what it makes, which it calls instead of returning it.
+fn runner(maker: &Function, params: &[TypeId], ret: TypeId) -> Function {
+    let mut runner = maker.clone();
+    runner.name = format!("{}.run", maker.name).into();
+    runner.params = params.iter().map(|&ty| runner.vars.push(VarInfo { ty, name: None, span: maker.span })).collect();
+    runner.modes = vec![Mode::Owned; params.len()];
+    runner.ret = ret;
+    let mut body = std::mem::replace(&mut runner.body, Block::new(Vec::new(), End::Unreachable));
+    call_result(&mut body, maker.ret, &mut runner);
+    runner.body = body;
+    runner
+}
+
+/// Where the block returned a function, it calls it from now on.
+fn call_result(block: &mut Block, made: TypeId, runner: &mut Function) {
+    for stmt in &mut block.stmts {
+        if let Stmt::Join(join) = stmt {
+            call_result(&mut join.body, made, runner);
+        }
+    }
+    let function = match &mut block.end {
+        End::Switch(switch) => {
+            walk::switch_blocks_mut(switch).for_each(|block| call_result(block, made, runner));
+            return;
+        }
+        End::Jump(..) | End::Unreachable => return,
+        End::Return(function) => *function,
+        End::TailCall { callee, args, span } => {
+            let function = runner.vars.push(VarInfo { ty: made, name: None, span: *span });
+            block.stmts.push(Stmt::Let(function, Op::Call(*callee, std::mem::take(args))));
+            Atom::Var(function)
+        }
+    };
+    let args = runner.params.iter().map(|&param: &Var| Atom::Var(param)).collect();
+    block.end = End::TailCall { callee: Callee::Closure(function), args, span: runner.span };
+}
+
+/// Which functions give the same for the same arguments, and do nothing else. What allocates memory that may be written later does not
+/// count, nor what may go on for ever.
+struct Purity<'a> {
+    program: &'a Program,
+    /// False also while it is being found out: who calls itself may go on for ever.
+    known: SecondaryMap<FuncId, Option<bool>>,
+}
+
+impl Purity<'_> {
+    fn is_pure(&mut self, func: FuncId) -> bool {
+        if let Some(known) = self.known[func] {
+            return known;
+        }
+        self.known[func] = Some(false);
+        let program = self.program;
+        let pure = self.block(&program.funcs[func].body);
+        self.known[func] = Some(pure);
+        pure
+    }
+
+    fn block(&mut self, block: &Block) -> bool {
+        let stmts = block.stmts.iter().all(|stmt| match stmt {
+            Stmt::Let(_, op) => self.op(op),
+            Stmt::Join(join) => !join.recursive && self.block(&join.body),
+            _ => false,
+        });
+        stmts
+            && match &block.end {
+                End::Return(_) | End::Jump(..) => true,
+                End::TailCall { callee: Callee::Func(func), .. } => self.is_pure(*func),
+                End::Switch(switch) => walk::switch_blocks(switch).all(|block| self.block(block)),
+                End::TailCall { .. } | End::Unreachable => false,
+            }
+    }
+
+    fn op(&mut self, op: &Op) -> bool {
+        match op {
+            Op::Copy(_)
+            | Op::Field { .. }
+            | Op::Tag(_)
+            | Op::Construct { .. }
+            | Op::Closure(..)
+            | Op::Array(_)
+            | Op::GlobalGet(_) => true,
+            Op::Prim(PrimOp::IntAdd | PrimOp::IntSub | PrimOp::IntMul | PrimOp::IntNeg, _) => true,
+            Op::Prim(prim, _) => prim.effect() == PrimEffect::Pure,
+            Op::Call(Callee::Func(func), _) => self.is_pure(*func),
+            _ => false,
+        }
+    }
+}
