@@ -1,9 +1,10 @@
 //! Benchmarks of remlc against its peers, as ratios measured in one run.
 //!
 //! `reml_bench run` times the programs under `programs/` in every language that is installed, `reml_bench parsers` the
-//! parsers under `parsers/`, `reml_bench compile` and `reml_bench grammar` measure the compiler on generated sources, `reml_bench startup`
-//! measures hello world.
+//! parsers under `parsers/`, `reml_bench collections` each operation of the library's collections; `reml_bench compile` and
+//! `reml_bench grammar` measure the compiler on generated sources, `reml_bench startup` hello world.
 
+mod collections;
 mod compile;
 mod generate;
 mod measure;
@@ -68,6 +69,18 @@ enum Action {
         #[arg(default_value_t = 500)]
         rules: usize,
     },
+    /// Operations of the collections against those of OCaml and Rust: nanoseconds for each element, as ratios, by size.
+    Collections {
+        /// Sizes in elements, 10 or more each.
+        #[arg(default_values_t = [1_000, 10_000, 100_000, 1_000_000], value_parser = clap::value_parser!(u64).range(10..))]
+        sizes: Vec<u64>,
+        /// Rounds; the minimum CPU time counts.
+        #[arg(long, default_value_t = 2)]
+        rounds: u32,
+        /// Only these peers (`ocaml`, `rust`); Reml always runs.
+        #[arg(long, value_delimiter = ',')]
+        peers: Vec<String>,
+    },
     /// Start to output of hello world, in milliseconds of wall time.
     Startup {
         #[arg(long, default_value_t = 20)]
@@ -100,6 +113,9 @@ fn main() -> ExitCode {
             parsers::run(&remlc, scratch.path(), &parsers::Options { bytes, rounds, sizes })
         }
         Action::Grammar { rules } => compile::grammar(&remlc, scratch.path(), rules),
+        Action::Collections { sizes, rounds, peers } => {
+            collections::run(&remlc, scratch.path(), &sizes, rounds, &peers)
+        }
         Action::Startup { rounds } => compile::startup(&remlc, scratch.path(), rounds),
     };
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }

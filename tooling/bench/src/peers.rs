@@ -43,6 +43,14 @@ pub const PEERS: &[Peer] = &[
     Peer { name: "luajit", extension: "lua", probe: ["luajit", "-v"], kind: Kind::Interpreted("luajit") },
 ];
 
+/// Compared where the library is: its collections.
+pub const RUST: Peer = Peer {
+    name: "rust",
+    extension: "rs",
+    probe: ["rustc", "--version"],
+    kind: Kind::Compiled(&["rustc", "-O", "--edition", "2024", "{in}", "-o", "{out}"]),
+};
+
 impl Peer {
     pub fn installed(&self) -> bool {
         let [tool, argument] = self.probe;

@@ -184,7 +184,8 @@ fn print_row(
     }
 }
 
-fn build_reml(remlc: &Path, source: &Path, scratch: &Path) -> Option<Command> {
+/// The command that runs a Reml program, built into `scratch`. `None` when it does not compile.
+pub fn build_reml(remlc: &Path, source: &Path, scratch: &Path) -> Option<Command> {
     let output = scratch.join(format!("{}-reml", source.file_stem()?.to_str()?));
     let status = Command::new(remlc).args(["build", "--release", "-o"]).arg(&output).arg(source).status().ok()?;
     status.success().then(|| Command::new(output))
