@@ -230,6 +230,25 @@ pub fn show_float(value: f64) -> String {
     if plain.contains('.') { plain } else { plain + ".0" }
 }
 
+/// C's `%g`: six significant digits without zeros at the end.
+pub fn show_general(value: f64) -> String {
+    if !value.is_finite() {
+        return show_float(value);
+    }
+    let scientific = format!("{value:.5e}");
+    let (digits, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if (-4..6).contains(&exponent) {
+        return without_zeros(&format!("{value:.*}", (5 - exponent) as usize)).to_owned();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", without_zeros(digits), exponent.abs())
+}
+
+fn without_zeros(digits: &str) -> &str {
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -267,6 +286,11 @@ mod tests {
             [(1.0, "1.0"), (1e15, "1000000000000000.0"), (1e16, "1e16"), (1e-5, "0.00001"), (1e-7, "1e-7")]
         {
             assert_eq!(show_float(number), text);
+        }
+        for (number, text) in
+            [(0.0, "0"), (1.5, "1.5"), (1e6, "1e+06"), (0.00001234, "1.234e-05"), (-999999.5, "-1e+06")]
+        {
+            assert_eq!(show_general(number), text);
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 use std::rc::Rc;
 
-use super::number::show_float;
+use super::number::{show_float, show_general};
 use super::value::{Contents, Value};
 use super::{Eval, Machine, Stop, broken, panics, unknown};
 use crate::core::{Mode, RuntimeId};
@@ -97,6 +97,10 @@ impl Machine<'_> {
             }
             ("reml_float_to_str", [value]) => {
                 let shown = show_float(value.float()?);
+                self.new_text(&shown)
+            }
+            ("reml_float_to_general", [value]) => {
+                let shown = show_general(value.float()?);
                 self.new_text(&shown)
             }
             ("reml_float_to_fixed", [value, digits]) if value.float()?.is_finite() => {
