@@ -215,6 +215,15 @@ impl Machine<'_> {
                 Some(&byte) => Value::Int(byte.into()),
                 None => return broken("a byte is read that does not exist"),
             },
+            StrMatches => {
+                let (text, wanted) = (self.text(&args[0])?, self.text(&args[2])?);
+                let at = args[1].int()? as usize;
+                match text.as_bytes().get(at..at + wanted.len()) {
+                    Some(bytes) => Value::Bool(bytes == wanted.as_bytes()),
+                    None => return broken("bytes are compared that do not exist"),
+                }
+            }
+            Disguise => args[0].clone(),
             CellNew => self.heap.allocate(Contents::Var(args[0].clone())),
             CellGet => whole(self.heap.cell(&args[0])?.clone())?,
             CellSet => {
