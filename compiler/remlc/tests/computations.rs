@@ -552,3 +552,27 @@ fn main() {
         "failed: 201 201\n-1\nfailed: 202 101\n-1\n",
     );
 }
+
+/// A `&mut` parameter that a lambda shares stays shared when it is passed on within a branch.
+#[test]
+fn shared_parameters_that_are_passed_on() {
+    prints(
+        "fn pop(xs: &mut [Str]) -> Result<Str, Str> = xs.pop().ok_or(\"empty\")
+
+fn step(xs: &mut [Str], op: Int) -> Result<Int, Str> {
+  let size = || xs.len()
+  match op with
+  | 1 -> ignore(pop(xs)?)
+  | 2 -> xs.push(\"b\")
+  | _ -> ()
+  Ok(size())
+}
+
+fn main() {
+  var xs = [\"a\"]
+  for op in [2, 1, 0, 1, 1] { println(\"{:?} {:?}\", step(xs, op), xs) }
+}
+",
+        "Ok(2) [\"a\", \"b\"]\nOk(1) [\"a\"]\nOk(1) [\"a\"]\nOk(0) []\nErr(\"empty\") []\n",
+    );
+}

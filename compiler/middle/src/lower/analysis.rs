@@ -177,8 +177,9 @@ impl Walk<'_> {
             ExprKind::Local(local) => {
                 self.mention(*local);
                 self.info.escaping.insert(*local);
-                // A `&mut` parameter that is passed on comes back changed.
-                if matches!(self.types.get(body.locals[*local].ty), Type::Ref { mutable: true, .. }) {
+                // A `&mut` parameter that is passed on comes back changed, unless it is a cell that is passed on.
+                let declared = &body.locals[*local];
+                if !declared.boxed && matches!(self.types.get(declared.ty), Type::Ref { mutable: true, .. }) {
                     self.assigned.push(*local);
                 }
             }
