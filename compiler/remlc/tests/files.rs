@@ -361,3 +361,65 @@ true
 "#,
     );
 }
+
+#[test]
+fn a_file_is_not_lost_by_copying_it_onto_itself() {
+    check(
+        r#"
+use Core.Path
+fn tell(result: Result<(), IO.IoError>) {
+  match result with
+  | Ok(_) -> println("fine")
+  | Err(error) -> println("{}", error)
+}
+fn main(args: List<Str>) {
+  let folder = Path.from_string(args.head().unwrap())
+  let file = folder.join("file")
+  println("{}", IO.write_file(file, "text"))
+  println("{}", IO.create_link("file", folder.join("link")))
+  tell(IO.copy_file(file, file))
+  tell(IO.copy_file(file, folder.join("link")))
+  tell(IO.copy_file(folder.join("link"), file))
+  println("{}", IO.read_file(file))
+  tell(IO.copy_file(file, folder.join("copy")))
+  println("{}", IO.read_file(folder.join("copy")))
+}
+"#,
+        r#"
+Ok(())
+Ok(())
+cannot copy `<data>/file`: invalid argument
+cannot copy `<data>/file`: invalid argument
+cannot copy `<data>/link`: invalid argument
+Ok("text")
+fine
+Ok("text")
+"#,
+    );
+}
+
+#[test]
+fn only_regular_files_are_replaced() {
+    let source = r#"
+use Core.Path
+fn tell(result: Result<(), IO.IoError>) {
+  match result with
+  | Ok(_) -> println("fine")
+  | Err(error) -> println("{}", error)
+}
+fn main(args: List<Str>) {
+  let folder = Path.from_string(args.head().unwrap())
+  tell(IO.replace_file(folder.join("pipe"), "text"))
+  println("{}", IO.metadata(folder.join("pipe")).unwrap().kind)
+}
+"#;
+    for mode in MODES {
+        let (ran, scratch) = run(source, mode, |folder| {
+            let made = std::process::Command::new("mkfifo").arg(folder.join("pipe")).status();
+            assert!(made.expect("mkfifo runs").success());
+        });
+        let folder = support::normalise(&scratch.path().join("data").display().to_string());
+        let expected = "cannot replace `<data>/pipe`: it is no regular file\nSpecial\n";
+        assert_eq!((ran.stdout.replace(&folder, "<data>").as_str(), ran.exit), (expected, Some(0)), "{}", ran.stderr);
+    }
+}

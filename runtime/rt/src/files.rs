@@ -88,9 +88,17 @@ pub extern "C" fn reml_file_remove(_: Cx, path: StrRef) -> i64 {
     status(fs::remove_file(path.as_str()))
 }
 
+/// A file is not copied onto itself, by whatever name: it would be emptied before it is read.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_file_copy(_: Cx, from: StrRef, to: StrRef) -> i64 {
-    status(fs::copy(from.as_str(), to.as_str()).map(|_| ()))
+    let (from, to) = (from.as_str(), to.as_str());
+    let is_same = |a: Metadata, b: Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    if let (Ok(source), Ok(target)) = (fs::metadata(from), fs::metadata(to))
+        && is_same(source, target)
+    {
+        return i64::from(libc::EINVAL);
+    }
+    status(fs::copy(from, to).map(|_| ()))
 }
 
 /// Renames a file or folder; what has the new name already is replaced in one step.
