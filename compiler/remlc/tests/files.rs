@@ -262,7 +262,7 @@ fn main(args: List<Str>) {
     let found = sandbox_path(path, root)
     match found with
     | Ok(place) -> println("{} ok {}", path, place.is_inside(IO.canonical(root).unwrap()))
-    | Err(error) -> println("{} {}", path, error.reason)
+    | Err(error) -> println("{} {}", path, error.kind)
   }
 }
 "#,

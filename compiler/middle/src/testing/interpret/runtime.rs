@@ -243,6 +243,10 @@ impl Machine<'_> {
             ("reml_str_grapheme_count", []) if text.is_ascii() => {
                 int((text.len() - text.matches("\r\n").count()) as i64)
             }
+            ("reml_str_next_grapheme", [from]) if text.is_ascii() => {
+                let from = usize::try_from(from.int()?).unwrap_or(0).min(text.len());
+                int((from + if text[from..].starts_with("\r\n") { 2 } else { 1 }).min(text.len()) as i64)
+            }
             ("reml_str_display_width", []) if text.is_ascii() => {
                 int(text.bytes().filter(|byte| !byte.is_ascii_control()).count() as i64)
             }
@@ -323,6 +327,11 @@ fn char_function(symbol: &str, char: char) -> Option<Value> {
         "reml_char_is_uppercase" => Value::Bool(char.is_uppercase()),
         "reml_char_is_lowercase" => Value::Bool(char.is_lowercase()),
         "reml_char_is_control" => Value::Bool(char.is_control()),
+        "reml_char_is_punctuation" if char.is_ascii() => {
+            Value::Bool(char.is_ascii_punctuation() && !"$+<=>^`|~".contains(char))
+        }
+        "reml_char_is_xid_start" if char.is_ascii() => Value::Bool(char.is_ascii_alphabetic()),
+        "reml_char_is_xid_continue" if char.is_ascii() => Value::Bool(char.is_ascii_alphanumeric() || char == '_'),
         "reml_char_to_upper" => single(Box::new(char.to_uppercase())),
         "reml_char_to_lower" => single(Box::new(char.to_lowercase())),
         _ => return None,
