@@ -47,11 +47,10 @@ pub fn run(remlc: &Path, scratch: &Path, options: &Options) -> bool {
     let rust = build_rust();
     let mut ok = true;
     println!(
-        "{:<22}{:>9}{}{}",
+        "{:<22}{:>9}{}  peak memory / input: reml, c",
         "parser",
         "c s",
         CONTESTANTS[1..].iter().map(|name| format!("{name:>14}")).collect::<String>(),
-        "  peak memory / input: reml, c"
     );
     for grammar in GRAMMARS {
         let programs: Vec<(&str, Option<Vec<PathBuf>>)> = CONTESTANTS
