@@ -43,8 +43,10 @@ const ALWAYS: &[&str] = &[
 
 /// Modules that the prelude gives every program a name of, but that few programs need: they are loaded, with all that they use, where a
 /// program's text asks for them.
-const ON_DEMAND: &[(&str, fn(&str) -> bool)] =
-    &[("Core.IO", |text| text.contains("IO")), ("Core.Data.Json", may_mention_json)];
+const ON_DEMAND: &[(&str, AsksFor)] = &[("Core.IO", |text| text.contains("IO")), ("Core.Data.Json", may_mention_json)];
+
+/// Does a text ask for a module?
+type AsksFor = fn(&str) -> bool;
 
 /// The modules of a program, parsed.
 pub struct Loaded {
