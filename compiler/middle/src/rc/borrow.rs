@@ -429,6 +429,7 @@ impl Walker<'_> {
         let needs = super::liveness::join_needs(self.function, &counted);
         let mut entries: Vec<(JoinId, Vec<Entries>)> = std::mem::take(&mut self.entries).into_iter().collect();
         entries.sort_unstable_by_key(|(join, _)| *join);
+        let mut kept = Vec::new();
         for (join, entries) in entries {
             let (first, _) = self.joins[&join];
             for (index, entry) in entries.into_iter().enumerate() {
@@ -437,12 +438,27 @@ impl Walker<'_> {
                     bases.insert(self.join_params[&join][index], base);
                     continue;
                 }
-                for atom in entry.atoms {
-                    self.keep(atom, first + index);
-                }
+                kept.extend(entry.atoms.into_iter().map(|atom| (atom, first + index)));
+            }
+        }
+        for (atom, param) in kept {
+            // What another join point borrows from a variable ends with that variable.
+            if matches!(atom, Atom::Var(var) if bases.contains_key(&self.origin(var))) {
+                self.graph.seeds.push((param, Need::Keep));
+            } else {
+                self.keep(atom, param);
             }
         }
         bases
+    }
+
+    /// What the value was read from, in the end.
+    fn origin(&self, var: Var) -> Var {
+        let mut at = var;
+        while let Some(next) = self.bases[at] {
+            at = next;
+        }
+        at
     }
 
     /// Nobody can drop the value after it was passed as `param`: only what outlives the function may be borrowed.
