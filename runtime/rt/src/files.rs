@@ -250,14 +250,8 @@ mod tests {
     use crate::heap;
     use crate::resource::{close_remaining, reml_resource_free, reml_resource_path};
     use crate::string::new_str;
-    use crate::taken::{reml_take_bytes, reml_take_resource, reml_take_str};
-
-    fn taken(cx: Cx) -> String {
-        let text = reml_take_str(cx);
-        let copy = text.borrow().as_str().to_string();
-        text.drop(cx);
-        copy
-    }
+    use crate::taken::testing::text_taken;
+    use crate::taken::{reml_take_bytes, reml_take_resource};
 
     fn bytes(cx: Cx, bytes: &[u8]) -> BytesRef<'static> {
         // SAFETY: a reference to a live array, which the test leaks.
@@ -276,8 +270,8 @@ mod tests {
         assert_eq!(reml_file_write(cx, path.borrow(), text.borrow(), 0xff01), 0);
         assert!(reml_file_exists(cx, path.borrow()));
         assert_eq!(reml_file_read(cx, path.borrow()), 0);
-        assert_eq!(taken(cx), "grüße\ngrüße\n");
-        assert_eq!(taken(cx), "");
+        assert_eq!(text_taken(cx), "grüße\ngrüße\n");
+        assert_eq!(text_taken(cx), "");
         assert_eq!(reml_file_write_bytes(cx, path.borrow(), bytes(cx, &[0xff, 0x00]), 0), 0);
         assert_eq!(reml_file_read(cx, path.borrow()), i64::from(libc::EILSEQ));
         assert_eq!(reml_file_read_bytes(cx, path.borrow()), 0);

@@ -363,14 +363,7 @@ mod tests {
     use super::*;
     use crate::context::Program;
     use crate::heap;
-    use crate::taken::reml_take_str;
-
-    fn taken(cx: Cx) -> String {
-        let text = reml_take_str(cx);
-        let copy = text.borrow().as_str().to_string();
-        text.drop(cx);
-        copy
-    }
+    use crate::taken::testing::text_taken;
 
     #[test]
     fn an_unfetched_product_is_replaced() {
@@ -378,7 +371,7 @@ mod tests {
         let cx = program.cx();
         assert_eq!(reml_current_dir(cx), 0);
         assert_eq!(reml_current_dir(cx), 0);
-        assert!(taken(cx).starts_with('/'));
+        assert!(text_taken(cx).starts_with('/'));
         assert_eq!(heap::live_objects(cx), 0);
     }
 
@@ -393,7 +386,7 @@ mod tests {
         assert_eq!(reml_args_get(cx, -1).borrow().as_str(), "");
         let name = new_str(cx, "PATH");
         assert!(reml_env_get(cx, name.borrow()));
-        assert_eq!(taken(cx), std::env::var("PATH").unwrap());
+        assert_eq!(text_taken(cx), std::env::var("PATH").unwrap());
         name.drop(cx);
         assert_eq!(heap::live_objects(cx), 0);
     }

@@ -127,3 +127,16 @@ pub extern "C" fn reml_take_resource(cx: Cx) -> *mut Resource {
         }
     }
 }
+
+#[cfg(test)]
+pub mod testing {
+    use super::*;
+
+    /// The text that the last call has produced.
+    pub fn text_taken(cx: Cx) -> String {
+        let text = reml_take_str(cx);
+        let copy = text.borrow().as_str().to_string();
+        text.drop(cx);
+        copy
+    }
+}
