@@ -37,6 +37,7 @@ mod symbols;
 mod taken;
 mod text;
 mod time;
+mod whole;
 mod zone;
 
 pub use context::{Cx, Program};
