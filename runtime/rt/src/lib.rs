@@ -9,6 +9,7 @@ mod array;
 mod big;
 mod chars;
 mod context;
+mod crypto;
 mod defer;
 mod entry;
 mod fiber;
