@@ -67,29 +67,25 @@ impl Heap {
 
     fn map_region(&self, cx: Cx) {
         let mut regions = self.regions.borrow_mut();
-        let bytes = regions.last().map_or(FIRST_REGION, |&(_, len)| (len * 4).min(LAST_REGION));
-        // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no existing memory.
-        let start = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
+        let mut bytes = regions.last().map_or(FIRST_REGION, |&(_, len)| (len * 4).min(LAST_REGION));
+        let start = loop {
+            match map(bytes, 0) {
+                Some(start) => break start,
+                // The address space may be limited, or in pieces.
+                None if bytes > FIRST_REGION => bytes = (bytes / 4).max(FIRST_REGION),
+                None => {
+                    drop(regions);
+                    out_of_memory(cx, bytes);
+                }
+            }
         };
-        if start == libc::MAP_FAILED {
-            drop(regions);
-            out_of_memory(cx, bytes);
-        }
         #[cfg(target_os = "linux")]
         if bytes >= HUGE_REGION {
             // SAFETY: advice on the mapping just made; failing is harmless.
-            unsafe { libc::madvise(start, bytes, libc::MADV_HUGEPAGE) };
+            unsafe { libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE) };
         }
-        regions.push((start.cast(), bytes));
-        self.next.set(start.cast());
+        regions.push((start, bytes));
+        self.next.set(start);
         self.room.set(bytes);
     }
 }
@@ -101,6 +97,14 @@ impl Drop for Heap {
             unsafe { libc::munmap(start.cast(), bytes) };
         }
     }
+}
+
+/// Fresh memory that costs nothing until it is touched.
+pub fn map(bytes: usize, flags: libc::c_int) -> Option<*mut u8> {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no existing memory.
+    let start = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    if start == libc::MAP_FAILED { None } else { Some(start.cast()) }
 }
 
 #[cold]

@@ -71,6 +71,19 @@ pub unsafe fn read_fd(fd: i32, to: *mut u8, count: usize) -> Result<usize, i32> 
     }
 }
 
+/// Opens something in the place of standard streams that are closed: else the first file that a program opens would become one of them. A closed
+/// input has ended; what is written to a closed output is an error, not lost.
+pub extern "C" fn hold_standard_streams() {
+    for fd in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: the first call only asks; the second opens the lowest number that is free, which is this one.
+        unsafe {
+            if libc::fcntl(fd, libc::F_GETFD) == -1 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY);
+            }
+        }
+    }
+}
+
 /// Writes everything, waiting where the descriptor does not block. The error is an errno and how many bytes were written before it.
 pub fn write_fd(fd: i32, bytes: &[u8]) -> Result<(), (i32, usize)> {
     let mut done = 0;
