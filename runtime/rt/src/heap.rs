@@ -143,14 +143,27 @@ pub extern "C" fn reml_alloc_slow(cx: Cx, class: usize) -> *mut Header {
 /// Memory for an object of `bytes` bytes, more than `MAX_SMALL`. Its header is not initialised.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_alloc_large(cx: Cx, bytes: usize) -> *mut Header {
+    take_large(cx, bytes).unwrap_or_else(|| out_of_memory(cx, bytes))
+}
+
+/// The same, if there is that much memory.
+fn take_large(cx: Cx, bytes: usize) -> Option<*mut Header> {
     // SAFETY: malloc has no preconditions.
     let object = unsafe { libc::malloc(bytes.max(HEADER_SIZE)) };
     if object.is_null() {
-        out_of_memory(cx, bytes);
+        return None;
     }
     let large = &cx.runtime().heap.large;
     large.set(large.get() + 1);
-    object.cast()
+    Some(object.cast())
+}
+
+/// A new large object with a count of one, tag 0, whatever its size, if there is that much memory.
+pub fn try_alloc_large(cx: Cx, bytes: usize) -> Option<*mut Header> {
+    let object = take_large(cx, bytes)?;
+    // SAFETY: the object is fresh, aligned and large enough for its header.
+    unsafe { object.write(Header { count: 1, tag: 0, class: LARGE, aux: 0 }) };
+    Some(object)
 }
 
 /// Frees a large object.
@@ -170,12 +183,18 @@ pub unsafe extern "C" fn reml_free_large(cx: Cx, object: *mut Header) {
 /// # Safety
 /// `object` must be a large object with one owner, who uses the result instead.
 pub unsafe fn resize_large(cx: Cx, object: *mut Header, bytes: usize) -> *mut Header {
+    // SAFETY: as promised to us.
+    unsafe { try_resize_large(object, bytes) }.unwrap_or_else(|| out_of_memory(cx, bytes))
+}
+
+/// The same, if there is that much memory; otherwise the object stays as it is.
+///
+/// # Safety
+/// As for [`resize_large`].
+pub unsafe fn try_resize_large(object: *mut Header, bytes: usize) -> Option<*mut Header> {
     // SAFETY: large objects come from malloc.
     let moved = unsafe { libc::realloc(object.cast(), bytes) };
-    if moved.is_null() {
-        out_of_memory(cx, bytes);
-    }
-    moved.cast()
+    if moved.is_null() { None } else { Some(moved.cast()) }
 }
 
 /// Frees the memory of an object; what it refers to is not dropped.

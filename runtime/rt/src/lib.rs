@@ -9,6 +9,7 @@ mod array;
 mod big;
 mod chars;
 mod context;
+mod crypto;
 mod defer;
 mod entry;
 mod fiber;
@@ -37,6 +38,7 @@ mod symbols;
 mod taken;
 mod text;
 mod time;
+mod whole;
 mod zone;
 
 pub use context::{Cx, Program};
