@@ -258,7 +258,7 @@ impl<'p> Inliner<'p> {
             }
         }
         let mut is_runner = SecondaryMap::new();
-        runners.values().flatten().for_each(|&runner| is_runner[runner] = true);
+        runners.values().flatten().for_each(|runner| is_runner[runner.run] = true);
         Inliner {
             graph,
             runners,
@@ -326,7 +326,7 @@ impl<'p> Inliner<'p> {
 
     /// What runs the function that this one makes.
     pub fn runner(&self, maker: FuncId) -> Option<FuncId> {
-        self.runners[maker]
+        self.runners[maker].map(|runner| runner.run)
     }
 
     /// Whether a function that is given the lambda may be inlined.

@@ -83,6 +83,7 @@ fn optimise_all(program: &mut Program, level: OptLevel) {
         order.append(&mut inliner.unfinished);
     }
     program.library = library;
+    makers::make_closures(program, &runners);
     unreachable::remove_unreachable(program);
 }
 
