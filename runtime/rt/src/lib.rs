@@ -38,9 +38,12 @@ mod symbols;
 mod taken;
 mod text;
 mod time;
+mod whole;
 mod zone;
 
 pub use context::{Cx, Program};
 pub use entry::{RunOptions, RunOutcome, run_program};
 pub use frames::{FrameTables, Place, Source};
+pub use io::hold_standard_streams;
+pub use stack::largest_reservation;
 pub use symbols::symbols;

@@ -9,6 +9,7 @@ mod inline;
 mod known;
 mod loops;
 mod makers;
+mod once;
 mod puts;
 mod removal;
 mod resume;
@@ -48,6 +49,9 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
     if level == OptLevel::Debug {
         return;
     }
+    if once::hoist(program) {
+        optimise_all(program, level);
+    }
     let handlers = evidence::uses_handlers(program);
     let specialised = handlers && evidence::specialise(program);
     if targets::resolve(program) || specialised {
@@ -83,6 +87,7 @@ fn optimise_all(program: &mut Program, level: OptLevel) {
         order.append(&mut inliner.unfinished);
     }
     program.library = library;
+    makers::make_closures(program, &runners);
     unreachable::remove_unreachable(program);
 }
 
