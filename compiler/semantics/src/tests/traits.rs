@@ -55,6 +55,7 @@ fn main() -> u8 = u8.ANSWERS + i8.ANSWER",
         expect![[r#"
             1:38 [parser.syntax.expected_tokens] a constant of an `impl` has one name
             2:22 [language.name.unknown] `u8` has no `ANSWERS`
+                fix: did you mean `ANSWER`? `ANSWER`
             2:35 [language.name.unknown] `i8` has no `ANSWER`
         "#]],
     );
