@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::facts::size;
 use super::known::Operand;
-use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Inline, Mode, Op, Stmt, Var, VarInfo};
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Mode, Op, Stmt, Var, VarInfo};
 use crate::prim::PrimOp;
 use crate::walk;
 
@@ -94,7 +94,7 @@ impl Specialiser {
     ) -> Option<(FuncId, Vec<Known>, Option<Function>)> {
         // Functions made since are not specialised again; one that is being optimised has no body to clone.
         let original = funcs.get(func)?;
-        if original.captures > 0 || original.params.is_empty() || original.inline == Inline::Never {
+        if original.captures > 0 || original.params.is_empty() || !original.inline.may_be_cloned() {
             return None;
         }
         let useful = self.useful.entry(func).or_insert_with(|| useful_params(original));
