@@ -1,6 +1,7 @@
 //! The one value that every pass reports with.
 
 use crate::codes::Code;
+use crate::excerpt::shortened;
 use crate::span::Span;
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
@@ -14,7 +15,8 @@ pub enum Severity {
 /// What is wrong, where, why something else was expected, and what to do about it.
 ///
 /// The message stands alone on one line and names the user's own things. The primary span is what is wrong; each
-/// label points at a reason; notes explain; helps say what to do; a fix is an edit that a tool may apply.
+/// label points at a reason; notes explain; helps say what to do; a fix is an edit that a tool may apply. What these texts have in backquotes is
+/// shortened where it is very long.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Diagnostic {
     pub code: Code,
@@ -90,7 +92,7 @@ impl Diagnostic {
         Diagnostic {
             code,
             severity,
-            message: message.into(),
+            message: shortened(message.into()),
             primary,
             primary_label: String::new(),
             labels: Vec::new(),
@@ -123,27 +125,27 @@ impl Diagnostic {
 
     /// The text under the primary span.
     pub fn with_primary_label(mut self, text: impl Into<String>) -> Self {
-        self.primary_label = text.into();
+        self.primary_label = shortened(text.into());
         self
     }
 
     pub fn with_label(mut self, span: Span, text: impl Into<String>) -> Self {
-        self.labels.push(Label { span, text: text.into() });
+        self.labels.push(Label { span, text: shortened(text.into()) });
         self
     }
 
     pub fn with_note(mut self, text: impl Into<String>) -> Self {
-        self.notes.push(text.into());
+        self.notes.push(shortened(text.into()));
         self
     }
 
     pub fn with_help(mut self, text: impl Into<String>) -> Self {
-        self.helps.push(text.into());
+        self.helps.push(shortened(text.into()));
         self
     }
 
     pub fn with_fix(mut self, span: Span, replacement: impl Into<String>, title: impl Into<String>) -> Self {
-        self.fixes.push(Fix { span, replacement: replacement.into(), title: title.into() });
+        self.fixes.push(Fix { span, replacement: replacement.into(), title: shortened(title.into()) });
         self
     }
 

@@ -3,6 +3,7 @@
 
 pub mod codes;
 mod diagnostic;
+mod excerpt;
 pub mod registry;
 pub mod render;
 mod source_map;

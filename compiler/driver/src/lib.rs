@@ -15,3 +15,5 @@ pub mod stdlib;
 pub mod system;
 pub mod target;
 pub mod testing;
+
+pub use reml_rt::hold_standard_streams;

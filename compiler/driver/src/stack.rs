@@ -7,7 +7,8 @@ use std::sync::Mutex;
 use std::thread;
 
 /// Tried in this order: a machine may refuse to reserve the largest.
-const SIZES: [usize; 4] = [4 << 30, 1 << 30, 256 << 20, 64 << 20];
+const SIZES: [usize; 4] = [4 << 30, 1 << 30, 256 << 20, SMALLEST];
+const SMALLEST: usize = 64 << 20;
 
 /// Runs `work` on a thread with a very large stack and returns its result; a panic passes through.
 pub fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
@@ -17,7 +18,8 @@ pub fn with_large_stack<T: Send>(work: impl FnOnce() -> T + Send) -> T {
         let work = slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take();
         work.map(|work| work())
     };
-    for size in SIZES {
+    let largest = reml_rt::largest_reservation().max(SMALLEST);
+    for size in SIZES.into_iter().filter(|&size| size <= largest) {
         let result = thread::scope(|scope| {
             let builder = thread::Builder::new().name("remlc".into()).stack_size(size);
             builder.spawn_scoped(scope, take).ok().map(|handle| handle.join())

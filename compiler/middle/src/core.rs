@@ -130,6 +130,16 @@ pub enum Inline {
     Auto,
     Always,
     Never,
+    /// Never; and a call whose arguments are constants is made once, when the program starts. It does nothing but give its result, and
+    /// always does.
+    Once,
+}
+
+impl Inline {
+    /// May there be other versions of the function: inlined, or specialised for what it is given?
+    pub fn may_be_cloned(self) -> bool {
+        matches!(self, Inline::Auto | Inline::Always)
+    }
 }
 
 /// Who releases the value.

@@ -98,6 +98,7 @@ impl Printer<'_> {
             Inline::Auto => {}
             Inline::Always => head.push_str("inline "),
             Inline::Never => head.push_str("noinline "),
+            Inline::Once => head.push_str("once "),
         }
         let _ = write!(head, "fn {}(", function.name);
         for (index, &param) in function.params.iter().enumerate() {

@@ -1,10 +1,11 @@
 //! `remlc completions`: scripts that teach a shell the command line.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
+
+use crate::output;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -15,6 +16,6 @@ pub struct Args {
 pub fn execute<Cli: CommandFactory>(args: Args) -> ExitCode {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "remlc", &mut script);
-    let _ = io::stdout().lock().write_all(&script);
+    output::write(&script);
     ExitCode::SUCCESS
 }

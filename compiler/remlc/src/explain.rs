@@ -1,12 +1,11 @@
 //! `remlc explain`: what a diagnostic code means.
 
-use std::io::{self, Write};
 use std::process::ExitCode;
 
 use reml_diagnostics::{codes, registry, suggest};
 
 use crate::USAGE;
-use crate::report;
+use crate::{output, report};
 
 #[derive(clap::Args)]
 #[group(required = true, multiple = false)]
@@ -37,6 +36,6 @@ pub fn execute(args: Args) -> ExitCode {
             }
         },
     };
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    output::write(text.as_bytes());
     ExitCode::SUCCESS
 }

@@ -9,6 +9,7 @@ use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
 use crate::options::Output;
+use crate::output;
 use crate::report::{self, Subject};
 
 #[derive(clap::Args)]
@@ -38,8 +39,7 @@ pub fn execute(args: Args) -> ExitCode {
     let outcome = format::run(&paths, mode, &OsSystem);
     let list: String = outcome.changed.iter().map(|path| format!("{}\n", path.display())).collect();
     if args.check {
-        // A closed pipe is the reader's choice.
-        let _ = io::stdout().lock().write_all(list.as_bytes());
+        output::write(list.as_bytes());
     } else if args.output.verbose > 0 {
         let _ = io::stderr().lock().write_all(list.as_bytes());
     }
@@ -66,7 +66,7 @@ fn stdin(args: &Args) -> ExitCode {
             if args.check {
                 return if formatted == text { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) };
             }
-            let _ = io::stdout().lock().write_all(formatted.as_bytes());
+            output::write(formatted.as_bytes());
             ExitCode::SUCCESS
         }
         _ => ExitCode::from(FAILURE),

@@ -10,6 +10,7 @@ mod explain;
 mod fmt;
 mod new;
 mod options;
+mod output;
 mod panic;
 mod report;
 mod run;
@@ -21,6 +22,12 @@ use clap::{Parser, Subcommand};
 
 #[global_allocator]
 static ALLOCATOR: allocator::Allocator = allocator::Allocator;
+
+/// Runs before `main`: Rust would put something in the place of a closed standard output that swallows what is written.
+#[used]
+#[cfg_attr(target_os = "macos", unsafe(link_section = "__DATA,__mod_init_func"))]
+#[cfg_attr(not(target_os = "macos"), unsafe(link_section = ".init_array"))]
+static BEFORE_MAIN: extern "C" fn() = reml_driver::hold_standard_streams;
 
 /// The compiler of the Reml language.
 #[derive(Parser)]

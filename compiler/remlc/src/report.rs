@@ -11,6 +11,7 @@ use reml_driver::pipeline::Compilation;
 use reml_driver::system::timestamp;
 
 use crate::options::{Format, Output};
+use crate::output;
 
 /// What is being reported on.
 pub struct Subject<'a> {
@@ -33,8 +34,7 @@ impl<'a> Subject<'a> {
 /// Prints the stages that were asked for to standard output.
 pub fn emitted(compilation: &mut Compilation<'_>) {
     let text = std::mem::take(&mut compilation.emitted);
-    // A closed pipe is the reader's choice.
-    let _ = io::stdout().lock().write_all(text.as_bytes());
+    output::write(text.as_bytes());
 }
 
 /// Shows all diagnostics and the closing line. People's formats go to standard error, JSON to standard output; only
@@ -88,10 +88,12 @@ pub fn show(
             summary_line(&mut text, Severity::Error, &line, colored(output));
         }
     }
-    let _ = match output.format {
-        Format::Json if subject.verb != "run" => io::stdout().lock().write_all(&text),
-        _ => io::stderr().lock().write_all(&text),
-    };
+    match output.format {
+        Format::Json if subject.verb != "run" => output::write(&text),
+        _ => {
+            let _ = io::stderr().lock().write_all(&text);
+        }
+    }
 }
 
 fn summary_line(text: &mut Vec<u8>, severity: Severity, line: &str, color: bool) {

@@ -11,8 +11,8 @@ use reml_driver::system::OsSystem;
 use reml_driver::testing::{Suite, TestOptions, Verdict};
 use serde_json::json;
 
-use crate::FAILURE;
 use crate::report::plain_error;
+use crate::{FAILURE, output};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -107,7 +107,8 @@ pub fn execute(args: Args) -> ExitCode {
             format!("{report:#}\n")
         }
     };
-    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+    output::write(text.as_bytes());
     if failed == 0 && fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
 }
 

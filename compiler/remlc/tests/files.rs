@@ -178,6 +178,81 @@ fn main() {
     }
 }
 
+/// Runs `script` by a shell with remlc and a program as `$1` and `$2`, and a folder of its own as `$3`.
+fn shell(script: &str, source: &str, mode: &[&str]) -> (Ran, tempfile::TempDir) {
+    let scratch = support::scratch();
+    let file = scratch.path().join("program.reml");
+    std::fs::write(&file, source).expect("the scratch directory can be written");
+    let program = match mode {
+        ["build"] => {
+            let output = scratch.path().join("program");
+            let mut build = support::remlc();
+            let built = support::run(build.args(["build", "-q"]).arg(&file).arg("-o").arg(&output), "");
+            assert_eq!(built.expect("runs").exit, Some(0));
+            vec![output.display().to_string()]
+        }
+        _ => {
+            let words = [env!("CARGO_BIN_EXE_remlc")].into_iter().chain(mode.iter().copied());
+            words.map(str::to_owned).chain([file.display().to_string(), "--".to_owned()]).collect()
+        }
+    };
+    let mut command = std::process::Command::new("sh");
+    command.args(["-c", script, "sh"]).args(program).arg(scratch.path());
+    (support::run(&mut command, "").expect("runs"), scratch)
+}
+
+const SHELL_MODES: [&[&str]; 3] = [MODES[0], MODES[1], &["build"]];
+
+#[test]
+fn output_without_a_place_to_go_is_an_error() {
+    for (script, reason) in
+        [(r#"exec "$@" >&-"#, "bad file descriptor"), (r#"exec "$@" >/dev/full"#, "no space left on device")]
+    {
+        if script.contains("/dev/full") && !Path::new("/dev/full").exists() {
+            continue;
+        }
+        for mode in SHELL_MODES {
+            let (ran, _scratch) = shell(script, "fn main() { println(\"lost\") }", mode);
+            assert_eq!(ran.exit, Some(1), "{mode:?}");
+            assert_eq!(ran.stderr.trim(), format!("error: cannot write to standard output: {reason}"));
+        }
+    }
+}
+
+#[test]
+fn a_file_does_not_become_a_closed_standard_output() {
+    let source = r#"
+use Core.Path
+fn main(args: List<Str>) {
+  let path = Path.from_string(args.head().unwrap()).join("file")
+  var writer = IO.create(path).unwrap()
+  println("for nobody")
+  IO.println("at all")
+  writer.write_line("for the file").unwrap()
+  writer.close().unwrap()
+}
+"#;
+    for mode in SHELL_MODES {
+        let (ran, scratch) = shell(r#"exec "$@" >&-"#, source, mode);
+        assert_eq!(ran.exit, Some(1), "{}", ran.stderr);
+        assert_eq!(std::fs::read_to_string(scratch.path().join("file")).unwrap(), "for the file\n");
+    }
+}
+
+#[test]
+fn little_address_space_is_enough() {
+    let source = r#"
+fn main() {
+  let numbers = Map.from_list(Iter.range(0, 1_000_000).map(|i| (i, i)).collect_list())
+  println("{}", numbers.size())
+}
+"#;
+    for mode in SHELL_MODES {
+        let (ran, _scratch) = shell(r#"ulimit -v 2000000 && exec "$@""#, source, mode);
+        assert_eq!((ran.stdout.as_str(), ran.exit), ("1000000\n", Some(0)), "{mode:?}: {}", ran.stderr);
+    }
+}
+
 #[test]
 fn a_replaced_file_is_the_old_or_the_new_one() {
     check(

@@ -52,6 +52,19 @@ async fn fails() -> Result<(), Str> {
     assert_eq!(results(&ran), (vec!["waiting.waits"], vec!["waiting.differs", "waiting.fails"]), "{}", ran.stdout);
 }
 
+#[test]
+fn modules_of_the_library_are_tested_as_parts_of_it() {
+    let library = root().join("stdlib");
+    let test = |file: &str| run(remlc().env("REML_STDLIB", &library).arg("test").arg(library.join(file)), "").unwrap();
+    // `Core.Parse.Cst` is used by modules that it uses.
+    for file in ["Core/Option.reml", "Core/Parse/Cst.reml"] {
+        let ran = test(file);
+        assert_eq!(ran.exit, Some(0), "{}{}", ran.stdout, ran.stderr);
+        let (passed, failed) = results(&ran);
+        assert!(passed.len() > 3 && failed.is_empty(), "{}", ran.stdout);
+    }
+}
+
 const MIXED: &str = r#"use Core.Test.{assert_eq, assert_err, expect_panic}
 
 fn deep(n: Int) -> Int = if n == 0 { panic("at the bottom") } else { 1 + deep(n - 1) }

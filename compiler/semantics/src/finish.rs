@@ -180,11 +180,18 @@ impl<'a> Checker<'a> {
                 inline = InlineHint::Always;
             }
             if self.names.text(attr.name.name) == "inline" {
-                let never = attr.args.iter().any(|arg| {
-                    matches!(&*arg.value.kind, reml_syntax::ast::ExprKind::Path(p)
-                        if p.segments.last().is_some_and(|s| self.names.text(s.name) == "never"))
-                });
-                inline = if never { InlineHint::Never } else { InlineHint::Always };
+                let says = |word: &str| {
+                    attr.args.iter().any(|arg| {
+                        matches!(&*arg.value.kind, reml_syntax::ast::ExprKind::Path(p)
+                            if p.segments.last().is_some_and(|s| self.names.text(s.name) == word))
+                    })
+                };
+                inline = match () {
+                    // It is not checked that the function always comes to an end.
+                    () if says("once") && self.modules[info.module].is_core => InlineHint::Once,
+                    () if says("never") || says("once") => InlineHint::Never,
+                    () => InlineHint::Always,
+                };
             }
         }
         FnDef {
@@ -273,7 +280,7 @@ impl<'a> Checker<'a> {
             .fns
             .iter()
             .filter(|(_, info)| {
-                !self.is_core(info.module) && info.attrs.iter().any(|a| self.names.text(a.name.name) == "test")
+                !self.modules[info.module].is_core && info.attrs.iter().any(|a| self.names.text(a.name.name) == "test")
             })
             .filter(|(_, info)| matches!(info.source, FnSource::Decl(_)))
             .map(|(id, _)| id)

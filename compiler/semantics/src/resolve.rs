@@ -395,7 +395,9 @@ impl<'a> Checker<'a> {
             if let AdtKind::Sum(variants) = &self.adts[def].kind {
                 candidates.extend(variants.iter().map(|v| v.name));
             }
-            candidates.extend(self.inherent.keys().filter(|k| k.0 == Head::Adt(def)).map(|k| k.1));
+        }
+        if let Some(head) = self.container_type(container).and_then(|subject| self.head_of(subject)) {
+            candidates.extend(self.inherent.keys().filter(|key| key.0 == head).map(|key| key.1));
         }
         if let Some(TypeItem::Trait(id)) = container.ty {
             candidates.extend(self.traits[id].methods.iter().map(|m| m.name));

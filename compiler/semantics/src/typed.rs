@@ -219,6 +219,8 @@ pub enum InlineHint {
     Always,
     /// `@inline(never)`
     Never,
+    /// `@inline(once)`, which only the library may say: never inlined, and what it makes of constants is made once.
+    Once,
 }
 
 pub struct ParamDef {

@@ -125,6 +125,7 @@ pub fn end_on_output_error(cx: Cx, errno: i32) -> ! {
 /// `argc` and `argv` must be those of C's `main`, `info` as [`run_program`] needs it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reml_start(argc: c_int, argv: *const *const c_char, info: *const ProgramInfo) -> c_int {
+    crate::io::hold_standard_streams();
     // SAFETY: ignoring a signal is always possible.
     unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
     let count = usize::try_from(argc).unwrap_or(0);

@@ -8,12 +8,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
-use crate::array::{self, BytesRef, StrArray};
+use crate::array::{BytesRef, StrArray};
 use crate::context::Cx;
-use crate::io::{errno_of, status};
+use crate::io::{errno_of, errno_status, status};
 use crate::resource::{Content, give_resource};
 use crate::string::{StrRef, new_lossy};
 use crate::taken::{Taken, give, give_ints, give_text};
+use crate::whole::{give_all_bytes, give_all_text};
 
 /// What metadata and listings call the kinds of entries.
 const FILE: i64 = 0;
@@ -36,20 +37,18 @@ fn kind(file_type: fs::FileType) -> i64 {
 /// The text of a file through `take_str`. A file that is not UTF-8 gives EILSEQ.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_file_read(cx: Cx, path: StrRef) -> i64 {
-    match fs::read(path.as_str()) {
-        Ok(bytes) => give_text(cx, &bytes),
-        Err(error) => errno_of(&error),
-    }
+    read_file(path, |file| give_all_text(cx, &[], file))
 }
 
 /// The bytes of a file through `take_bytes`.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_file_read_bytes(cx: Cx, path: StrRef) -> i64 {
-    match fs::read(path.as_str()) {
-        Ok(bytes) => {
-            give(cx, Taken::Bytes(array::new_bytes(cx, &bytes)));
-            0
-        }
+    read_file(path, |file| give_all_bytes(cx, file))
+}
+
+fn read_file(path: StrRef, read: impl FnOnce(&fs::File) -> Result<(), i32>) -> i64 {
+    match fs::File::open(path.as_str()) {
+        Ok(file) => errno_status(read(&file)),
         Err(error) => errno_of(&error),
     }
 }
@@ -246,6 +245,7 @@ pub extern "C" fn reml_temp_create(cx: Cx, folder: StrRef, prefix: StrRef, is_fo
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::array;
     use crate::context::Program;
     use crate::heap;
     use crate::resource::{close_remaining, reml_resource_free, reml_resource_path};

@@ -67,29 +67,25 @@ impl Heap {
 
     fn map_region(&self, cx: Cx) {
         let mut regions = self.regions.borrow_mut();
-        let bytes = regions.last().map_or(FIRST_REGION, |&(_, len)| (len * 4).min(LAST_REGION));
-        // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no existing memory.
-        let start = unsafe {
-            libc::mmap(
-                ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-                -1,
-                0,
-            )
+        let mut bytes = regions.last().map_or(FIRST_REGION, |&(_, len)| (len * 4).min(LAST_REGION));
+        let start = loop {
+            match map(bytes, 0) {
+                Some(start) => break start,
+                // The address space may be limited, or in pieces.
+                None if bytes > FIRST_REGION => bytes = (bytes / 4).max(FIRST_REGION),
+                None => {
+                    drop(regions);
+                    out_of_memory(cx, bytes);
+                }
+            }
         };
-        if start == libc::MAP_FAILED {
-            drop(regions);
-            out_of_memory(cx, bytes);
-        }
         #[cfg(target_os = "linux")]
         if bytes >= HUGE_REGION {
             // SAFETY: advice on the mapping just made; failing is harmless.
-            unsafe { libc::madvise(start, bytes, libc::MADV_HUGEPAGE) };
+            unsafe { libc::madvise(start.cast(), bytes, libc::MADV_HUGEPAGE) };
         }
-        regions.push((start.cast(), bytes));
-        self.next.set(start.cast());
+        regions.push((start, bytes));
+        self.next.set(start);
         self.room.set(bytes);
     }
 }
@@ -101,6 +97,14 @@ impl Drop for Heap {
             unsafe { libc::munmap(start.cast(), bytes) };
         }
     }
+}
+
+/// Fresh memory that costs nothing until it is touched.
+pub fn map(bytes: usize, flags: libc::c_int) -> Option<*mut u8> {
+    let flags = flags | libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no existing memory.
+    let start = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
+    if start == libc::MAP_FAILED { None } else { Some(start.cast()) }
 }
 
 #[cold]
@@ -139,14 +143,27 @@ pub extern "C" fn reml_alloc_slow(cx: Cx, class: usize) -> *mut Header {
 /// Memory for an object of `bytes` bytes, more than `MAX_SMALL`. Its header is not initialised.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_alloc_large(cx: Cx, bytes: usize) -> *mut Header {
+    take_large(cx, bytes).unwrap_or_else(|| out_of_memory(cx, bytes))
+}
+
+/// The same, if there is that much memory.
+fn take_large(cx: Cx, bytes: usize) -> Option<*mut Header> {
     // SAFETY: malloc has no preconditions.
     let object = unsafe { libc::malloc(bytes.max(HEADER_SIZE)) };
     if object.is_null() {
-        out_of_memory(cx, bytes);
+        return None;
     }
     let large = &cx.runtime().heap.large;
     large.set(large.get() + 1);
-    object.cast()
+    Some(object.cast())
+}
+
+/// A new large object with a count of one, tag 0, whatever its size, if there is that much memory.
+pub fn try_alloc_large(cx: Cx, bytes: usize) -> Option<*mut Header> {
+    let object = take_large(cx, bytes)?;
+    // SAFETY: the object is fresh, aligned and large enough for its header.
+    unsafe { object.write(Header { count: 1, tag: 0, class: LARGE, aux: 0 }) };
+    Some(object)
 }
 
 /// Frees a large object.
@@ -166,12 +183,18 @@ pub unsafe extern "C" fn reml_free_large(cx: Cx, object: *mut Header) {
 /// # Safety
 /// `object` must be a large object with one owner, who uses the result instead.
 pub unsafe fn resize_large(cx: Cx, object: *mut Header, bytes: usize) -> *mut Header {
+    // SAFETY: as promised to us.
+    unsafe { try_resize_large(object, bytes) }.unwrap_or_else(|| out_of_memory(cx, bytes))
+}
+
+/// The same, if there is that much memory; otherwise the object stays as it is.
+///
+/// # Safety
+/// As for [`resize_large`].
+pub unsafe fn try_resize_large(object: *mut Header, bytes: usize) -> Option<*mut Header> {
     // SAFETY: large objects come from malloc.
     let moved = unsafe { libc::realloc(object.cast(), bytes) };
-    if moved.is_null() {
-        out_of_memory(cx, bytes);
-    }
-    moved.cast()
+    if moved.is_null() { None } else { Some(moved.cast()) }
 }
 
 /// Frees the memory of an object; what it refers to is not dropped.

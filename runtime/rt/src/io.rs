@@ -16,6 +16,7 @@ use crate::entry;
 use crate::panic;
 use crate::string::{StrOwned, StrRef, new_lossy, new_str};
 use crate::taken::{Taken, give, give_text};
+use crate::whole::{give_all_text, standard_input};
 
 const OUTPUT_BUFFER: usize = 64 << 10;
 const INPUT_BUFFER: usize = 64 << 10;
@@ -52,6 +53,34 @@ impl Output {
         let result = write_fd(libc::STDOUT_FILENO, &self.buffer).map_err(|(errno, _)| errno);
         self.buffer.clear();
         result
+    }
+}
+
+/// Reads as much as there is now, waiting where the descriptor does not block: how many bytes, 0 at the end.
+///
+/// # Safety
+/// There must be `count` bytes at `to` to be written.
+pub unsafe fn read_fd(fd: i32, to: *mut u8, count: usize) -> Result<usize, i32> {
+    loop {
+        // SAFETY: as promised to us.
+        let count = unsafe { libc::read(fd, to.cast(), count) };
+        match usize::try_from(count) {
+            Ok(count) => return Ok(count),
+            Err(_) => wait_or_fail(fd, libc::POLLIN)?,
+        }
+    }
+}
+
+/// Opens something in the place of standard streams that are closed: else the first file that a program opens would become one of them. A closed
+/// input has ended; what is written to a closed output is an error, not lost.
+pub extern "C" fn hold_standard_streams() {
+    for fd in [libc::STDIN_FILENO, libc::STDOUT_FILENO, libc::STDERR_FILENO] {
+        // SAFETY: the first call only asks; the second opens the lowest number that is free, which is this one.
+        unsafe {
+            if libc::fcntl(fd, libc::F_GETFD) == -1 {
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDONLY);
+            }
+        }
     }
 }
 
@@ -101,6 +130,11 @@ pub fn status(result: io::Result<()>) -> i64 {
     result.map_or_else(|error| errno_of(&error), |()| 0)
 }
 
+/// 0 or errno.
+pub fn errno_status(result: Result<(), i32>) -> i64 {
+    result.map_or_else(i64::from, |()| 0)
+}
+
 /// Buffered standard input.
 #[derive(Default)]
 pub struct Input {
@@ -116,19 +150,12 @@ impl Input {
         self.start = 0;
         let len = self.buffer.len();
         self.buffer.reserve(INPUT_BUFFER);
-        loop {
-            let spare = self.buffer.spare_capacity_mut();
-            // SAFETY: the spare capacity is ours to write.
-            let count = unsafe { libc::read(libc::STDIN_FILENO, spare.as_mut_ptr().cast(), spare.len()) };
-            match usize::try_from(count) {
-                Ok(count) => {
-                    // SAFETY: `read` has initialised that many bytes more.
-                    unsafe { self.buffer.set_len(len + count) };
-                    return Ok(count);
-                }
-                Err(_) => wait_or_fail(libc::STDIN_FILENO, libc::POLLIN)?,
-            }
-        }
+        let spare = self.buffer.spare_capacity_mut();
+        // SAFETY: the spare capacity is ours to write.
+        let count = unsafe { read_fd(libc::STDIN_FILENO, spare.as_mut_ptr().cast(), spare.len()) }?;
+        // SAFETY: that many bytes more were written.
+        unsafe { self.buffer.set_len(len + count) };
+        Ok(count)
     }
 
     /// Where the next line is in the buffer, without its terminator; `None` at the end of input.
@@ -152,11 +179,11 @@ impl Input {
         }
     }
 
-    fn all(&mut self) -> Result<Vec<u8>, i32> {
-        while self.fill()? > 0 {}
+    /// What was read ahead; from now on it counts as consumed.
+    fn take_all_buffered(&mut self) -> Vec<u8> {
         let mut all = std::mem::take(&mut self.buffer);
         all.drain(..std::mem::take(&mut self.start));
-        Ok(all)
+        all
     }
 
     /// Moves what has been read ahead to `room`, as much as fits: how many bytes.
@@ -231,11 +258,8 @@ pub extern "C" fn reml_stdin_read_line(cx: Cx) -> i64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_stdin_read_all(cx: Cx) -> i64 {
     reml_stdout_flush(cx);
-    let all = cx.runtime().input.borrow_mut().all();
-    match all {
-        Ok(bytes) => give_text(cx, &bytes),
-        Err(errno) => i64::from(errno),
-    }
+    let ahead = cx.runtime().input.borrow_mut().take_all_buffered();
+    errno_status(give_all_text(cx, &ahead, &standard_input()))
 }
 
 /// What an errno means, in words that can follow a colon.

@@ -20,6 +20,7 @@ use crate::abi::{Context, PANIC_EXIT};
 use crate::context::Cx;
 use crate::fiber::{self, FiberStack};
 use crate::frames::Walk;
+use crate::heap;
 use crate::panic;
 
 const RED_ZONE: usize = 1 << 20;
@@ -120,13 +121,7 @@ thread_local! {
 }
 
 pub fn map(bytes: usize) -> Option<*mut u8> {
-    let mut flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    if cfg!(target_os = "linux") {
-        flags |= libc::MAP_STACK;
-    }
-    // SAFETY: an anonymous private mapping at an address of the kernel's choice touches no existing memory.
-    let start = unsafe { libc::mmap(ptr::null_mut(), bytes, libc::PROT_READ | libc::PROT_WRITE, flags, -1, 0) };
-    if start == libc::MAP_FAILED { None } else { Some(start.cast()) }
+    heap::map(bytes, if cfg!(target_os = "linux") { libc::MAP_STACK } else { 0 })
 }
 
 /// How much address space the process may use, if that is limited.
@@ -146,12 +141,18 @@ pub unsafe fn protect(start: *mut u8, bytes: usize) {
     unsafe { libc::mprotect(start.cast(), bytes, libc::PROT_NONE) };
 }
 
+/// The most that one stack should reserve: a small part of the address space where that is limited, since other things need it too.
+pub fn largest_reservation() -> usize {
+    address_space().map_or(usize::MAX, |limit| limit / 16)
+}
+
 /// How much stack to reserve: a sixteenth of the memory, so that runaway recursion ends before the machine does.
 fn preferred_size() -> usize {
     if let Some(bytes) = std::env::var(SIZE_VARIABLE).ok().and_then(|text| parse_size(&text)) {
         return bytes.clamp(1 << 16, LARGEST_STACK).next_multiple_of(1 << 16);
     }
-    (memory() / 16).clamp(SMALLEST_DEFAULT, LARGEST_STACK).next_multiple_of(1 << 20)
+    let size = (memory() / 16).clamp(SMALLEST_DEFAULT, LARGEST_STACK);
+    size.min(largest_reservation()).max(SMALLEST_STACK).next_multiple_of(1 << 20)
 }
 
 fn parse_size(text: &str) -> Option<usize> {

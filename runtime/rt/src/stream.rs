@@ -13,7 +13,7 @@ use crate::abi::{Array, Resource};
 use crate::array::{self, BytesRef};
 use crate::context::Cx;
 use crate::heap;
-use crate::io::{errno_of, reml_stdout_flush, wait_or_fail, write_fd};
+use crate::io::{errno_of, errno_status, read_fd, reml_stdout_flush, write_fd};
 use crate::resource::{Content, give_resource};
 use crate::string::StrRef;
 use crate::taken::{Taken, give, give_text};
@@ -56,10 +56,6 @@ impl Writer {
             }
         }
     }
-}
-
-fn status(result: Result<(), i32>) -> i64 {
-    result.map_or_else(i64::from, |()| 0)
 }
 
 fn io_status(result: io::Result<()>) -> Result<(), i32> {
@@ -136,15 +132,9 @@ fn owned(cx: Cx, bytes: *mut Array) -> *mut Array {
     }
 }
 
-fn read_fd(fd: i32, room: &mut [u8]) -> Result<usize, i32> {
-    loop {
-        // SAFETY: `room` is ours to write.
-        let count = unsafe { libc::read(fd, room.as_mut_ptr().cast(), room.len()) };
-        match usize::try_from(count) {
-            Ok(count) => return Ok(count),
-            Err(_) => wait_or_fail(fd, libc::POLLIN)?,
-        }
-    }
+fn read_room(fd: i32, room: &mut [u8]) -> Result<usize, i32> {
+    // SAFETY: `room` is ours to write.
+    unsafe { read_fd(fd, room.as_mut_ptr(), room.len()) }
 }
 
 /// Reads from an open file; see [`read_into`].
@@ -152,7 +142,7 @@ fn read_fd(fd: i32, room: &mut [u8]) -> Result<usize, i32> {
 pub extern "C" fn reml_stream_read(cx: Cx, stream: &Resource, bytes: *mut Array, at: i64, count: i64) -> i64 {
     read_into(cx, bytes, at, count, |room| {
         cx.runtime().resources.with(stream.id, |entry| match &entry.content {
-            Content::Reader(file) => read_fd(file.as_raw_fd(), room),
+            Content::Reader(file) => read_room(file.as_raw_fd(), room),
             _ => Err(libc::EBADF),
         })
     })
@@ -163,13 +153,13 @@ pub extern "C" fn reml_stream_read(cx: Cx, stream: &Resource, bytes: *mut Array,
 pub extern "C" fn reml_stdin_read(cx: Cx, bytes: *mut Array, at: i64, count: i64) -> i64 {
     reml_stdout_flush(cx);
     read_into(cx, bytes, at, count, |room| match cx.runtime().input.borrow_mut().take_buffered(room) {
-        0 => read_fd(libc::STDIN_FILENO, room),
+        0 => read_room(libc::STDIN_FILENO, room),
         count => Ok(count),
     })
 }
 
 fn with_writer(cx: Cx, stream: &Resource, act: impl FnOnce(&mut Writer) -> Result<(), i32>) -> i64 {
-    status(cx.runtime().resources.with(stream.id, |entry| match &mut entry.content {
+    errno_status(cx.runtime().resources.with(stream.id, |entry| match &mut entry.content {
         Content::Writer(writer) => act(writer),
         _ => Err(libc::EBADF),
     }))
@@ -206,7 +196,7 @@ pub extern "C" fn reml_stream_sync(cx: Cx, stream: &Resource) -> i64 {
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_stream_seek(cx: Cx, stream: &Resource, offset: i64) -> i64 {
     let Ok(offset) = u64::try_from(offset) else { return i64::from(libc::EINVAL) };
-    status(cx.runtime().resources.with(stream.id, |entry| match &mut entry.content {
+    errno_status(cx.runtime().resources.with(stream.id, |entry| match &mut entry.content {
         Content::Reader(file) => io_status(file.seek(SeekFrom::Start(offset)).map(|_| ())),
         Content::Writer(writer) => {
             writer.flush()?;

@@ -17,7 +17,7 @@ use crate::panic::{self, traced};
 const SMALL_TEXT: usize = size_of::<Str>();
 /// Capacity and text of large objects.
 const LARGE_CAPACITY: usize = size_of::<Str>();
-const LARGE_TEXT: usize = LARGE_CAPACITY + 8;
+pub const LARGE_TEXT: usize = LARGE_CAPACITY + 8;
 /// Slices up to this length are copies: as small as a slice object and its share of the owner's memory.
 const COPIED_SLICE: usize = 16;
 
@@ -228,6 +228,22 @@ pub fn with_capacity(cx: Cx, bytes: usize) -> StrOwned {
         if large {
             object.cast::<u8>().add(LARGE_CAPACITY).cast::<u64>().write(bytes as u64);
         }
+    }
+    StrOwned(object)
+}
+
+/// The string that a large object becomes in which everything behind its header and before [`LARGE_TEXT`] is still to be written.
+///
+/// # Safety
+/// The object must have one owner, who gives it up, and room for `capacity` bytes of text, of which `len` are there and valid.
+pub unsafe fn from_large(object: *mut Header, len: usize, capacity: usize) -> StrOwned {
+    let object = object.cast::<Str>();
+    // SAFETY: as promised.
+    unsafe {
+        (*object).len = len as u64;
+        (*object).data = object.cast::<u8>().add(LARGE_TEXT);
+        (*object).owner = ptr::null_mut();
+        object.cast::<u8>().add(LARGE_CAPACITY).cast::<u64>().write(capacity as u64);
     }
     StrOwned(object)
 }

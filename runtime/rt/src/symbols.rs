@@ -3,8 +3,8 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, big, chars, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic, random,
-    regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
+    array, big, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic,
+    random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -56,6 +56,13 @@ table! {
         reml_char_to_upper
         reml_char_to_lower
         reml_char_show
+    ;
+    crypto:
+        reml_sha256
+        reml_ed25519_is_key
+        reml_ed25519_public
+        reml_ed25519_sign
+        reml_ed25519_verify
     ;
     defer:
         reml_defer_push
@@ -324,6 +331,7 @@ mod tests {
             include_str!("array.rs"),
             include_str!("big.rs"),
             include_str!("chars.rs"),
+            include_str!("crypto.rs"),
             include_str!("defer.rs"),
             include_str!("fiber.rs"),
             include_str!("fiber_switch.rs"),

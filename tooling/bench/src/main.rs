@@ -74,7 +74,7 @@ enum Action {
         /// Sizes in elements, 10 or more each.
         #[arg(default_values_t = [1_000, 10_000, 100_000, 1_000_000], value_parser = clap::value_parser!(u64).range(10..))]
         sizes: Vec<u64>,
-        /// Rounds, each of which takes the best of three; the minimum CPU time counts.
+        /// Rounds, each of which takes the best of three, or of fewer that take long; the minimum CPU time counts.
         #[arg(long, default_value_t = 1)]
         rounds: u32,
         /// Only these peers (`ocaml`, `rust`); Reml always runs.

@@ -1,7 +1,7 @@
 //! Examples in documentation: blocks marked `reml` in the `///` and `//!` comments of a module.
 //!
 //! A block is the body of a `main`, or a whole program when it has a `main` of its own. It sees the public names of its
-//! module. It has to end without a panic and, when a block marked `output` follows, print exactly that.
+//! module; those of the library are `use`d by the block, as readers have to. It has to end without a panic and, when a block marked `output` follows, print exactly that.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use reml_syntax::ast;
 use reml_syntax::names::Names;
 
 use crate::package::{self, MANIFEST};
+use crate::stdlib;
 use crate::system::System;
 
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ pub fn find(file: &Path, text: &str, root: &Path, system: &dyn System) -> Vec<Ex
     let folder = root.parent().unwrap_or(Path::new(""));
     let src = sources_of(folder, system).unwrap_or_else(|| folder.to_owned());
     let Some(module) = module_name(file, &src) else { return Vec::new() };
-    let names = public_names(text);
+    let names = if stdlib::is_library(&module) { Vec::new() } else { public_names(text) };
     let import = match names.as_slice() {
         [] => format!("use {module}\n"),
         names => format!("use {module}\nuse {module}.{{{}}}\n", names.join(", ")),
@@ -69,7 +70,11 @@ fn sources_of(folder: &Path, system: &dyn System) -> Option<PathBuf> {
 
 fn program(import: &str, block: &str) -> String {
     let (uses, rest): (Vec<&str>, Vec<&str>) = block.lines().partition(|line| line.starts_with("use "));
-    let uses: String = uses.iter().map(|line| format!("{line}\n")).collect();
+    let uses: String = uses
+        .iter()
+        .filter(|line| !import.lines().any(|other| other == **line))
+        .map(|line| format!("{line}\n"))
+        .collect();
     if rest.iter().any(|line| line.starts_with("fn main(")) {
         return format!("{import}{uses}{}\n", rest.join("\n"));
     }

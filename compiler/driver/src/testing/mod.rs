@@ -18,6 +18,7 @@ use crate::format::source_files;
 use crate::overlay::Overlay;
 use crate::package::{self, MANIFEST};
 use crate::pipeline::{Compilation, Options, Test};
+use crate::stdlib;
 use crate::system::System;
 use examples::Example;
 use process::{Child, Ended};
@@ -102,7 +103,7 @@ impl<'s> Suite<'s> {
     /// Adds the tests of a file, a package, or every file below a directory.
     pub fn add(&mut self, path: &Path) {
         if !self.system.is_dir(path) {
-            return self.add_program(path, None, &[path.to_owned()]);
+            return self.add_file(path);
         }
         let mut files = Vec::new();
         if let Err(problem) = source_files(path, true, self.system, &mut files) {
@@ -115,9 +116,7 @@ impl<'s> Suite<'s> {
             });
         }
         let Some(src) = self.package_sources(path) else {
-            for file in files {
-                self.add_program(&file, None, std::slice::from_ref(&file));
-            }
+            files.iter().for_each(|file| self.add_file(file));
             return;
         };
         let (modules, others): (Vec<PathBuf>, Vec<PathBuf>) =
@@ -128,8 +127,17 @@ impl<'s> Suite<'s> {
             let text: String = uses.map(|name| format!("use {name}\n")).collect();
             self.add_program(&root, Some(text), &modules);
         }
-        for file in others {
-            self.add_program(&file, None, std::slice::from_ref(&file));
+        others.iter().for_each(|file| self.add_file(file));
+    }
+
+    /// Adds the tests of a program, or those of a module of the library: as part of the library, where others know it.
+    fn add_file(&mut self, file: &Path) {
+        match stdlib::relative(file, self.system) {
+            Some(module) => {
+                let uses = examples::module_name(&module, Path::new("")).map(|name| format!("use {name}\n"));
+                self.add_program(Path::new(ROOT), uses, &[module]);
+            }
+            None => self.add_program(file, None, &[file.to_owned()]),
         }
     }
 

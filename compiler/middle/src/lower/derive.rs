@@ -21,6 +21,8 @@ pub enum Derived {
     Hash,
     Display,
     Show,
+    /// What `Show` gives, behind a text: so that what is nested is copied once, not once for each level.
+    ShowBehind,
     /// `List<T>` to `[T]`, for bracket patterns that count from the end. Its type is the element's.
     ListItems,
 }
@@ -33,6 +35,7 @@ impl Derived {
             Derived::Hash => "hash",
             Derived::Display => "to_string",
             Derived::Show => "show",
+            Derived::ShowBehind => "show_behind",
             Derived::ListItems => "list_items",
         }
     }
@@ -43,7 +46,7 @@ impl Derived {
             Derived::Compare => "Ord",
             Derived::Hash => "Hash",
             Derived::Display => "Display",
-            Derived::Show => "Debug",
+            Derived::Show | Derived::ShowBehind => "Debug",
             Derived::ListItems => "",
         }
     }
@@ -62,6 +65,10 @@ impl Lower<'_> {
                 (vec![this, (state, Mode::Owned)], state)
             }
             Derived::Display | Derived::Show => (vec![this], prim(self, Prim::Str)),
+            Derived::ShowBehind => {
+                let text = prim(self, Prim::Str);
+                (vec![this, (text, Mode::Owned)], text)
+            }
             Derived::ListItems => {
                 let list = self.list_type(core);
                 (vec![(list, Mode::Borrowed)], self.types.intern(Type::Array(core)))
@@ -142,6 +149,7 @@ impl Lower<'_> {
         let names: &[&str] = match derived {
             Derived::Eq | Derived::Compare => &["a", "b"],
             Derived::Hash => &["value", "state"],
+            Derived::ShowBehind => &["value", "text"],
             _ => &["value"],
         };
         let params: Vec<Var> =
@@ -157,6 +165,7 @@ impl Lower<'_> {
                 Derived::Hash => deriver.hash(ty, args[0], args[1]),
                 Derived::Display => deriver.display(ty, args[0]),
                 Derived::Show => deriver.show(ty, args[0]),
+                Derived::ShowBehind => deriver.show_behind(ty, args[0], args[1]),
                 Derived::ListItems => deriver.list_items(args[0]),
             }
         }

@@ -8,7 +8,7 @@ use reml_semantics::typed::{FieldDef, TypeDefKind};
 use reml_semantics::types::{Prim, Type, TypeId};
 
 use super::derive::{Derived, Deriver, Shape};
-use crate::core::{Atom, Case, End, Mode, Op};
+use crate::core::{Atom, Callee, Case, End, Mode, Op};
 use crate::prim::PrimOp;
 
 /// Brackets around parts, and the name before each part.
@@ -29,12 +29,32 @@ impl Deriver<'_, '_> {
         }
     }
 
+    /// The text of a value by itself. Compound values are shown behind an empty text.
     pub fn show(&mut self, ty: TypeId, value: Atom) {
         match self.shape(ty) {
             Shape::Prim(prim) => self.number(prim, value),
+            Shape::Sum(0) => self.code.end(End::Unreachable),
+            Shape::Function => {
+                let text = self.text("<function>");
+                self.return_(text);
+            }
+            _ => {
+                let empty = self.text("");
+                let op = Op::Call(Callee::Func(self.l.derived_fn(Derived::ShowBehind, ty)), vec![value, empty]);
+                self.return_op(op);
+            }
+        }
+    }
+
+    pub fn show_behind(&mut self, ty: TypeId, value: Atom, text: Atom) {
+        match self.shape(ty) {
+            Shape::Prim(_) => {
+                let whole = self.show_part(ty, value, text);
+                self.return_(whole);
+            }
             Shape::Product(fields) => {
                 let form = self.form(ty, 0);
-                self.show_fields(ty, 0, &fields, form, value);
+                self.show_fields(ty, 0, &fields, form, value, text);
             }
             Shape::Sum(0) => self.code.end(End::Unreachable),
             Shape::Sum(count) => {
@@ -42,35 +62,50 @@ impl Deriver<'_, '_> {
                 for variant in 0..count {
                     let fields = self.l.field_types(ty, variant);
                     let form = self.form(ty, variant);
-                    let case = self.block(|this| this.show_fields(ty, variant, &fields, form, value));
+                    let case = self.block(|this| this.show_fields(ty, variant, &fields, form, value, text));
                     cases.push((Some(Case::Variant(variant)), case));
                 }
                 self.code.cursor.switch(value, cases);
             }
             Shape::Array(element) => {
                 let len = self.array_len(value);
-                self.show_items(len, value, element, false);
+                self.show_items(len, value, element, false, text);
             }
             Shape::Fixed(element, len) => {
                 let len = Atom::Int(i128::from(len), self.prim(Prim::I64));
-                self.show_items(len, value, element, true);
+                self.show_items(len, value, element, true, text);
             }
             Shape::Cell(inner) => {
                 let core = self.l.core_type(inner);
                 let inside = self.emit(core, Op::Prim(PrimOp::CellGet, vec![value]));
-                let op = self.l.structural_op(Derived::Show, inner, vec![inside]);
-                self.return_op(op);
+                let whole = self.show_part(inner, inside, text);
+                self.return_(whole);
             }
-            Shape::Function => {
-                let text = self.text("<function>");
-                self.return_(text);
-            }
+            Shape::Function => self.return_with(text, "<function>"),
             Shape::Opaque => {
                 let name = format!("<{}>", self.l.type_text(ty));
-                let text = self.text(&name);
-                self.return_(text);
+                self.return_with(text, &name);
             }
         }
+    }
+
+    /// `text ++ more`, the end of the function.
+    fn return_with(&mut self, text: Atom, more: &str) {
+        let more = self.text(more);
+        let whole = self.concat(text, more);
+        self.return_(whole);
+    }
+
+    /// `text` with what a part looks like behind it.
+    fn show_part(&mut self, ty: TypeId, value: Atom, text: Atom) -> Atom {
+        let str = self.prim(Prim::Str);
+        if self.l.prim_of(ty).is_some() {
+            let op = self.l.structural_op(Derived::Show, ty, vec![value]);
+            let shown = self.emit(str, op);
+            return self.concat(text, shown);
+        }
+        let op = self.l.structural_op(Derived::ShowBehind, ty, vec![value, text]);
+        self.emit(str, op)
     }
 
     fn text(&mut self, text: &str) -> Atom {
@@ -143,10 +178,9 @@ impl Deriver<'_, '_> {
         }
     }
 
-    fn show_fields(&mut self, ty: TypeId, variant: u32, fields: &[TypeId], form: Form, value: Atom) {
-        let str = self.prim(Prim::Str);
+    fn show_fields(&mut self, ty: TypeId, variant: u32, fields: &[TypeId], form: Form, value: Atom, text: Atom) {
         let mut pending = form.open;
-        let mut result: Option<Atom> = None;
+        let mut result = text;
         for (i, &field) in fields.iter().enumerate() {
             if i > 0 {
                 pending.push_str(", ");
@@ -154,29 +188,22 @@ impl Deriver<'_, '_> {
             pending.push_str(form.labels.get(i).map_or("", String::as_str));
             let piece = self.text(&pending);
             pending.clear();
-            let before = match result {
-                Some(result) => self.concat(result, piece),
-                None => piece,
-            };
+            let before = self.concat(result, piece);
             let part = self.field(ty, value, variant, i, field);
-            let op = self.l.structural_op(Derived::Show, field, vec![part]);
-            let shown = self.emit(str, op);
-            result = Some(self.concat(before, shown));
+            result = self.show_part(field, part, before);
         }
         pending.push_str(form.close);
-        let last = self.text(&pending);
-        let whole = match result {
-            Some(result) if pending.is_empty() => result,
-            Some(result) => self.concat(result, last),
-            None => last,
-        };
-        self.return_(whole);
+        match pending.is_empty() {
+            true => self.return_(result),
+            false => self.return_with(result, &pending),
+        }
     }
 
-    fn show_items(&mut self, len: Atom, array: Atom, element: TypeId, fixed: bool) {
+    fn show_items(&mut self, len: Atom, array: Atom, element: TypeId, fixed: bool, text: Atom) {
         let (str, i64, bool) = (self.prim(Prim::Str), self.prim(Prim::I64), self.prim(Prim::Bool));
         let open = self.text("[");
-        let shown = self.counted(len, Some((str, open)), |this, index, shown| {
+        let opened = self.concat(text, open);
+        let shown = self.counted(len, Some((str, opened)), |this, index, shown| {
             let first = this.emit(bool, Op::Prim(PrimOp::Eq, vec![index, Atom::Int(0, i64)]));
             let shown = shown?;
             let join = this.code.join();
@@ -192,15 +219,8 @@ impl Deriver<'_, '_> {
             let branch = branch.finish();
             this.code.cursor.continue_in_join(join, vec![so_far], branch.stmts, branch.end);
             let item = this.array_item(array, index, element, fixed);
-            let op = this.l.structural_op(Derived::Show, element, vec![item]);
-            let item = this.emit(str, op);
-            Some(this.concat(Atom::Var(so_far), item))
+            Some(this.show_part(element, item, Atom::Var(so_far)))
         });
-        let close = self.text("]");
-        let whole = match shown {
-            Some(shown) => self.concat(shown, close),
-            None => close,
-        };
-        self.return_(whole);
+        self.return_with(shown.unwrap_or(opened), "]");
     }
 }

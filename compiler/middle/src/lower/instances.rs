@@ -92,6 +92,7 @@ impl<'a> Lower<'a> {
             InlineHint::Auto => Inline::Auto,
             InlineHint::Always => Inline::Always,
             InlineHint::Never => Inline::Never,
+            InlineHint::Once => Inline::Once,
         };
         let func = self.reserve(&name, def.span, signature, inline);
         self.instances.insert(key, func);

@@ -64,6 +64,7 @@ impl Lower<'_> {
             ("Hash", "hash") => Derived::Hash,
             ("Display", "to_string") => Derived::Display,
             ("Debug", "show") => Derived::Show,
+            ("Debug", "show_behind") => Derived::ShowBehind,
             _ => return None,
         })
     }

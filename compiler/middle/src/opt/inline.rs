@@ -55,9 +55,13 @@ pub fn initialisers(program: &Program) -> SecondaryMap<GlobalId, Option<FuncId>>
     initialisers
 }
 
-/// Whether a function does nothing but make a closure, and those it captures.
-fn makes_closure(function: &Function) -> bool {
-    let only = function.body.stmts.iter().all(|stmt| matches!(stmt, Stmt::Let(_, Op::Closure(..) | Op::GlobalGet(_))));
+/// Whether a function does nothing but make a closure, and what that captures: other closures, records of them, and what makers give.
+fn makes_closure(function: &Function, runners: &Runners) -> bool {
+    let only = function.body.stmts.iter().all(|stmt| match stmt {
+        Stmt::Let(_, Op::Closure(..) | Op::GlobalGet(_) | Op::Construct { .. }) => true,
+        Stmt::Let(_, Op::Call(Callee::Func(maker), _)) => runners[*maker].is_some(),
+        _ => false,
+    });
     let last = match function.body.stmts.last() {
         Some(Stmt::Let(var, Op::Closure(..))) => Some(Atom::Var(*var)),
         _ => None,
@@ -305,11 +309,11 @@ impl<'p> Inliner<'p> {
     pub fn finished(&mut self, id: FuncId, function: &Function) {
         if let Some(global) = self.initialises[id]
             && self.level == OptLevel::Release
-            && makes_closure(function)
+            && makes_closure(function, self.runners)
         {
             self.initialisers[global] = Some(Rc::new(function.clone()));
         }
-        if self.graph.breakers[id] || function.inline == Inline::Never || calls_itself(id, function) {
+        if self.graph.breakers[id] || !function.inline.may_be_cloned() || calls_itself(id, function) {
             return;
         }
         let size = size(&function.body);

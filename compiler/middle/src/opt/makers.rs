@@ -33,11 +33,11 @@ pub fn add_runners(program: &mut Program) -> Runners {
     for function in program.funcs.values() {
         each_mention(&function.body, &mut |func, call| called[func] |= call);
     }
-    let mut purity = Purity { program, known: SecondaryMap::new() };
+    let mut purity = Purity::new(program);
     let makers: Vec<(FuncId, Box<[TypeId]>, TypeId)> = program
         .funcs
         .iter()
-        .filter(|(id, function)| called[*id] && function.params.is_empty() && function.inline != Inline::Never)
+        .filter(|(id, function)| called[*id] && function.params.is_empty() && function.inline.may_be_cloned())
         .filter_map(|(id, function)| match program.types.get(function.ret) {
             Type::Fn { params, ret } if purity.is_pure(id) => Some((id, params.clone(), *ret)),
             _ => None,
@@ -143,27 +143,32 @@ fn call_result(block: &mut Block, made: TypeId, runner: &mut Function) {
 
 /// Which functions give the same for the same arguments, and do nothing else. What allocates memory that may be written later does not
 /// count, nor what may go on for ever.
-struct Purity<'a> {
+pub struct Purity<'a> {
     program: &'a Program,
     /// False also while it is being found out: who calls itself may go on for ever.
     known: SecondaryMap<FuncId, Option<bool>>,
 }
 
-impl Purity<'_> {
+impl<'a> Purity<'a> {
+    pub fn new(program: &'a Program) -> Purity<'a> {
+        Purity { program, known: SecondaryMap::new() }
+    }
+
     fn is_pure(&mut self, func: FuncId) -> bool {
         if let Some(known) = self.known[func] {
             return known;
         }
         self.known[func] = Some(false);
         let program = self.program;
-        let pure = self.block(&program.funcs[func].body);
+        let function = &program.funcs[func];
+        let pure = function.inline == Inline::Once || self.block(&function.body);
         self.known[func] = Some(pure);
         pure
     }
 
     fn block(&mut self, block: &Block) -> bool {
         let stmts = block.stmts.iter().all(|stmt| match stmt {
-            Stmt::Let(_, op) => self.op(op),
+            Stmt::Let(_, op) => self.allows(op),
             Stmt::Join(join) => !join.recursive && self.block(&join.body),
             _ => false,
         });
@@ -176,7 +181,8 @@ impl Purity<'_> {
             }
     }
 
-    fn op(&mut self, op: &Op) -> bool {
+    /// Whether an operation does nothing but give its result.
+    pub fn allows(&mut self, op: &Op) -> bool {
         match op {
             Op::Copy(_)
             | Op::Field { .. }

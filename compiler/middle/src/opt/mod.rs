@@ -9,6 +9,7 @@ mod inline;
 mod known;
 mod loops;
 mod makers;
+mod once;
 mod outcomes;
 mod puts;
 mod removal;
@@ -49,6 +50,9 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
     optimise_all(program, level);
     if level == OptLevel::Debug {
         return;
+    }
+    if once::hoist(program) {
+        optimise_all(program, level);
     }
     let handlers = evidence::uses_handlers(program);
     let specialised = handlers && evidence::specialise(program);

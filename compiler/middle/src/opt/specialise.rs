@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::facts::size;
 use super::known::Operand;
-use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Inline, Mode, Op, Stmt, Var, VarInfo};
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Mode, Op, Stmt, Var, VarInfo};
 use crate::prim::PrimOp;
 use crate::walk;
 
@@ -94,13 +94,17 @@ impl Specialiser {
     ) -> Option<(FuncId, Vec<Known>, Option<Function>)> {
         // Functions made since are not specialised again; one that is being optimised has no body to clone.
         let original = funcs.get(func)?;
-        if original.captures > 0 || original.params.is_empty() || original.inline == Inline::Never {
+        if original.captures > 0 || original.params.is_empty() || !original.inline.may_be_cloned() {
             return None;
         }
         let useful = self.useful.entry(func).or_insert_with(|| useful_params(original));
         let mut known: Vec<Known> = known.into_iter().filter(|known| useful.get(known.param) == Some(&true)).collect();
         if known.is_empty() {
             return None;
+        }
+        let mut key = (func, known.clone());
+        if let Some(&clone) = self.clones.get(&key) {
+            return Some((clone, known, None));
         }
         // A function that passes itself ever larger lambdas would have clones without end.
         let functions = |known: &[Known]| known.iter().map(|known| known.value.functions()).sum::<usize>();
@@ -109,10 +113,10 @@ impl Specialiser {
             && functions(&known) >= size
         {
             known.iter_mut().for_each(|known| known.value.forget_captures());
-        }
-        let key = (func, known.clone());
-        if let Some(&clone) = self.clones.get(&key) {
-            return Some((clone, known, None));
+            key.1.clone_from(&known);
+            if let Some(&clone) = self.clones.get(&key) {
+                return Some((clone, known, None));
+            }
         }
         let limit = if self.lambdas[func] { CLONES_OF_LAMBDA } else { CLONES };
         if self.counts[func] >= limit || size(&original.body) > LARGEST {

@@ -147,6 +147,11 @@ impl<'a> Checker<'a> {
                     }
                 };
                 self.b = BodyCx { module: self.fns[id].module, ..BodyCx::default() };
+                if let Container::Impl(impl_id) = self.fns[id].container {
+                    let names = self.fns[id].generics.clone();
+                    self.b.generics = names.into_iter().zip((0..).map(|index| self.t.param(index))).collect();
+                    self.b.self_ty = self.impls[impl_id].args.first().copied();
+                }
                 let mut infos = Vec::with_capacity(params.len());
                 for param in params {
                     let ty = match &param.ty {

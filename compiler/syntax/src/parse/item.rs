@@ -1,7 +1,7 @@
 //! Items: attributes, `use`, functions and their signatures, types, traits, impls. Effects and what goes with them are
 //! in [`super::effects`].
 
-use reml_diagnostics::Span;
+use reml_diagnostics::{Diagnostic, Span, codes};
 
 use super::control::pass_to;
 use super::cursor::*;
@@ -660,6 +660,7 @@ fn method(p: &mut In, in_impl: bool) -> R<Item> {
     if is_async {
         bump(p);
     }
+    let const_ = p.state().words.const_;
     let kind = match peek(p) {
         Kind::Fn => {
             let keyword = bump(p);
@@ -668,10 +669,14 @@ fn method(p: &mut In, in_impl: bool) -> R<Item> {
             let body = if has_body { Some(fn_body(p)?) } else { None };
             ItemKind::Fn(FnDecl { is_async, sig, body })
         }
-        Kind::Let | Kind::Var if in_impl => match stmt::let_or_fn(p)? {
-            LetOrFn::Let(decl) => ItemKind::Let(decl),
+        Kind::Let if in_impl => match stmt::let_or_fn(p)? {
+            LetOrFn::Let(decl) => ItemKind::Let(constant_of_impl(p, decl)),
             LetOrFn::Fn(decl) => ItemKind::Fn(decl),
         },
+        Kind::Ident if in_impl && token_at(p, 1).kind == Kind::Ident && at_word(p, const_) => {
+            let decl = stmt::const_decl(p)?;
+            ItemKind::Let(constant_of_impl(p, decl))
+        }
         _ => {
             want(p, Kind::Fn);
             if in_impl {
@@ -682,6 +687,18 @@ fn method(p: &mut In, in_impl: bool) -> R<Item> {
     };
     let span = span_from(p, start);
     Ok(Item { attrs, docs, public, kind, span })
+}
+
+/// A constant has one name: `let (a, b) = ..` takes nothing apart in an impl.
+fn constant_of_impl(p: &mut In, mut decl: LetDecl) -> LetDecl {
+    stmt::bare_name(&mut decl.pattern);
+    if !matches!(*decl.pattern.kind, PatternKind::Bind(_)) {
+        p.state().diagnostics.push(
+            Diagnostic::error(codes::PARSE_EXPECTED, decl.pattern.span, "a constant of an `impl` has one name")
+                .with_help("write a `let` for each name"),
+        );
+    }
+    decl
 }
 
 // ---------------------------------------------------------------------------------------------------
@@ -781,12 +798,8 @@ fn stray_closer(p: &mut In) {
     if state.reported_at.is_none() && !state.too_deep {
         let span = state.span(token);
         state.diagnostics.push(
-            reml_diagnostics::Diagnostic::error(
-                reml_diagnostics::codes::PARSE_EXPECTED,
-                span,
-                format!("{} closes nothing", token.kind.describe()),
-            )
-            .with_fix(span, "", "remove it"),
+            Diagnostic::error(codes::PARSE_EXPECTED, span, format!("{} closes nothing", token.kind.describe()))
+                .with_fix(span, "", "remove it"),
         );
     }
 }

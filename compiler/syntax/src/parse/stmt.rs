@@ -342,16 +342,21 @@ pub fn const_decl(p: &mut In) -> R<LetDecl> {
 
 fn let_rest(p: &mut In, kind: LetKind) -> R<LetDecl> {
     let mut pattern = pattern::pattern(p)?;
-    // A constant is a name, however it is written.
-    if kind == LetKind::Const
-        && let PatternKind::Constructor { path, args } = &*pattern.kind
-        && let ([name], true) = (&*path.segments, args.is_empty())
-    {
-        *pattern.kind = PatternKind::Bind(*name);
+    if kind == LetKind::Const {
+        bare_name(&mut pattern);
     }
     let ty = if eat(p, Kind::Colon) { Some(ty::ty(p)?) } else { None };
     let value = initializer(p)?;
     Ok(LetDecl { kind, pattern, ty, value })
+}
+
+/// A constant is a name, however it is written.
+pub fn bare_name(pattern: &mut Pattern) {
+    if let PatternKind::Constructor { path, args } = &*pattern.kind
+        && let ([name], true) = (&*path.segments, args.is_empty())
+    {
+        *pattern.kind = PatternKind::Bind(*name);
+    }
 }
 
 /// `= e`. Without one, the name is still declared.
