@@ -21,6 +21,7 @@ mod tail_mod_cons;
 mod takes;
 mod targets;
 mod unreachable;
+mod unread;
 
 use cranelift_entity::{EntityRef, EntitySet, SecondaryMap};
 use reml_semantics::typed::{TypeDefId, TypeDefKind};
@@ -57,11 +58,12 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
     let handlers = evidence::uses_handlers(program);
     let specialised = handlers && evidence::specialise(program);
     let resolved = targets::resolve(program);
-    let pruned = outcomes::prune(program, &Variants::of(program));
+    let mut changed = unread::drop_unread(program);
+    changed.extend(outcomes::prune(program, &Variants::of(program)).iter());
     if resolved || specialised {
         optimise_all(program, level);
-    } else if !pruned.is_empty() {
-        optimise_again(program, level, &pruned);
+    } else if !changed.is_empty() {
+        optimise_again(program, level, &changed);
     }
     if handlers {
         resume::resume_at_once(program);
