@@ -391,10 +391,10 @@ impl<'a> Checker<'a> {
             candidates.extend(self.modules[module].values.iter().filter(|(_, e)| e.public).map(|(&k, _)| k));
             candidates.extend(self.modules[module].children.keys().copied());
         }
-        if let Some(TypeItem::Adt(def)) = container.ty {
-            if let AdtKind::Sum(variants) = &self.adts[def].kind {
-                candidates.extend(variants.iter().map(|v| v.name));
-            }
+        if let Some(TypeItem::Adt(def)) = container.ty
+            && let AdtKind::Sum(variants) = &self.adts[def].kind
+        {
+            candidates.extend(variants.iter().map(|v| v.name));
         }
         if let Some(head) = self.container_type(container).and_then(|subject| self.head_of(subject)) {
             candidates.extend(self.inherent.keys().filter(|key| key.0 == head).map(|key| key.1));
