@@ -52,6 +52,9 @@ enum Action {
         #[arg(long, default_value_t = 3)]
         rounds: u32,
     },
+    /// Write an input for parsers
+    #[command(hide = true)]
+    Input { grammar: String, bytes: usize, file: PathBuf },
     /// Parsers: JSON, CSV and arithmetic in Reml, C and parser combinators of other languages, as ratios to C.
     Parsers {
         /// Size of the inputs.
@@ -90,6 +93,9 @@ enum Action {
 
 fn main() -> ExitCode {
     let args = Args::parse();
+    if let Action::Input { grammar, bytes, file } = &args.command {
+        return if parsers::write_input(grammar, *bytes, file) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
     let Some(remlc) = build("remlc") else {
         eprintln!("error: remlc could not be built");
         return ExitCode::FAILURE;
@@ -106,6 +112,7 @@ fn main() -> ExitCode {
             programs::run(&remlc, scratch.path(), &programs::Options { names, group, rounds, quick, peers })
         }
         Action::Compile { lines, rounds } => compile::throughput(&remlc, scratch.path(), &lines, rounds),
+        Action::Input { .. } => unreachable!("needs no compiler"),
         Action::Parsers { megabytes, rounds, quick } => {
             let (bytes, largest) = if quick { (100_000, 100_000) } else { (megabytes << 20, 50 << 20) };
             let sizes =

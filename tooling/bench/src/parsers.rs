@@ -57,22 +57,42 @@ pub fn run(remlc: &Path, scratch: &Path, options: &Options) -> bool {
             .iter()
             .map(|&name| (name, program(name, grammar.name, remlc, rust.as_deref(), scratch)))
             .collect();
-        let text = (grammar.input)(options.bytes);
         let input = scratch.join(format!("{}.txt", grammar.name));
-        let broken = scratch.join(format!("{}-broken.txt", grammar.name));
-        let cut = text.trim_end_matches('\n').trim_end_matches(grammar.closing);
-        if let Err(error) = std::fs::write(&input, &text).and_then(|()| std::fs::write(&broken, cut)) {
-            eprintln!("error: cannot write inputs: {error}");
-            return false;
-        }
+        let broken = broken(&input);
+        let Some(bytes) = make_input(grammar, options.bytes, &input) else { return false };
         for mode in MODES {
-            ok &= race(&programs, mode, &input, &broken, text.len(), options.rounds);
+            ok &= race(&programs, mode, &input, &broken, bytes, options.rounds);
         }
         if let Some(reml) = programs.iter().find_map(|(name, program)| (*name == "reml").then_some(program.as_ref()?)) {
             ok &= growth(grammar, reml, scratch, &options.sizes, options.rounds);
         }
     }
     ok
+}
+
+/// Writes a text of a grammar, and beside it one that was cut short. Did that work?
+pub fn write_input(grammar: &str, bytes: usize, file: &Path) -> bool {
+    let Some(grammar) = GRAMMARS.iter().find(|known| known.name == grammar) else { return false };
+    let text = (grammar.input)(bytes);
+    let cut = text.trim_end_matches('\n').trim_end_matches(grammar.closing);
+    std::fs::write(file, &text).and_then(|()| std::fs::write(broken(file), cut)).is_ok()
+}
+
+fn broken(file: &Path) -> PathBuf {
+    let stem = file.file_stem().unwrap_or_default().to_string_lossy();
+    file.with_file_name(format!("{stem}-broken.txt"))
+}
+
+/// Has [`write_input`] done by another process: the peak memory that the system reports for a program is never less than what the process
+/// that started it has had.
+fn make_input(grammar: &Grammar, bytes: usize, file: &Path) -> Option<usize> {
+    let mut command = Command::new(std::env::current_exe().ok()?);
+    command.args(["input", grammar.name, &bytes.to_string()]).arg(file);
+    if !command.status().is_ok_and(|status| status.success()) {
+        eprintln!("error: cannot write the input `{}`", file.display());
+        return None;
+    }
+    Some(std::fs::metadata(file).ok()?.len() as usize)
 }
 
 /// One row: every contestant in turn, the minimum of some rounds.
@@ -135,26 +155,22 @@ fn race(
 fn growth(grammar: &Grammar, program: &[PathBuf], scratch: &Path, sizes: &[usize], rounds: u32) -> bool {
     let mut ok = true;
     for &size in sizes {
-        let text = (grammar.input)(size);
         let input = scratch.join("growth.txt");
-        if let Err(error) = std::fs::write(&input, &text) {
-            eprintln!("error: cannot write an input: {error}");
-            return false;
-        }
+        let Some(bytes) = make_input(grammar, size, &input) else { return false };
         let runs = (0..rounds.max(1)).filter_map(|_| parse(program, "recognise", &input).filter(|run| run.success));
         let Some(run) = runs.min_by_key(|run| run.cpu) else {
             println!("  {size} bytes: failed");
             ok = false;
             continue;
         };
-        let memory = run.peak.saturating_sub(BASE_MEMORY) as f64 / text.len() as f64;
+        let memory = run.peak.saturating_sub(BASE_MEMORY) as f64 / bytes as f64;
         let verdict = if size >= MEMORY_BAR_FROM && memory > MEMORY_BAR { "  (over the bar)" } else { "" };
         ok &= verdict.is_empty();
         println!(
             "  {:>9} bytes {:>9.3} ms {:>8.2} ns/byte {:>8} KiB{verdict}",
-            text.len(),
+            bytes,
             run.cpu.as_secs_f64() * 1e3,
-            run.cpu.as_secs_f64() * 1e9 / text.len() as f64,
+            run.cpu.as_secs_f64() * 1e9 / bytes as f64,
             run.peak >> 10,
         );
     }
