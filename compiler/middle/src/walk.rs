@@ -118,6 +118,33 @@ pub fn block_atoms_mut(block: &mut Block, f: &mut impl FnMut(&mut Atom)) {
     }
 }
 
+/// Calls `f` with each operation of a block and of the blocks inside it; operands come before what is made of them.
+pub fn each_op<'a>(block: &'a Block, f: &mut impl FnMut(Var, &'a Op)) {
+    for stmt in &block.stmts {
+        match stmt {
+            Stmt::Let(var, op) => f(*var, op),
+            Stmt::Join(join) => each_op(&join.body, f),
+            _ => {}
+        }
+    }
+    if let End::Switch(switch) = &block.end {
+        switch_blocks(switch).for_each(|block| each_op(block, f));
+    }
+}
+
+/// Calls `f` with the end of a block, switches included, and with those of the blocks inside it.
+pub fn each_end(block: &Block, f: &mut impl FnMut(&End)) {
+    f(&block.end);
+    for stmt in &block.stmts {
+        if let Stmt::Join(join) = stmt {
+            each_end(&join.body, f);
+        }
+    }
+    if let End::Switch(switch) = &block.end {
+        switch_blocks(switch).for_each(|block| each_end(block, f));
+    }
+}
+
 /// The branches of a switch, the default last.
 pub fn switch_blocks(switch: &Switch) -> impl Iterator<Item = &Block> {
     switch.cases.iter().map(|(_, block)| block).chain(switch.default.as_deref())

@@ -23,7 +23,7 @@ const LARGEST: usize = 800;
 pub fn uses_handlers(program: &Program) -> bool {
     program.funcs.values().any(|function| {
         let mut found = false;
-        each_op(&function.body, &mut |_, op| found |= matches!(op, Op::Prim(PrimOp::HandlerNew, _)));
+        walk::each_op(&function.body, &mut |_, op| found |= matches!(op, Op::Prim(PrimOp::HandlerNew, _)));
         found
     })
 }
@@ -66,7 +66,7 @@ impl Lookups {
         for (id, function) in &program.funcs {
             let mut found: FxHashMap<Var, i128> = FxHashMap::default();
             let mut own = BTreeSet::new();
-            each_op(&function.body, &mut |var, op| match op {
+            walk::each_op(&function.body, &mut |var, op| match op {
                 Op::Prim(PrimOp::HandlerFind, args) => {
                     found.insert(var, constant(args[0]));
                 }
@@ -80,7 +80,7 @@ impl Lookups {
                 Op::Call(Callee::Func(func), _) => callers[*func].push(id),
                 _ => {}
             });
-            each_end(&function.body, &mut |end| {
+            walk::each_end(&function.body, &mut |end| {
                 if let End::TailCall { callee: Callee::Func(func), .. } = end {
                     callers[*func].push(id);
                 }
@@ -108,31 +108,6 @@ fn constant(atom: Atom) -> i128 {
     match atom {
         Atom::Int(value, _) => value,
         _ => unreachable!("the numbers of effects and operations are constants"),
-    }
-}
-
-fn each_op(block: &Block, f: &mut impl FnMut(Var, &Op)) {
-    for stmt in &block.stmts {
-        match stmt {
-            Stmt::Let(var, op) => f(*var, op),
-            Stmt::Join(join) => each_op(&join.body, f),
-            _ => {}
-        }
-    }
-    if let End::Switch(switch) = &block.end {
-        walk::switch_blocks(switch).for_each(|block| each_op(block, f));
-    }
-}
-
-fn each_end(block: &Block, f: &mut impl FnMut(&End)) {
-    for stmt in &block.stmts {
-        if let Stmt::Join(join) = stmt {
-            each_end(&join.body, f);
-        }
-    }
-    match &block.end {
-        End::Switch(switch) => walk::switch_blocks(switch).for_each(|block| each_end(block, f)),
-        end => f(end),
     }
 }
 
@@ -350,7 +325,7 @@ impl<'a> Walker<'a> {
                 Place::Word(var) => walker.words.insert(var, index),
             };
         }
-        each_op(&function.body, &mut |var, op| match op {
+        walk::each_op(&function.body, &mut |var, op| match op {
             Op::Prim(PrimOp::HandlerNew, args) => {
                 let clauses = args[1..].iter().enumerate().map(|(number, &clause)| (number as i128, clause)).collect();
                 walker.by_var.insert(var, walker.handlers.len());

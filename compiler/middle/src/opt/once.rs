@@ -59,7 +59,7 @@ struct Constants<'a> {
 impl<'a> Constants<'a> {
     fn of(body: &'a Block, purity: &mut Purity) -> Constants<'a> {
         let mut ops = FxHashMap::default();
-        each_op(body, &mut |var, op| {
+        walk::each_op(body, &mut |var, op| {
             let mut constant = purity.allows(op);
             walk::op_atoms(op, &mut |atom| {
                 constant &= match atom {
@@ -79,7 +79,7 @@ impl<'a> Constants<'a> {
     fn calls(&self, function: &Function, program: &Program) -> Vec<(Var, Function)> {
         let mut needed = FxHashSet::default();
         let mut calls = Vec::new();
-        each_op(&function.body, &mut |var, op| {
+        walk::each_op(&function.body, &mut |var, op| {
             let part = self.ops.contains_key(&var) && matches!(op, Op::Call(..));
             if !part {
                 walk::op_atoms(op, &mut |atom| needed.extend(variable(atom)));
@@ -91,7 +91,7 @@ impl<'a> Constants<'a> {
                 calls.push((var, *func));
             }
         });
-        each_end(&function.body, &mut |end| walk::end_atoms(end, &mut |atom| needed.extend(variable(atom))));
+        walk::each_end(&function.body, &mut |end| walk::end_atoms(end, &mut |atom| needed.extend(variable(atom))));
         calls.retain(|(var, _)| needed.contains(var));
         calls.into_iter().map(|(var, func)| (var, self.initialiser(var, function, &program.funcs[func]))).collect()
     }
@@ -146,32 +146,6 @@ fn variable(atom: Atom) -> Option<Var> {
     }
 }
 
-/// Calls `f` with each operation of a block and of the blocks inside it; operands come before what is made of them.
-fn each_op<'a>(block: &'a Block, f: &mut impl FnMut(Var, &'a Op)) {
-    for stmt in &block.stmts {
-        match stmt {
-            Stmt::Let(var, op) => f(*var, op),
-            Stmt::Join(join) => each_op(&join.body, f),
-            _ => {}
-        }
-    }
-    if let End::Switch(switch) = &block.end {
-        walk::switch_blocks(switch).for_each(|block| each_op(block, f));
-    }
-}
-
-fn each_end(block: &Block, f: &mut impl FnMut(&End)) {
-    f(&block.end);
-    for stmt in &block.stmts {
-        if let Stmt::Join(join) = stmt {
-            each_end(&join.body, f);
-        }
-    }
-    if let End::Switch(switch) = &block.end {
-        walk::switch_blocks(switch).for_each(|block| each_end(block, f));
-    }
-}
-
 /// Reads globals in place of the calls.
 fn read_globals(block: &mut Block, globals: &FxHashMap<Var, GlobalId>) {
     for stmt in &mut block.stmts {
@@ -196,8 +170,8 @@ fn count_uses(block: &Block, uses: &mut FxHashMap<Var, usize>) {
             *uses.entry(var).or_default() += 1;
         }
     };
-    each_op(block, &mut |_, op| walk::op_atoms(op, &mut count));
-    each_end(block, &mut |end| walk::end_atoms(end, &mut count));
+    walk::each_op(block, &mut |_, op| walk::op_atoms(op, &mut count));
+    walk::each_end(block, &mut |end| walk::end_atoms(end, &mut count));
 }
 
 /// Removes constants that nobody needs any more: calls are not removed otherwise.
@@ -260,14 +234,14 @@ fn globals_read(program: &Program, func: FuncId) -> FxHashSet<GlobalId> {
             continue;
         }
         let body = &program.funcs[func].body;
-        each_op(body, &mut |_, op| match op {
+        walk::each_op(body, &mut |_, op| match op {
             Op::GlobalGet(global) => {
                 globals.insert(*global);
             }
             Op::Call(Callee::Func(func), _) => work.push(*func),
             _ => {}
         });
-        each_end(body, &mut |end| {
+        walk::each_end(body, &mut |end| {
             if let End::TailCall { callee: Callee::Func(func), .. } = end {
                 work.push(*func);
             }
