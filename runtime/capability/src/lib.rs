@@ -1,0 +1,3 @@
+//! Capabilities: what a program may do, how settled what it needs is, and who decides.
+
+pub mod policy;

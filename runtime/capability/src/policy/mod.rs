@@ -1,0 +1,24 @@
+//! What may a run do?
+//!
+//! [`Power`]s are used on [`Subject`]s. [`Rule`]s, read from [`flags`] and from the [`manifest`], say what of it is
+//! allowed and what is denied; [`Grants`] decide by them.
+
+pub mod flags;
+mod grants;
+mod host;
+mod index;
+pub mod manifest;
+mod pattern;
+mod power;
+mod resolve;
+mod rule;
+mod trie;
+
+#[cfg(test)]
+mod tests;
+
+pub use grants::{Decision, Grants};
+pub use pattern::{Pattern, PatternError};
+pub use power::{Form, Power, Subject};
+pub use resolve::resolve;
+pub use rule::{Contradiction, Effect, Line, Rule, Section, Source};
