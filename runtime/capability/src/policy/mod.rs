@@ -6,6 +6,7 @@
 pub mod flags;
 mod grants;
 mod host;
+mod in_force;
 mod index;
 pub mod manifest;
 mod pattern;
@@ -18,6 +19,7 @@ mod trie;
 mod tests;
 
 pub use grants::{Decision, Grants};
+pub use in_force::{Mode, Policy};
 pub use pattern::{Pattern, PatternError};
 pub use power::{Form, Power, Subject};
 pub use resolve::resolve;
