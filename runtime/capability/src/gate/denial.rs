@@ -35,6 +35,8 @@ pub enum Reason {
     Ungranted,
     /// It is not a subject of the power, or a path that is not resolved.
     Malformed,
+    /// It has been done as often in this second as the policy allows.
+    TooOften { per_second: u32 },
     /// The decision has to be recorded, and cannot be.
     Unrecorded(AuditError),
 }
@@ -55,7 +57,7 @@ impl Denial {
             Reason::Rule(rule) if matches!(rule.source, Source::Program(_)) => Remedy::Remove,
             Reason::Rule(rule) if outweighed(rule, subject) => Remedy::Allow,
             Reason::Rule(_) => Remedy::Remove,
-            Reason::Malformed | Reason::Unrecorded(_) => Remedy::None,
+            Reason::Malformed | Reason::TooOften { .. } | Reason::Unrecorded(_) => Remedy::None,
         };
         Denial {
             inner: Box::new(Inner {
@@ -100,6 +102,7 @@ impl Denial {
                 Form::Address => "this is not a host".to_owned(),
                 Form::Name | Form::Command | Form::Library => "this is nothing that can be asked for".to_owned(),
             },
+            Reason::TooOften { per_second } => format!("a policy allows it {per_second} times in a second"),
             Reason::Unrecorded(error) => format!("the audit log has to have it, but {error}"),
         };
         format!("`{function}` may not {} `{subject}`: {why}", power.deed())

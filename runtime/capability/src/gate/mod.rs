@@ -80,7 +80,7 @@ impl Gate {
         let policies = self.policies.load();
         let mut decided: Option<(&Policy, Decision<'_>)> = None;
         for policy in policies.iter() {
-            let decision = policy.grants().decide(power, subject);
+            let decision = policy.decide(power, subject);
             // A denial that is enforced outweighs one that is reported, and that one what is allowed.
             let weight = |policy: &Policy, decision: &Decision<'_>| match (decision.is_allowed(), policy.mode()) {
                 (true, _) => 0,
@@ -114,6 +114,7 @@ impl Gate {
         let reason = match decision {
             Decision::Denied(rule) => Reason::Rule(rule.clone()),
             Decision::Malformed => Reason::Malformed,
+            Decision::TooOften { per_second } => Reason::TooOften { per_second },
             Decision::Allowed(_) | Decision::Ungranted => Reason::Ungranted,
         };
         Err(Denial::new(power, subject, origin, reason))

@@ -72,7 +72,9 @@ fn merge_folders(paths: &mut BTreeSet<String>, least: usize) {
         }
         for (folder, entries) in folders {
             if entries.len() >= least {
-                paths.retain(|path| !entries.contains(path));
+                for entry in &entries {
+                    paths.remove(entry);
+                }
                 paths.insert(folder);
             }
         }

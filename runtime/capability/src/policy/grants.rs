@@ -29,6 +29,10 @@ pub enum Decision<'g> {
     Ungranted,
     /// The subject does not have the form that the power asks for, or its path is not resolved.
     Malformed,
+    /// It is allowed, but has been done as often as the policy lets it be.
+    TooOften {
+        per_second: u32,
+    },
 }
 
 impl Decision<'_> {
@@ -40,7 +44,7 @@ impl Decision<'_> {
     pub fn rule(&self) -> Option<&Rule> {
         match self {
             Decision::Allowed(rule) | Decision::Denied(rule) => Some(rule),
-            Decision::Ungranted | Decision::Malformed => None,
+            Decision::Ungranted | Decision::Malformed | Decision::TooOften { .. } => None,
         }
     }
 }

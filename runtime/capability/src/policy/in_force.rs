@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use sha2::{Digest, Sha256};
 
-use super::grants::Grants;
+use super::grants::{Decision, Grants};
 use super::pattern::{Name, Shape, Star};
+use super::power::{Power, Subject};
+use super::rate::RateLimit;
 
 /// What becomes of what is not allowed.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -32,14 +34,37 @@ pub struct Policy {
     grants: Grants,
     mode: Mode,
     require_audit: bool,
+    rates: Vec<(Power, RateLimit)>,
     digest: String,
 }
 
 impl Policy {
     /// With `require_audit`, what cannot be recorded does not happen.
     pub fn new(grants: Grants, mode: Mode, require_audit: bool) -> Policy {
-        let digest = digest(&canonical(&grants, mode, require_audit));
-        Policy { grants, mode, require_audit, digest }
+        let mut policy = Policy { grants, mode, require_audit, rates: Vec::new(), digest: String::new() };
+        policy.digest = digest(&canonical(&policy));
+        policy
+    }
+
+    /// What a power is used for is also limited in number.
+    pub fn with_rate(mut self, power: Power, per_second: u32) -> Policy {
+        self.rates.retain(|(known, _)| *known != power);
+        self.rates.push((power, RateLimit::new(per_second)));
+        self.rates.sort_by_key(|(power, _)| *power);
+        self.digest = digest(&canonical(&self));
+        self
+    }
+
+    /// May this be done now? What is allowed counts as done.
+    pub fn decide(&self, power: Power, subject: &Subject<'_>) -> Decision<'_> {
+        let decision = self.grants.decide(power, subject);
+        let limit = self.rates.iter().find(|(limited, _)| *limited == power);
+        match limit {
+            Some((_, limit)) if decision.is_allowed() && !limit.admits() => {
+                Decision::TooOften { per_second: limit.per_second }
+            }
+            _ => decision,
+        }
     }
 
     pub fn grants(&self) -> &Grants {
@@ -71,7 +96,8 @@ pub(crate) fn digest(text: &str) -> String {
 }
 
 /// JSON: sorted rules, each once.
-fn canonical(grants: &Grants, mode: Mode, require_audit: bool) -> String {
+fn canonical(policy: &Policy) -> String {
+    let Policy { grants, mode, require_audit, rates, digest: _ } = policy;
     let rule = |rule: &super::Rule| {
         let pattern = shape(&rule.pattern.shape);
         serde_json::json!([rule.power.key(), pattern, rule.effect.to_string()]).to_string()
@@ -79,7 +105,13 @@ fn canonical(grants: &Grants, mode: Mode, require_audit: bool) -> String {
     let mut rules: Vec<String> = grants.rules().iter().map(rule).collect();
     rules.sort_unstable();
     rules.dedup();
-    format!("{{\"mode\":\"{}\",\"require_audit\":{require_audit},\"rules\":[{}]}}", mode.name(), rules.join(","))
+    let rates: Vec<String> = rates.iter().map(|(power, limit)| format!("[\"{power}\",{}]", limit.per_second)).collect();
+    format!(
+        "{{\"mode\":\"{}\",\"rates\":[{}],\"require_audit\":{require_audit},\"rules\":[{}]}}",
+        mode.name(),
+        rates.join(","),
+        rules.join(",")
+    )
 }
 
 fn shape(shape: &Shape) -> String {
@@ -137,7 +169,7 @@ mod tests {
         assert_eq!(
             digest_of(&["--allow-net=*.example.com:443"], Mode::Enforce),
             digest(
-                "{\"mode\":\"enforce\",\"require_audit\":false,\"rules\":[[\"net\",\"*.example.com:443\",\"allow\"]]}"
+                "{\"mode\":\"enforce\",\"rates\":[],\"require_audit\":false,\"rules\":[[\"net\",\"*.example.com:443\",\"allow\"]]}"
             )
         );
     }

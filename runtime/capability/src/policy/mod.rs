@@ -11,6 +11,7 @@ mod index;
 pub mod manifest;
 mod pattern;
 mod power;
+mod rate;
 mod resolve;
 mod rule;
 mod trie;
@@ -19,6 +20,7 @@ mod trie;
 mod tests;
 
 pub use grants::{Decision, Grants};
+pub(crate) use in_force::digest;
 pub use in_force::{Mode, Policy};
 pub use pattern::{Pattern, PatternError};
 pub use power::{Form, Power, Subject};

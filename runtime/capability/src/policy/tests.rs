@@ -18,7 +18,7 @@ fn decided(grants: &Grants, power: Power, subject: Subject<'_>) -> String {
         Decision::Allowed(rule) => format!("+{}", rule.pattern),
         Decision::Denied(rule) => format!("-{}", rule.pattern),
         Decision::Ungranted => "?".to_owned(),
-        Decision::Malformed => "!".to_owned(),
+        Decision::Malformed | Decision::TooOften { .. } => "!".to_owned(),
     }
 }
 
