@@ -6,6 +6,9 @@
 //! An executable's C `main` calls [`reml_start`]; the JIT calls [`run_program`] and goes on afterwards.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::sync::Arc;
+
+use reml_capability::gate::Gate;
 
 use crate::abi::{BROKEN_PIPE_EXIT, FLAG_LEAK_CHECK, LEAK_EXIT, ProgramInfo};
 use crate::context::{Cx, Program};
@@ -17,12 +20,14 @@ use crate::switch;
 /// Environment variable that turns the leak check on (`1`) or off (`0`).
 const LEAK_VARIABLE: &str = "REML_LEAK_CHECK";
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct RunOptions {
     /// Bytes of stack; `None` takes a share of the machine's memory.
     pub stack_size: Option<usize>,
     /// Count the objects that are alive at the end, which takes time on a large heap. A leak check counts anyway.
     pub count_live: bool,
+    /// Decides what the program may do, and records it; without one it may do everything.
+    pub gate: Option<Arc<Gate>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +42,7 @@ pub struct RunOutcome {
 /// # Safety
 /// `info` must describe a program compiled according to `abi`; all that it points to must stay valid until this returns.
 pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOptions) -> RunOutcome {
-    let mut program = Program::new(args);
+    let mut program = Program::new(args, options.gate.clone());
     // SAFETY: passed on to our caller.
     unsafe { program.load(info) };
     let cx = program.cx();
@@ -167,7 +172,7 @@ mod tests {
             run_program(
                 &info(main),
                 vec!["a".to_string()],
-                &RunOptions { stack_size: Some(16 << 20), count_live: true },
+                &RunOptions { stack_size: Some(16 << 20), count_live: true, ..RunOptions::default() },
             )
         }
     }
@@ -295,8 +300,13 @@ mod tests {
             flags: 0,
         };
         // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
-        let outcome =
-            unsafe { run_program(&info, Vec::new(), &RunOptions { stack_size: Some(1 << 20), count_live: true }) };
+        let outcome = unsafe {
+            run_program(
+                &info,
+                Vec::new(),
+                &RunOptions { stack_size: Some(1 << 20), count_live: true, ..RunOptions::default() },
+            )
+        };
         assert_eq!(outcome, RunOutcome { exit_code: PANIC_EXIT, live_objects: None });
         let trace = "  at main.inner\n  backtrace:\n    1: main.inner\n    2: main.main\n";
         assert_eq!(*SEEN.lock().unwrap(), [format!("closure 16: {trace}"), format!("closure 8: {trace}")]);

@@ -16,6 +16,7 @@ mod fiber;
 mod fiber_switch;
 mod files;
 mod frames;
+mod gate;
 mod handler;
 mod heap;
 mod image;
