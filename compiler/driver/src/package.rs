@@ -25,9 +25,9 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use reml_capability::stage::{Stage, Stages};
 use reml_diagnostics::{Diagnostic, SourceFile, Span, codes, suggest};
 use reml_semantics::ManifestDsl;
-use reml_semantics::stages::{Stage, Stages};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 

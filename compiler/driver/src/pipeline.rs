@@ -4,6 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+pub use reml_capability::stage::{Stage as CapabilityStage, Stages};
 use reml_codegen::{CodegenError, CodegenOptions};
 use reml_diagnostics::render;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
@@ -11,7 +12,6 @@ use reml_middle::core;
 use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
-pub use reml_semantics::stages::{Stage as CapabilityStage, Stages};
 use reml_semantics::typed::FnId;
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
