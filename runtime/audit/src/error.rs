@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::chain::MAX_LINE;
 use crate::validate::MissingKeys;
 
 /// Why an event was not logged, or a log not opened.
@@ -28,6 +29,8 @@ pub enum AuditError {
     Sync { path: PathBuf, error: Arc<std::io::Error> },
     /// What is in the files is not what a writer leaves there.
     Damaged { path: PathBuf, reason: String },
+    /// The event is longer than a line may be.
+    TooLong { bytes: usize },
     /// The log was closed.
     Closed,
     /// A sink that sends events elsewhere could not.
@@ -99,6 +102,10 @@ impl fmt::Display for AuditError {
                 f,
                 "the audit log `{}` is not as its writer left it: {reason}; verify it, and move its files away before a new one is begun",
                 path.display()
+            ),
+            AuditError::TooLong { bytes } => write!(
+                f,
+                "an audit event of {bytes} bytes is longer than the {MAX_LINE} that a line may have; log what is large elsewhere, and its hash here"
             ),
             AuditError::Closed => write!(f, "the audit log is closed"),
             AuditError::Transport { target, reason } => write!(f, "cannot send audit events to {target}: {reason}"),
