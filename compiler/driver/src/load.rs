@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use reml_capability::stage::Stages;
 use reml_diagnostics::{Diagnostic, FileId, SourceMap, Span, codes};
-use reml_semantics::stages::Stages;
 use reml_semantics::{ManifestDsl, SourceModule};
 use reml_syntax::ast;
 use reml_syntax::names::Names;

@@ -31,9 +31,9 @@ use std::path::{Path, PathBuf};
 
 use reml_capability::policy::manifest::{self as policy, Entry, Value};
 use reml_capability::policy::{Effect, Pattern, Power};
+use reml_capability::stage::{Stage, Stages};
 use reml_diagnostics::{Diagnostic, SourceFile, Span, codes, suggest};
 use reml_semantics::ManifestDsl;
-use reml_semantics::stages::{Stage, Stages};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 

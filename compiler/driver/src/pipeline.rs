@@ -4,7 +4,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use reml_capability::policy::Policy;
+use reml_capability::policy::{Policy, portable};
+pub use reml_capability::stage::{Stage as CapabilityStage, Stages};
 pub use reml_codegen::RunOptions;
 use reml_codegen::{CodegenError, CodegenOptions};
 use reml_diagnostics::render;
@@ -13,7 +14,7 @@ use reml_middle::core;
 use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
-pub use reml_semantics::stages::{Stage as CapabilityStage, Stages};
+pub use reml_rt::{AUDIT_VARIABLE, audit_log};
 use reml_semantics::typed::FnId;
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
@@ -298,9 +299,9 @@ impl<'s> Compilation<'s> {
         }
     }
 
-    /// Compiles the lowered program to an executable file.
-    pub fn build(&mut self, output: &Path) -> bool {
-        let options = self.codegen_options();
+    /// Compiles the lowered program to an executable file, which runs under `policy`.
+    pub fn build(&mut self, output: &Path, policy: &Policy) -> bool {
+        let options = CodegenOptions { policy: Some(portable::print(policy)), ..self.codegen_options() };
         let program = self.core.take().expect("building comes after lowering");
         let object = self.timed("generate code", |this| reml_codegen::object::emit(&program, &this.sources, &options));
         drop(program);

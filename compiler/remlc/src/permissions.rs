@@ -4,15 +4,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
-use reml_audit::Sink;
-use reml_audit::log::{Log, LogOptions};
 use reml_capability::gate::Gate;
-use reml_capability::policy::{Form, Power};
+use reml_capability::policy::{Form, Policy, Power};
 use reml_driver::permissions::Asked;
-use reml_driver::pipeline::Compilation;
-
-/// Environment variable that names the audit log.
-const AUDIT_VARIABLE: &str = "REML_AUDIT";
+use reml_driver::pipeline::{AUDIT_VARIABLE, Compilation, audit_log};
 
 const HEADING: &str = "Permissions";
 
@@ -24,21 +19,24 @@ pub struct Permissions {
 }
 
 impl Permissions {
-    /// The gate of a checked program, which knows its manifest.
+    /// The policy of a checked program, which knows its manifest.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the permissions.
+    pub fn policy(&self, compilation: &Compilation<'_>) -> Result<Policy, String> {
+        compilation.policy(&self.asked)
+    }
+
+    /// The gate of a checked program.
     ///
     /// # Errors
     ///
     /// What is wrong with the permissions or the audit log.
     pub fn gate(&self, compilation: &Compilation<'_>) -> Result<Arc<Gate>, String> {
-        let policy = compilation.policy(&self.asked)?;
+        let policy = self.policy(compilation)?;
         let path = self.audit.clone().or_else(|| std::env::var_os(AUDIT_VARIABLE).map(PathBuf::from));
-        let sink = match path {
-            Some(path) => {
-                let log = Log::open(&path, LogOptions::default()).map_err(|error| error.to_string())?;
-                Some(Arc::new(log) as Arc<dyn Sink>)
-            }
-            None => None,
-        };
+        let sink = path.map(|path| audit_log(&path)).transpose()?;
         Ok(Arc::new(Gate::new(policy, sink)))
     }
 }

@@ -12,6 +12,7 @@ use reml_capability::gate::Gate;
 
 use crate::abi::{BROKEN_PIPE_EXIT, FLAG_LEAK_CHECK, LEAK_EXIT, ProgramInfo};
 use crate::context::{Cx, Program};
+use crate::gate;
 use crate::heap;
 use crate::panic::{self, StderrWriter};
 use crate::stack::Stack;
@@ -138,8 +139,24 @@ pub unsafe extern "C" fn reml_start(argc: c_int, argv: *const *const c_char, inf
         // SAFETY: `argv` has `argc` C strings.
         .map(|index| unsafe { CStr::from_ptr(*argv.add(index)) }.to_string_lossy().into_owned())
         .collect();
+    // SAFETY: `info` is as `abi` says.
+    let gate = match unsafe { gate::of_executable(&*info) } {
+        Ok(gate) => gate,
+        Err(problem) => {
+            report(format_args!("error: {problem}"));
+            return 1;
+        }
+    };
+    let options = RunOptions { gate, ..RunOptions::default() };
     // SAFETY: passed on to our caller.
-    unsafe { run_program(&*info, args, &RunOptions::default()).exit_code }
+    let outcome = unsafe { run_program(&*info, args, &options) };
+    match options.gate.as_ref().and_then(|gate| gate.sink()).map(|sink| sink.flush()) {
+        Some(Err(problem)) => {
+            report(format_args!("error: the audit log is not complete: {problem}"));
+            outcome.exit_code.max(1)
+        }
+        _ => outcome.exit_code,
+    }
 }
 
 /// Ends the program with this status, from any depth.
@@ -163,6 +180,8 @@ mod tests {
             drop_resource: ptr::null(),
             frames: ptr::null(),
             flags: 0,
+            policy: ptr::null(),
+            policy_len: 0,
         }
     }
 
@@ -298,6 +317,8 @@ mod tests {
             drop_resource: ptr::null(),
             frames: &frames,
             flags: 0,
+            policy: ptr::null(),
+            policy_len: 0,
         };
         // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
         let outcome = unsafe {

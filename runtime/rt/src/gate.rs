@@ -14,9 +14,12 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use reml_audit::Sink;
+use reml_audit::log::{Log, LogOptions};
 use reml_capability::gate::{Denial, Gate, Origin};
-use reml_capability::policy::{Power, Subject, resolve};
+use reml_capability::policy::{Power, Subject, portable, resolve};
 
+use crate::abi::ProgramInfo;
 use crate::context::Cx;
 use crate::frames::{Place, is_library};
 use crate::io::errno_of;
@@ -42,6 +45,46 @@ impl Guard {
     pub fn new(gate: Option<Arc<Gate>>) -> Guard {
         Guard { gate, ..Guard::default() }
     }
+}
+
+/// Names the file that an executable records the decisions of its gate in.
+pub const AUDIT_VARIABLE: &str = "REML_AUDIT";
+/// Further flags for an executable, all of which deny: `--deny-net --deny-env`.
+const DENY_VARIABLE: &str = "REML_DENY";
+
+/// The gate of an executable: its policy was settled when it was built, and can be narrowed where it runs.
+///
+/// # Errors
+///
+/// What is wrong with the environment, in words.
+///
+/// # Safety
+/// The program's policy must be as `abi` says.
+pub unsafe fn of_executable(info: &ProgramInfo) -> Result<Option<Arc<Gate>>, String> {
+    if info.policy.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: per the contract.
+    let text = unsafe { std::slice::from_raw_parts(info.policy, info.policy_len as usize) };
+    let here = std::env::current_dir().map_err(|error| format!("the current directory is not known: {error}"))?;
+    let narrowing = std::env::var(DENY_VARIABLE).unwrap_or_default();
+    let policy = portable::read(&String::from_utf8_lossy(text), &narrowing, &here)
+        .map_err(|error| format!("{DENY_VARIABLE}: {error}"))?;
+    let sink = match std::env::var_os(AUDIT_VARIABLE) {
+        Some(path) => Some(log(Path::new(&path))?),
+        None => None,
+    };
+    Ok(Some(Arc::new(Gate::new(policy, sink))))
+}
+
+/// An audit log as the sink of a gate.
+///
+/// # Errors
+///
+/// Why it cannot be opened, in words.
+pub fn log(path: &Path) -> Result<Arc<dyn Sink>, String> {
+    let log = Log::open(path, LogOptions::default());
+    log.map(|log| Arc::new(log) as Arc<dyn Sink>).map_err(|error| error.to_string())
 }
 
 /// What stands at the end of a path that is asked about.

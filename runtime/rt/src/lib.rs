@@ -45,6 +45,7 @@ mod zone;
 pub use context::{Cx, Program};
 pub use entry::{RunOptions, RunOutcome, run_program};
 pub use frames::{FrameTables, Place, Source};
+pub use gate::{AUDIT_VARIABLE, log as audit_log};
 pub use io::hold_standard_streams;
 pub use stack::largest_reservation;
 pub use symbols::symbols;

@@ -113,7 +113,7 @@ impl Denial {
         let Inner { power, subject, reason, remedy, .. } = &*self.inner;
         match (remedy, reason) {
             (Remedy::Allow, _) => Some(format!(
-                "to allow it, run with `{}`, or write `{}` in `[permissions]` of `reml.toml`",
+                "to allow it, give `remlc` the flag `{}`, or write `{}` in `[permissions]` of `reml.toml`",
                 flags::print(Effect::Allow, *power, subject),
                 manifest::print(*power, [&**subject])
             )),

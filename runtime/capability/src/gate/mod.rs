@@ -169,7 +169,8 @@ fn record(
         if let Some(rule) = decision.rule() {
             let _ = write!(texts, "{}", rule.source);
         }
-        let (subject, rule) = texts.split_at(split);
+        let (subject, source) = texts.split_at(split);
+        let rule = decision.rule();
         sink.record(&Record {
             kind: &EventKind::GateDecision,
             capability: Some(power.capability()),
@@ -181,17 +182,16 @@ fn record(
                 ("gate.function", Field::Text(origin.function)),
                 ("gate.line", Field::Int(origin.line.into())),
                 ("gate.power", Field::Text(power.key())),
-                ("gate.rule", if rule.is_empty() { Field::Null } else { Field::Text(rule) }),
+                ("gate.rule", rule.map_or(Field::Null, |rule| Field::Text(rule.pattern.text()))),
+                ("gate.source", rule.map_or(Field::Null, |_| Field::Text(source))),
                 ("gate.subject", Field::Text(subject)),
                 ("policy_digest", Field::Text(policy.digest())),
             ],
         })
     };
-    TEXTS.with(|texts| match texts.try_borrow_mut() {
-        Ok(mut texts) => give(&mut texts),
-        // A sink that asks the gate itself.
-        Err(_) => give(&mut String::new()),
-    })
+    // Not there for a sink that asks the gate itself, nor while the thread ends.
+    let kept = TEXTS.try_with(|texts| texts.try_borrow_mut().ok().map(|mut texts| give(&mut texts)));
+    kept.ok().flatten().unwrap_or_else(|| give(&mut String::new()))
 }
 
 static CURRENT: OnceLock<Gate> = OnceLock::new();

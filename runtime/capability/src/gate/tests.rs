@@ -76,9 +76,9 @@ fn decisions_are_recorded_and_counted() {
         shown,
         [
             "column=5 decision=\"allowed\" file=\"src/app.reml\" function=\"app.load\" line=12 power=\"read\" \
-             rule=\"`--allow-read=data`\" subject=\"/app/data/x\"",
+             rule=\"data\" source=\"`--allow-read=data`\" subject=\"/app/data/x\"",
             "column=5 decision=\"denied\" file=\"src/app.reml\" function=\"app.load\" line=12 power=\"read\" \
-             rule=null subject=\"/etc/passwd\"",
+             rule=null source=null subject=\"/etc/passwd\"",
         ]
     );
     assert_eq!(sink.events()[0].capability.as_deref(), Some("io.fs.read"));

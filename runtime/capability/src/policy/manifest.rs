@@ -11,7 +11,8 @@
 //! read = true
 //! ```
 //!
-//! Keys are those of flags. A set has a name that no key has. Reading TOML is left to whoever knows where in it
+//! Whoever runs the program decides whether a section is in force: a program that may write its manifest could grant
+//! itself more. Keys are those of flags. A set has a name that no key has. Reading TOML is left to whoever knows where in it
 //! everything stands; here it is data.
 
 use std::fmt;

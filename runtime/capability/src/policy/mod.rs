@@ -10,6 +10,7 @@ mod in_force;
 mod index;
 pub mod manifest;
 mod pattern;
+pub mod portable;
 mod power;
 mod rate;
 mod resolve;

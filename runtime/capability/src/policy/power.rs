@@ -127,12 +127,13 @@ pub enum Subject<'a> {
         host: &'a str,
         port: u16,
     },
-    /// `asked` is what the program wrote, `path` the file that it was found to be.
+    /// `asked` is what the program wrote, `path` the file that it was found to be. Names are looked up with the
+    /// environment that the process began with, since the program may change its own.
     Command {
         asked: &'a str,
         path: Option<&'a Path>,
     },
-    /// As a command, and the symbol that is called; `None` for loading the library.
+    /// As a command, and the symbol that is called; `None` for loading the library, which runs code of it already.
     Library {
         asked: &'a str,
         path: Option<&'a Path>,

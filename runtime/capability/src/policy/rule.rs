@@ -41,6 +41,8 @@ pub enum Source {
     Program(Arc<str>),
     /// What a run may do unless it is told otherwise.
     Default(&'static str),
+    /// What an executable was built with: where it came from then.
+    Built(Arc<str>),
 }
 
 /// A line of a manifest, counted from 1.
@@ -84,6 +86,7 @@ impl fmt::Display for Source {
             Source::Manifest(section, line) => write!(f, "`{}` ({}, line {line})", section.header(), section.file),
             Source::Program(policy) => write!(f, "the policy `{policy}`, which the program has put into force"),
             Source::Default(why) => f.write_str(why),
+            Source::Built(source) => write!(f, "{source}, when it was built"),
         }
     }
 }

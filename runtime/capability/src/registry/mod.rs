@@ -14,6 +14,7 @@ use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
 use reml_audit::{Event, EventKind, Sink};
+use serde_json::{Value, json};
 
 use crate::descriptor::CapabilityDescriptor;
 use crate::effects;
@@ -63,6 +64,9 @@ impl<'a> From<&'a RuntimeCapability> for Backed<'a> {
         Backed::Runtime(capability)
     }
 }
+
+/// Of lists of capabilities.
+const SCHEMA_VERSION: &str = "3.0.0-alpha";
 
 static REGISTRY: LazyLock<CapabilityRegistry> = LazyLock::new(CapabilityRegistry::with_builtins);
 
@@ -184,6 +188,17 @@ impl CapabilityRegistry {
     /// In the order of registration.
     pub fn handles_all(&self) -> Vec<CapabilityHandle> {
         self.state.load().handles.clone()
+    }
+
+    /// As `capability list` prints it: all, or those of exactly this stage.
+    pub fn list_json(&self, stage: Option<Stage>) -> Value {
+        let state = self.state.load();
+        let listed = state.handles.iter().map(CapabilityHandle::capability);
+        let listed: Vec<Value> = listed
+            .filter(|capability| stage.is_none_or(|stage| capability.facts().stage == stage))
+            .map(|capability| capability.descriptor().to_json(capability.security()))
+            .collect();
+        json!({ "schema_version": SCHEMA_VERSION, "capabilities": listed })
     }
 
     /// How settled the capability is that stands behind an effect or a part of the runtime; `None` if there is none.

@@ -36,6 +36,10 @@ fn capabilities_come_in_the_order_of_registration_under_both_names() {
     assert_eq!(ids, ["core.system", "b", "a"]);
     assert_eq!(registry.describe("system"), registry.describe("core.system"));
     assert!(registry.get("nothing").is_none() && registry.get("Not an id").is_none());
+    registry.register("c", demo("c", Stage::Stable)).unwrap();
+    let listed = |stage| registry.list_json(stage)["capabilities"].as_array().unwrap().len();
+    assert_eq!((listed(None), listed(Some(Stage::Beta)), listed(Some(Stage::Experimental))), (4, 3, 0));
+    registry.unregister("c").unwrap();
     registry.unregister("b").unwrap();
     assert_eq!(registry.handles_all().len(), 2);
     assert!(registry.get("a").is_some());

@@ -1,11 +1,13 @@
 //! How settled is a capability, what is asked of it, and what does a run admit?
 
 mod admission;
+mod file;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 pub use admission::{Admission, StageInput, StageSource};
+pub use file::{CapabilityFile, CapabilityFileError, CapabilitySet};
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Stage {
