@@ -230,4 +230,26 @@ codes! {
     RUNTIME_CAST_CHAR = "E7103";
     RUNTIME_STACK_OVERFLOW = "runtime.stack_overflow";
     RUNTIME_OUT_OF_MEMORY = "runtime.out_of_memory";
+
+    // Reported by the library's parsers about the texts of programs
+    TEXT_UNCLOSED = "E1001";
+    TEXT_GLUED_KEYWORD = "E1203";
+    TEXT_CHAINED = "E2001";
+    GRAMMAR_EMPTY_REPETITION = "E3001";
+    GRAMMAR_LEFT_RECURSION = "E4001";
+    TEXT_BIDI_CONTROL = "E6001";
+    TEXT_NOT_NFC = "E6002";
+    TEXT_CONFUSABLE = "W6101";
+    TEXT_FAILED = "parser.failed";
+    TEXT_REJECTED = "parser.rejected";
+    TEXT_NESTING = "parser.nesting";
+    RUN_STEPS = "parser.steps";
+    STREAM_AWAIT = "parser.stream.await";
+    STREAM_TOO_LONG = "parser.stream.too_long";
+    STREAM_UNREADABLE = "parser.stream.unreadable";
+    LAYOUT_BLOCK_MISSING = "lex.layout.block_missing";
+    LAYOUT_INDENT = "lex.layout.indent";
+    LAYOUT_MIXED_INDENT = "lex.layout.mixed_indent";
+    OPERATORS_CONFLICT = "core.parse.opbuilder.level_conflict";
+    OPERATORS_MISSING = "core.parse.opbuilder.fixity_missing";
 }

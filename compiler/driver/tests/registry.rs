@@ -54,7 +54,8 @@ fn examples_are_true() {
                 // Reported when the program is put together, by the linker or its likes; the tests of the binary see to it.
                 ExampleKind::FailsToRun if entry.code.0.starts_with("ffi.") => failed,
                 ExampleKind::Fails | ExampleKind::FailsToRun => !reported,
-                ExampleKind::Panics => failed,
+                // What they print is for the tests of the binary.
+                ExampleKind::Panics | ExampleKind::Reports => failed,
                 ExampleKind::Works => reported || failed,
             };
             if wrong {
@@ -63,6 +64,40 @@ fn examples_are_true() {
         }
     }
     assert!(problems.is_empty(), "\n{problems}");
+}
+
+/// What the library's parsers write as the code of a problem is in the registry.
+#[test]
+fn codes_of_library_diagnostics_are_explained() {
+    let mut found = BTreeSet::new();
+    let library = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stdlib/Core/Parse");
+    let mut folders = vec![library.clone()];
+    let mut files = vec![library.with_extension("reml")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() { folders.push(path) } else { files.push(path) }
+        }
+    }
+    for file in files {
+        let text = std::fs::read_to_string(file).unwrap();
+        let code: String = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for before in ["Problem.new(", "code: ", "-> "] {
+            let literals = code.split(before).skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+            found.extend(
+                literals.filter_map(|rest| rest.split('"').next()).filter(|it| is_library_code(it)).map(str::to_owned),
+            );
+        }
+    }
+    assert!(found.contains("E2001") && found.contains("lex.layout.indent") && found.contains("E7102"), "{found:?}");
+    let unexplained: Vec<&String> = found.iter().filter(|code| registry::explain(code).is_none()).collect();
+    assert!(unexplained.is_empty(), "the library reports codes that nothing explains: {unexplained:?}");
+}
+
+fn is_library_code(text: &str) -> bool {
+    let dotted = text.contains('.') && text.bytes().all(|b| matches!(b, b'a'..=b'z' | b'_' | b'.'));
+    let numbered = text.len() == 5 && text.starts_with(['E', 'W']) && text[1..].bytes().all(|b| b.is_ascii_digit());
+    dotted || numbered
 }
 
 /// What the runtime's sources write as the code of a panic is in the registry.

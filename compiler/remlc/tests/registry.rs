@@ -97,11 +97,13 @@ fn example(entry: &Entry) -> Option<Case> {
             Case::new(&[("reml.toml", example.text.as_bytes()), ("src/main.reml", HELLO)], &["check", "."])
         }
     };
-    if matches!(example.kind, ExampleKind::FailsToRun | ExampleKind::Panics) {
+    if matches!(example.kind, ExampleKind::FailsToRun | ExampleKind::Panics | ExampleKind::Reports) {
         case.args[0] = "run".to_owned();
     }
-    if example.kind == ExampleKind::Panics {
-        case.status = 101;
+    match example.kind {
+        ExampleKind::Panics => case.status = 101,
+        ExampleKind::Reports => case.status = 0,
+        _ => {}
     }
     if let Some((key, value)) = example.cfg {
         case.args.extend(["--cfg".to_owned(), format!("{key}={value}")]);
@@ -136,13 +138,15 @@ fn test(entry: &Entry) -> Result<(), Failed> {
     command.current_dir(directory.path()).args(&case.args).envs(case.env.iter().copied());
     let ran = run(&mut command, "")?;
     let warns = ran.exit == Some(0) && ran.stderr.starts_with("warning");
-    if ran.exit != Some(case.status) && !warns || !ran.stderr.contains(code) {
-        return Err(format!("exit status {:?}\n{}", ran.exit, ran.stderr).into());
+    // Programs print what the library reports.
+    let told = if case.status == 0 { &ran.stdout } else { &ran.stderr };
+    if ran.exit != Some(case.status) && !warns || !told.contains(code) {
+        return Err(format!("exit status {:?}\n{}{}", ran.exit, ran.stdout, ran.stderr).into());
     }
     // How many frames there are depends on the machine; which, is for the tests of panics.
-    let shown = match ran.stderr.split_once("  backtrace:\n") {
+    let shown = match told.split_once("  backtrace:\n") {
         Some((before, _)) => before,
-        None => &ran.stderr,
+        None => told,
     };
     let mut problems = Vec::new();
     compare_golden(&goldens().join(format!("{code}.txt")), shown, "", &mut problems);

@@ -2,7 +2,8 @@
 //!
 //! The entries are Markdown, one file per family: a heading with the code, a paragraph that is the title, the
 //! explanation, then fences. `reml fails` must report the code when checked (`reml fails run`: when run), `reml panics`
-//! must end in a panic with that code, `reml works` must check without it; `toml` fences hold manifests.
+//! must end in a panic with that code, `reml reports` must print it when run, `reml works` must check without it; `toml`
+//! fences hold manifests.
 //! `cfg(feature=name)` behind these words is what the target is given with `--cfg`. An entry without examples says why
 //! in a paragraph that starts with "No example:". The driver's tests compile all of them.
 
@@ -36,6 +37,8 @@ pub enum ExampleKind {
     FailsToRun,
     /// Running it panics with the code.
     Panics,
+    /// Running it prints a diagnostic of the library's with the code.
+    Reports,
     /// Checking it does not report the code.
     Works,
 }
@@ -61,6 +64,7 @@ const FILES: &[&str] = &[
     include_str!("conductors.md"),
     include_str!("native.md"),
     include_str!("building.md"),
+    include_str!("library.md"),
 ];
 
 /// The entry of a code, by its text.
@@ -104,6 +108,7 @@ fn entry(name: &str, body: &'static str) -> Option<Entry> {
             "fails" => ExampleKind::Fails,
             "fails run" => ExampleKind::FailsToRun,
             "panics" => ExampleKind::Panics,
+            "reports" => ExampleKind::Reports,
             "works" => ExampleKind::Works,
             _ => return None,
         };
@@ -120,6 +125,7 @@ impl Entry {
             let heading = match example.kind {
                 ExampleKind::Fails | ExampleKind::FailsToRun => "This does not compile, or is warned about",
                 ExampleKind::Panics => "This panics",
+                ExampleKind::Reports => "This reports it",
                 ExampleKind::Works => "This works",
             };
             let given = example.cfg.map(|(key, value)| format!(" with `--cfg {key}={value}`")).unwrap_or_default();

@@ -102,6 +102,10 @@ impl Specialiser {
         if known.is_empty() {
             return None;
         }
+        let mut key = (func, known.clone());
+        if let Some(&clone) = self.clones.get(&key) {
+            return Some((clone, known, None));
+        }
         // A function that passes itself ever larger lambdas would have clones without end.
         let functions = |known: &[Known]| known.iter().map(|known| known.value.functions()).sum::<usize>();
         if let Some((original, size)) = self.origins[caller]
@@ -109,10 +113,10 @@ impl Specialiser {
             && functions(&known) >= size
         {
             known.iter_mut().for_each(|known| known.value.forget_captures());
-        }
-        let key = (func, known.clone());
-        if let Some(&clone) = self.clones.get(&key) {
-            return Some((clone, known, None));
+            key.1.clone_from(&known);
+            if let Some(&clone) = self.clones.get(&key) {
+                return Some((clone, known, None));
+            }
         }
         let limit = if self.lambdas[func] { CLONES_OF_LAMBDA } else { CLONES };
         if self.counts[func] >= limit || size(&original.body) > LARGEST {

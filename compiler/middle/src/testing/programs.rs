@@ -4,7 +4,7 @@ use reml_diagnostics::Span;
 
 use super::interpret::{Options, Outcome, run};
 use super::world::{World, bind, construct, field};
-use crate::core::{Atom, Block, Callee, Case, End, FuncId, Function, Op, Stmt, Switch, Var};
+use crate::core::{Atom, Block, Callee, Case, End, FuncId, Function, Global, Inline, Op, Stmt, Switch, Var};
 use crate::core_verify::{Form, verify};
 use crate::opt::{OptLevel, optimise};
 use crate::prim::PrimOp;
@@ -133,4 +133,41 @@ fn mapping_a_unique_list_allocates_nothing() {
     assert_eq!(outcome.stats.reused, 1000);
     assert_eq!(outcome.stats.dups, 0);
     assert!(outcome.stats.max_depth <= 3, "{:?}", outcome.stats);
+}
+
+/// What a function marked `@inline(once)` makes of constants is made once, however often the code with the call runs, and after the
+/// globals that it is made of.
+#[test]
+fn constants_are_made_once() {
+    let mut world = World::new();
+    let length = world.program.globals.push(Global { name: "length".into(), ty: world.int });
+
+    // `f2: table(n) = upto(n, Nil)`, once; `f3` is `sum`; `f4: total() = sum(table(length), 0)`.
+    let mut table = world.function("table", &[world.int], 0, world.list);
+    table.inline = Inline::Once;
+    let mut out = Vec::new();
+    let nil = bind(&mut table, &mut out, world.list, construct(0, Vec::new()));
+    table.body = Block::new(out, tail(1, vec![Atom::Var(table.params[0]), Atom::Var(nil)]));
+
+    let mut total = world.function("total", &[], 0, world.int);
+    total.inline = Inline::Never;
+    let mut out = Vec::new();
+    let count = bind(&mut total, &mut out, world.int, Op::GlobalGet(length));
+    let numbers = bind(&mut total, &mut out, world.list, call(2, vec![Atom::Var(count)]));
+    total.body = Block::new(out, tail(3, vec![Atom::Var(numbers), world.int_atom(0)]));
+
+    let mut main = world.function("main", &[], 0, world.int);
+    let mut out = Vec::new();
+    bind(&mut main, &mut out, world.unit, Op::GlobalSet(length, world.int_atom(1000)));
+    for _ in 0..3 {
+        let sum = bind(&mut main, &mut out, world.int, call(4, Vec::new()));
+        bind(&mut main, &mut out, world.unit, Op::CallRuntime(world.emit, vec![Atom::Var(sum)]));
+    }
+    main.body = Block::new(out, End::Return(world.int_atom(0)));
+    for function in [main, upto(&world), table, sum(&world), total] {
+        world.program.funcs.push(function);
+    }
+    let outcome = compiled(world);
+    assert_eq!(outcome.stdout, "500500\n500500\n500500\n");
+    assert_eq!(outcome.stats.allocations, 1000);
 }

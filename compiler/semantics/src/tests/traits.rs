@@ -31,6 +31,37 @@ fn main() -> Int { var s = Square.new(1); s.grow(2); both(s, s + s) + [s].area()
 }
 
 #[test]
+fn constants_belong_to_their_type() {
+    signatures(
+        "type Holder<T> = { held: Option<T> }
+impl<T> Holder<T> {
+  const EMPTY: Holder<T> = Holder { held: None }
+  let Same: Self = Holder.EMPTY
+}
+impl u8 { const ANSWER: u8 = 42 }
+impl i16 { const ANSWER: i16 = 43 }
+fn main() -> (Holder<Str>, u8, i16) = (Holder.Same, u8.ANSWER, i16.ANSWER)",
+        expect![[r#"
+            Holder.EMPTY() -> Holder<T0>
+            Holder.Same() -> Holder<T0>
+            u8.ANSWER() -> u8
+            i16.ANSWER() -> i16
+            main() -> (Holder<Str>, u8, i16)
+        "#]],
+    );
+    check(
+        "impl u8 { const ANSWER: u8 = 42; let (a, b) = (1, 2) }
+fn main() -> u8 = u8.ANSWERS + i8.ANSWER",
+        expect![[r#"
+            1:38 [parser.syntax.expected_tokens] a constant of an `impl` has one name
+            2:22 [language.name.unknown] `u8` has no `ANSWERS`
+                fix: did you mean `ANSWER`? `ANSWER`
+            2:35 [language.name.unknown] `i8` has no `ANSWER`
+        "#]],
+    );
+}
+
+#[test]
 fn conditions_that_do_not_hold() {
     check(
         "fn show<T>(x: T) -> Str = x.to_string()

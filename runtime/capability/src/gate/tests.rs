@@ -32,11 +32,11 @@ fn a_denial_says_what_where_why_and_what_to_do() {
         denial(&[], Power::Read, passwd),
         "`app.load` may not read `/etc/passwd`: nothing allows it\n  \
          at app.load (src/app.reml:12:5)\n  \
-         help: to allow it, run with `--allow-read=/etc/passwd`, or write `read = [\"/etc/passwd\"]` in \
+         help: to allow it, give `remlc` the flag `--allow-read=/etc/passwd`, or write `read = [\"/etc/passwd\"]` in \
          `[permissions]` of `reml.toml`"
     );
     // A narrower rule helps against one for the folder, and only removing the rule against one for the file.
-    assert!(denial(&["--deny-read=/etc"], Power::Read, passwd).contains("run with `--allow-read=/etc/passwd`"));
+    assert!(denial(&["--deny-read=/etc"], Power::Read, passwd).contains("give `remlc` the flag `--allow-read=/etc/passwd`"));
     assert_eq!(
         denial(&["--allow-read", "--deny-read=/etc/passwd,/x"], Power::Read, passwd),
         "`app.load` may not read `/etc/passwd`: `--deny-read=/etc/passwd,/x` denies it\n  \
@@ -228,7 +228,7 @@ proptest! {
         let gate = Gate::new(Policy::new(Grants::new(all.clone()).unwrap(), Mode::Enforce, false), None);
         let subject = Subject::Path(Path::new(&path));
         if let Err(denial) = gate.request(Power::Read, &subject, &ORIGIN) {
-            let offered = denial.help().unwrap().contains("run with");
+            let offered = denial.help().unwrap().contains("give `remlc`");
             let pattern = Pattern::parse(Power::Read, &path, Path::new("/")).unwrap();
             let section = Section { file: "reml.toml".into(), name: None };
             let source = Source::Manifest(section.into(), 1);
