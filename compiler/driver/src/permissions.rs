@@ -35,24 +35,65 @@ pub struct Permissions {
     pub sets: BTreeMap<Option<String>, Vec<Entry>>,
 }
 
+/// Variables of the environment that the library's tests look at.
+const OF_TESTS: [&str; 3] = ["REML_SNAPSHOTS", "REML_TEST_FILE", "REML_TEST_SEED"];
+
+/// The set of a manifest that is for its tests, if there is one.
+const TEST_SET: &str = "test";
+
 /// The policy that a program runs under.
 ///
 /// # Errors
 ///
 /// What is wrong with the command line, and contradictions, in words.
 pub fn policy(asked: &Asked, permissions: &Permissions, system: &dyn System) -> Result<Policy, String> {
-    let here = system.current_dir().map_err(|error| format!("the current directory is not known: {error}"))?;
-    let mut rules = Vec::new();
-    for flag in &asked.flags {
-        rules.extend(flags::parse(flag, &here).map_err(|error| error.to_string())?);
+    made(asked, permissions, Vec::new(), &current_dir(system)?)
+}
+
+/// The policy of a test in a file. `[permissions.test]` is for tests, and they may read and write their snapshots, which lie beside the
+/// file and have its name.
+///
+/// # Errors
+///
+/// As [`policy`].
+pub fn policy_of_test(
+    asked: &Asked,
+    permissions: &Permissions,
+    file: &Path,
+    system: &dyn System,
+) -> Result<Policy, String> {
+    let here = current_dir(system)?;
+    let mut asked = asked.clone();
+    let test = Some(TEST_SET.to_owned());
+    if asked.set.is_none() && permissions.sets.contains_key(&test) {
+        asked.set = test;
     }
-    rules.extend(of_manifest(asked, permissions, &here)?);
-    rules.extend(BY_DEFAULT.map(|power| Rule {
-        effect: Effect::Allow,
-        power,
-        pattern: Pattern::any(),
-        source: Source::Default("what every program may do"),
-    }));
+    let snapshots = format!("{}.*", file.with_extension("").display());
+    let files = [Power::Read, Power::Write].map(|power| (power, snapshots.as_str()));
+    let rules = files
+        .into_iter()
+        .chain(OF_TESTS.map(|name| (Power::EnvRead, name)))
+        // A file whose name has a `*` has no snapshots.
+        .filter_map(|(power, text)| {
+            Some(by_default(power, Pattern::parse(power, text, &here).ok()?, "what every test may do"))
+        });
+    made(&asked, permissions, rules.collect(), &here)
+}
+
+fn current_dir(system: &dyn System) -> Result<PathBuf, String> {
+    system.current_dir().map_err(|error| format!("the current directory is not known: {error}"))
+}
+
+fn by_default(power: Power, pattern: Pattern, why: &str) -> Rule {
+    Rule { effect: Effect::Allow, power, pattern, source: Source::Default(why.into()) }
+}
+
+fn made(asked: &Asked, permissions: &Permissions, mut rules: Vec<Rule>, here: &Path) -> Result<Policy, String> {
+    for flag in &asked.flags {
+        rules.extend(flags::parse(flag, here).map_err(|error| error.to_string())?);
+    }
+    rules.extend(of_manifest(asked, permissions, here)?);
+    rules.extend(BY_DEFAULT.map(|power| by_default(power, Pattern::any(), "what every program may do")));
     let mode = if asked.report_only { Mode::Report } else { Mode::Enforce };
     match Grants::new(rules) {
         Ok(grants) => Ok(Policy::new(grants, mode, false)),
@@ -139,6 +180,25 @@ mod tests {
             let allowed = matches!(policy.decide(power, &Subject::Name("x")), Decision::Allowed(_));
             assert_eq!(allowed, BY_DEFAULT.contains(&power), "{power}");
         }
+    }
+
+    #[test]
+    fn a_test_may_do_what_its_set_says_and_keep_its_snapshots() {
+        let here = MemorySystem::new().current_dir().unwrap();
+        let may = |sets: &Permissions, power, path: &str| {
+            let policy =
+                policy_of_test(&asked(&[], None), sets, Path::new("app/a_tests.reml"), &MemorySystem::new()).unwrap();
+            policy.decide(power, &Subject::Path(&here.join(path))).is_allowed()
+        };
+        let mut sets = permissions();
+        for power in [Power::Read, Power::Write] {
+            assert!(may(&sets, power, "app/a_tests.lists.snap"));
+            assert!(!may(&sets, power, "app/a_tests2.lists.snap") && !may(&sets, power, "app/main.reml"));
+        }
+        assert!(may(&sets, Power::Read, "app/data/x") && !may(&sets, Power::Read, "app/cases/x"));
+        let entry = Entry { value: Value::Patterns(vec![("cases".to_owned(), 9)]), ..sets.sets[&None][0].clone() };
+        sets.sets.insert(Some("test".to_owned()), vec![entry]);
+        assert!(may(&sets, Power::Read, "app/cases/x") && !may(&sets, Power::Read, "app/data/x"));
     }
 
     #[test]

@@ -42,7 +42,7 @@ fn rules(number: u32) -> impl Iterator<Item = Rule> {
     .into_iter()
     .map(move |(power, text)| {
         let pattern = Pattern::parse(power, &text, Path::new("/")).expect("it is a pattern");
-        Rule { effect, power, pattern, source: Source::Default("a benchmark") }
+        Rule { effect, power, pattern, source: Source::Program("a benchmark".into()) }
     })
 }
 

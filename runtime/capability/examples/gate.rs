@@ -59,7 +59,7 @@ fn policy() -> Policy {
     let rule = |number: u32| {
         let text = format!("/srv/data/{}/project{number}", number % 100);
         let pattern = Pattern::parse(Power::Read, &text, Path::new("/")).expect("it is a pattern");
-        Rule { effect: Effect::Allow, power: Power::Read, pattern, source: Source::Default("a benchmark") }
+        Rule { effect: Effect::Allow, power: Power::Read, pattern, source: Source::Program("a benchmark".into()) }
     };
     Policy::new(Grants::new((0..10_000).map(rule).collect()).expect("nothing is denied"), Mode::Enforce, false)
 }

@@ -132,7 +132,7 @@ impl Denial {
 fn outweighed(deny: &Rule, subject: &Subject<'_>) -> bool {
     let text = subject.to_string();
     let Ok(pattern) = Pattern::parse(deny.power, &text, Path::new("/")) else { return false };
-    let allow = Rule { effect: Effect::Allow, power: deny.power, pattern, source: Source::Default("a try") };
+    let allow = Rule { effect: Effect::Allow, power: deny.power, pattern, source: Source::Default("a try".into()) };
     Grants::new(vec![deny.clone(), allow])
         .is_ok_and(|grants| matches!(grants.decide(deny.power, subject), Decision::Allowed(_)))
 }

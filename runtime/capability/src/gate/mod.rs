@@ -1,5 +1,8 @@
 //! The one gate: every deed that needs a power is asked for here, decided, counted and recorded.
 //!
+//! What is allowed by default alone is counted, but not recorded: nobody has granted it, so nobody is to account for it, and a program
+//! that looks at the clock a million times would bury what matters. Denials are always recorded.
+//!
 //! A process has one gate, [`install`]ed when it starts. Until then [`request`] allows everything and records nothing,
 //! as in a program that was built without a policy. The program can put further policies into force, which only take
 //! away: what happens is what all of them allow.
@@ -18,7 +21,7 @@ use std::sync::{Arc, OnceLock};
 use arc_swap::ArcSwap;
 use reml_audit::{EventKind, Field, Record, Sink};
 
-use crate::policy::{Decision, Mode, Policy, Power, Subject};
+use crate::policy::{Decision, Mode, Policy, Power, Source, Subject};
 pub use denial::{Denial, Reason};
 pub use suggest::{Asked, Suggestion, asked, suggest};
 
@@ -71,7 +74,7 @@ impl Gate {
         Gate { policies, sink, counters: Default::default() }
     }
 
-    /// May the program do this, now? The answer is recorded before it is given.
+    /// May the program do this, now? The answer is recorded before it is given, unless it is yes by default.
     ///
     /// # Errors
     ///
@@ -101,6 +104,7 @@ impl Gate {
         let count = if decision.is_allowed() { &counters.allowed } else { &counters.denied };
         count.fetch_add(1, Ordering::Relaxed);
         if let Some(sink) = &self.sink
+            && !by_default(&decision)
             && let Err(error) = record(&**sink, power, subject, origin, policy, &decision, word)
         {
             counters.unrecorded.fetch_add(1, Ordering::Relaxed);
@@ -150,6 +154,10 @@ impl Gate {
             (power, count)
         })
     }
+}
+
+fn by_default(decision: &Decision<'_>) -> bool {
+    matches!(decision, Decision::Allowed(rule) if matches!(rule.source, Source::Default(_)))
 }
 
 /// Gives the decision to the sink. Memory is only allocated when the texts are longer than any before on this thread.

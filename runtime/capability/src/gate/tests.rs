@@ -36,7 +36,9 @@ fn a_denial_says_what_where_why_and_what_to_do() {
          `[permissions]` of `reml.toml`"
     );
     // A narrower rule helps against one for the folder, and only removing the rule against one for the file.
-    assert!(denial(&["--deny-read=/etc"], Power::Read, passwd).contains("give `remlc` the flag `--allow-read=/etc/passwd`"));
+    assert!(
+        denial(&["--deny-read=/etc"], Power::Read, passwd).contains("give `remlc` the flag `--allow-read=/etc/passwd`")
+    );
     assert_eq!(
         denial(&["--allow-read", "--deny-read=/etc/passwd,/x"], Power::Read, passwd),
         "`app.load` may not read `/etc/passwd`: `--deny-read=/etc/passwd,/x` denies it\n  \
@@ -88,6 +90,32 @@ fn decisions_are_recorded_and_counted() {
 }
 
 #[test]
+fn what_is_allowed_by_default_alone_is_counted_but_not_recorded() {
+    let sink = Arc::new(Memory::default());
+    let by_default = Rule {
+        effect: Effect::Allow,
+        power: Power::Clock,
+        pattern: Pattern::any(),
+        source: Source::Default("a test".into()),
+    };
+    let policy = Policy::new(Grants::new(vec![by_default]).unwrap(), Mode::Enforce, false);
+    // An executable's policy has been text meanwhile.
+    let policy = crate::policy::portable::read(&crate::policy::portable::print(&policy), "", Path::new("/")).unwrap();
+    let gate = Gate::new(policy, Some(sink.clone()));
+    for _ in 0..1_000 {
+        gate.request(Power::Clock, &Subject::Name("wall"), &ORIGIN).unwrap();
+    }
+    assert!(sink.events().is_empty());
+    gate.request(Power::Random, &Subject::Name("system"), &ORIGIN).unwrap_err();
+    gate.enforce(self::policy(&["--deny-clock"], Mode::Enforce));
+    gate.request(Power::Clock, &Subject::Name("wall"), &ORIGIN).unwrap_err();
+    assert_eq!(sink.events().len(), 2);
+    let counts: Vec<_> = gate.counts().filter(|(_, count)| *count != Count::default()).collect();
+    let of_clock = Count { allowed: 1_000, denied: 1, unrecorded: 0 };
+    assert_eq!(counts, [(Power::Clock, of_clock), (Power::Random, Count { denied: 1, ..Count::default() })]);
+}
+
+#[test]
 fn a_policy_that_reports_lets_happen_what_it_would_deny() {
     let sink = Arc::new(Memory::default());
     let gate = Gate::new(policy(&[], Mode::Report), Some(sink.clone()));
@@ -122,7 +150,7 @@ impl Sink for Broken {
 #[test]
 fn what_cannot_be_recorded_happens_only_if_it_need_not_be() {
     for require_audit in [false, true] {
-        let policy = Policy::new(Grants::all("a test"), Mode::Report, require_audit);
+        let policy = Policy::new(Grants::new(rules(&["--allow-all"])).unwrap(), Mode::Report, require_audit);
         let gate = Gate::new(policy, Some(Arc::new(Broken)));
         let answer = gate.request(Power::Clock, &Subject::Name("wall"), &ORIGIN);
         assert_eq!(answer.is_err(), require_audit);

@@ -1,7 +1,7 @@
 //! What may be done? Rules, and the decision by them.
 //!
 //! Of the rules that cover a subject the narrowest decides; of two that are as narrow, the one that denies. What no
-//! rule covers is denied. How narrow a rule is: all of a power < a folder, the deeper the narrower < a pattern of
+//! rule covers is denied. How narrow a rule is: all of a power < a folder or the beginning of a path, the longer the narrower < a pattern of
 //! names, the more of it is given the narrower < a whole name < the very file. A rule with a port or a symbol is
 //! narrower than one of the same host or library without.
 
@@ -68,9 +68,9 @@ impl Grants {
     }
 
     /// Nothing is denied.
-    pub fn all(why: &'static str) -> Grants {
-        let allow =
-            |power| Rule { effect: Effect::Allow, power, pattern: Pattern::any(), source: Source::Default(why) };
+    pub fn all(why: &str) -> Grants {
+        let source = Source::Default(why.into());
+        let allow = |power| Rule { effect: Effect::Allow, power, pattern: Pattern::any(), source: source.clone() };
         Grants::new(Power::all().map(allow).collect()).unwrap_or_else(|_| unreachable!("nothing is denied"))
     }
 

@@ -118,7 +118,7 @@ fn shape(shape: &Shape) -> String {
     let second = |second: &Option<Name>| second.as_ref().map_or(String::new(), |second| format!(":{}", name(second)));
     match shape {
         Shape::Any => "*".to_owned(),
-        Shape::Path { key, symbol } => format!("/{}{}", escaped(key), second(symbol)),
+        Shape::Path { path, symbol } => format!("/{}{}", name(path), second(symbol)),
         Shape::Name { first, second: part } => format!("{}{}", name(first), second(part)),
     }
 }

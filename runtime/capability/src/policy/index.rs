@@ -54,7 +54,7 @@ pub(super) struct Index {
     names: Names,
 }
 
-/// Rules about texts: each is a whole text, the beginning of one or its end.
+/// Rules about texts: each is a whole text, the beginning of one or its end. A whole path is also about what lies below it.
 #[derive(Debug, Default)]
 struct Names {
     forward: Trie,
@@ -86,7 +86,7 @@ impl Index {
             let entry = |key, star, second| Entry { key, star, second, effect: rule.effect, rule: number };
             match &rule.pattern.shape {
                 Shape::Any => merge(&mut index.any, rule.effect, number),
-                Shape::Path { key, symbol } => paths.push(entry(key, Star::Back, symbol.as_ref())),
+                Shape::Path { path, symbol } => paths.push(entry(&path.literal, path.star, symbol.as_ref())),
                 Shape::Name { first, second } => names.push(entry(&first.literal, first.star, second.as_ref())),
             }
         }
@@ -106,14 +106,15 @@ impl Index {
     #[inline]
     pub fn path(&self, path: &[u8], second: Option<&[u8]>, best: &mut Best) {
         self.paths.forward.prefixes(path, Read::Forward, |slot, len| {
+            let ends = &self.paths.forward_slots[slot as usize];
+            let below = (Class::Folder, (false, len));
+            let mut offer = |slot: &Slot, (class, part)| {
+                slot.offer(second, |effect, rule, refined| best.offer(Rank(class, part, refined), effect, rule));
+            };
+            offer(&ends.beginning, below);
             // `/ab` begins with `/a`, but does not lie below it.
             if len == path.len() || path[len] == b'/' {
-                let whole = len == path.len();
-                let (class, part) = if whole { (Class::File, WHOLE) } else { (Class::Folder, (false, len)) };
-                let slot = &self.paths.forward_slots[slot as usize].beginning;
-                slot.offer(second, |effect, rule, refined| {
-                    best.offer(Rank(class, part, refined), effect, rule);
-                });
+                offer(&ends.whole, if len == path.len() { (Class::File, WHOLE) } else { below });
             }
         });
     }

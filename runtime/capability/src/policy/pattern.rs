@@ -1,10 +1,11 @@
 //! What is a rule about? Patterns, read for the power that they belong to.
 //!
-//! A path covers itself and what lies below it. A name may begin or end with `*`. An address is a host and perhaps a
-//! port, a library perhaps has a symbol; commands and libraries are given by name or by path.
+//! A path covers itself and what lies below it; `parser_tests.*` all that begins so, in its folder. A name may begin or end with `*`. An address is a host and perhaps a
+//! port, a library perhaps has a symbol; commands and libraries are given by name or by path. `$TMP` begins a path in the folder for temporary files, wherever
+//! the system of the run has it.
 
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::host;
 use super::power::{Form, Power};
@@ -21,8 +22,8 @@ pub struct Pattern {
 pub(super) enum Shape {
     /// Whatever the power is used on.
     Any,
-    /// Without a slash at its end: the root is empty.
-    Path { key: Vec<u8>, symbol: Option<Name> },
+    /// Without a slash at its end: the root is empty. Ends perhaps with `*`, never begins.
+    Path { path: Name, symbol: Option<Name> },
     /// `second` is the port or the symbol.
     Name { first: Name, second: Option<Name> },
 }
@@ -68,7 +69,7 @@ impl Pattern {
             return Ok(Pattern::any());
         }
         let shape = match power.form() {
-            Form::Path => Shape::Path { key: path(text, base).map_err(fail)?, symbol: None },
+            Form::Path => Shape::Path { path: path(text, base).map_err(fail)?, symbol: None },
             Form::Name => Shape::Name { first: name(text).map_err(fail)?, second: None },
             Form::Address => address(text).map_err(fail)?,
             Form::Command => file(text, base, None).map_err(fail)?,
@@ -86,7 +87,7 @@ impl Pattern {
     #[cfg(test)]
     pub(super) fn of_path(key: Vec<u8>) -> Pattern {
         let text = String::from_utf8_lossy(&key).into_owned();
-        Pattern { text, shape: Shape::Path { key, symbol: None } }
+        Pattern { text, shape: Shape::Path { path: Name { literal: key, star: Star::None }, symbol: None } }
     }
 
     /// As it was written.
@@ -117,24 +118,41 @@ impl fmt::Display for PatternError {
 
 impl std::error::Error for PatternError {}
 
+/// Stands for the folder for temporary files.
+const TEMPORARY: &str = "$TMP";
+
 /// The bytes of a resolved path, without the slash that only the root has.
 pub(super) fn path_key(path: &Path) -> &[u8] {
     let bytes = path.as_os_str().as_encoded_bytes();
     if bytes == b"/" { b"" } else { bytes }
 }
 
-fn path(text: &str, base: &Path) -> Result<Vec<u8>, String> {
+fn path(text: &str, base: &Path) -> Result<Name, String> {
     if let Some(folder) = text.strip_suffix("/*").or_else(|| text.strip_suffix("/**")) {
         return Err(format!("a path covers all that lies below it, without `*`; write `{folder}`"));
     }
+    // Links are followed as far as names are whole.
+    if let Some((folder, beginning)) = text.strip_suffix('*').map(|text| text.rsplit_once('/').unwrap_or((".", text)))
+        && !beginning.is_empty()
+        && !text[..text.len() - 1].contains('*')
+    {
+        let folder = path(if folder.is_empty() { "/" } else { folder }, base)?;
+        return Ok(Name { literal: [&folder.literal, &b"/"[..], beginning.as_bytes()].concat(), star: Star::Back });
+    }
     if text.contains('*') {
-        return Err("`*` has no meaning in paths; name the folder, which covers all that lies below it".to_owned());
+        return Err(
+            "`*` can only end the last name of a path; name the folder, which covers all that lies below it".to_owned()
+        );
     }
     if text == "~" || text.starts_with("~/") {
         return Err("`~` has no meaning here; write the path out".to_owned());
     }
-    let path = resolve(Path::new(text), base).map_err(|error| error.to_string())?;
-    Ok(path_key(&path).to_vec())
+    let mut place = PathBuf::from(text);
+    if let Ok(rest) = place.strip_prefix(TEMPORARY) {
+        place = std::env::temp_dir().join(rest);
+    }
+    let path = resolve(&place, base).map_err(|error| error.to_string())?;
+    Ok(Name { literal: path_key(&path).to_vec(), star: Star::None })
 }
 
 fn name(text: &str) -> Result<Name, String> {
@@ -156,7 +174,7 @@ fn name(text: &str) -> Result<Name, String> {
 fn file(text: &str, base: &Path, symbol: Option<Name>) -> Result<Shape, String> {
     let symbol = symbol.filter(|symbol| !symbol.literal.is_empty());
     if text.contains('/') {
-        return Ok(Shape::Path { key: path(text, base)?, symbol });
+        return Ok(Shape::Path { path: path(text, base)?, symbol });
     }
     Ok(Shape::Name { first: name(text)?, second: symbol })
 }
@@ -243,6 +261,8 @@ mod tests {
         for (power, a, b) in [
             (Power::Read, "x/../y/", "/base/y"),
             (Power::Read, ".", "/base"),
+            (Power::Read, "x/../y*", "/base/y*"),
+            (Power::Read, "/y*", "../y*"),
             (Power::Connect, "EXAMPLE.com", "example.com."),
             (Power::Connect, "10.0.*:80", "10.0.0.0/16:80"),
             (Power::Connect, "*:*", "*"),
@@ -258,8 +278,20 @@ mod tests {
     }
 
     #[test]
+    fn the_folder_for_temporary_files_has_a_name_everywhere() {
+        let place = std::env::temp_dir();
+        let at = |path: &str| parsed(Power::Read, &place.join(path).display().to_string());
+        assert_eq!(parsed(Power::Read, "$TMP"), at(""));
+        assert_eq!(parsed(Power::Read, "$TMP/a/b*"), at("a/b*"));
+        assert_eq!(parsed(Power::Read, "$TMPX"), parsed(Power::Read, "/base/$TMPX"));
+    }
+
+    #[test]
     fn what_is_not_a_pattern_says_what_to_write() {
         assert_eq!(why(Power::Read, "src/*"), "a path covers all that lies below it, without `*`; write `src`");
+        assert!(why(Power::Read, "s*c").starts_with("`*` can only end the last name of a path"));
+        assert!(why(Power::Read, "s*/c*").starts_with("`*` can only end the last name of a path"));
+        assert_eq!(why(Power::Read, "~/x*"), "`~` has no meaning here; write the path out");
         assert_eq!(why(Power::Read, "~/x"), "`~` has no meaning here; write the path out");
         assert_eq!(why(Power::EnvRead, "A*B"), "only its beginning or its end can be `*`");
         assert_eq!(why(Power::EnvRead, "*A*"), "only its beginning or its end can be `*`");

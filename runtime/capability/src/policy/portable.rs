@@ -5,7 +5,6 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 use super::flags::{self, FlagError};
 use super::grants::Grants;
@@ -14,15 +13,16 @@ use super::rule::{Contradiction, Rule, Source};
 
 const RULE_END: char = '\0';
 const SOURCE_START: char = '\x01';
+/// The same for what is allowed by default, which stays so.
+const DEFAULT_START: char = '\x02';
 
 /// A policy as text, without limits of rates. See [`read`].
 pub fn print(policy: &Policy) -> String {
     let mut text = policy.mode().name().to_owned();
     for rule in policy.grants().rules() {
         let flag = flags::print(rule.effect, rule.power, rule.pattern.text());
-        text.extend(
-            [&RULE_END.to_string(), &flag, &SOURCE_START.to_string(), &rule.source.to_string()].map(String::as_str),
-        );
+        let start = if matches!(rule.source, Source::Default(_)) { DEFAULT_START } else { SOURCE_START };
+        text.extend([&RULE_END.to_string(), &flag, &start.to_string(), &rule.source.to_string()].map(String::as_str));
     }
     text
 }
@@ -78,8 +78,13 @@ pub fn read(text: &str, narrowing: &str, base: &Path) -> Result<Policy, Portable
     };
     let mut rules = Vec::new();
     for part in parts {
-        let (flag, source) = part.split_once(SOURCE_START).unwrap_or((part, ""));
-        let source = Source::Built(Arc::from(source));
+        let (flag, source) = match part.split_once(DEFAULT_START) {
+            Some((flag, source)) => (flag, Source::Default(source.into())),
+            None => {
+                let (flag, source) = part.split_once(SOURCE_START).unwrap_or((part, ""));
+                (flag, Source::Built(source.into()))
+            }
+        };
         let made = flags::parse(flag, base).map_err(PortableError::Flag)?;
         rules.extend(made.into_iter().map(|rule| Rule { source: source.clone(), ..rule }));
     }

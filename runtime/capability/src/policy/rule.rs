@@ -39,8 +39,8 @@ pub enum Source {
     Manifest(Arc<Section>, Line),
     /// A policy that the program itself put into force.
     Program(Arc<str>),
-    /// What a run may do unless it is told otherwise.
-    Default(&'static str),
+    /// What a run may do unless it is told otherwise. The gate does not record it.
+    Default(Arc<str>),
     /// What an executable was built with: where it came from then.
     Built(Arc<str>),
 }

@@ -149,7 +149,7 @@ fn a_million_rules_are_made_and_asked() {
             let folder = format!("/srv/{}/{}", number % 1000, number / 1000);
             let key = folder.into_bytes();
             let pattern = Pattern::of_path(key);
-            Rule { effect: Effect::Allow, power: Power::Read, pattern, source: Source::Default("a test") }
+            Rule { effect: Effect::Allow, power: Power::Read, pattern, source: Source::Default("a test".into()) }
         })
         .collect();
     let grants = Grants::new(rules).unwrap();
@@ -184,9 +184,13 @@ fn covers_second(pattern: &Option<Name>, second: Option<&[u8]>) -> Option<Option
 fn covers(rule: &Rule, subject: &Subject<'_>) -> Option<NaiveRank> {
     let (shape, deny) = (&rule.pattern.shape, rule.effect == Effect::Deny);
     let path_covers = |path: &Path, second: Option<&[u8]>| {
-        let Shape::Path { key, symbol } = shape else { return None };
-        let folder = PathBuf::from(format!("/{}", String::from_utf8(key.clone()).unwrap()));
+        let Shape::Path { path: Name { literal: key, star }, symbol } = shape else { return None };
         let second = covers_second(symbol, second)?;
+        if *star == Star::Back {
+            let covered = path.as_os_str().as_encoded_bytes().starts_with(key);
+            return covered.then_some((1, (false, key.len()), second));
+        }
+        let folder = PathBuf::from(format!("/{}", String::from_utf8(key.clone()).unwrap()));
         match path.strip_prefix(&folder).ok()? {
             rest if rest == Path::new("") => Some((3, (true, 0), second)),
             _ => Some((1, (false, key.len()), second)),
@@ -227,6 +231,7 @@ fn naive(rules: &[Rule], power: Power, subject: &Subject<'_>) -> Option<(NaiveRa
 
 /// Few letters, so that random patterns cover random subjects.
 const PATH: &str = "(/[ab]{1,2}){1,4}";
+const PATHS: &str = r"(/[ab]{1,2}){1,4}\*?";
 const NAME: &str = "[AB]{1,4}";
 const NAMES: &str = r"[AB]{1,3}\*|\*[AB]{1,3}|[AB]{1,4}";
 const HOST: &str = r"[ab]\.[ab]|[ab]\.[ab]\.[ab]|10\.[01]\.[01]\.[01]|::[12]";
@@ -238,11 +243,11 @@ fn patterns() -> impl Strategy<Value = (Power, String)> {
             .prop_map(|(first, second)| second.map_or(first.clone(), |second| format!("{first}:{second}")))
     };
     prop_oneof![
-        PATH.prop_map(|text| (Power::Read, text)),
+        PATHS.prop_map(|text| (Power::Read, text)),
         NAMES.prop_map(|text| (Power::EnvRead, text)),
         second(HOSTS, "8[01]").prop_map(|text| (Power::Connect, text)),
-        prop_oneof![NAMES, PATH].prop_map(|text| (Power::Run, text)),
-        prop_oneof![second(NAMES, NAMES), second(PATH, NAMES)].prop_map(|text| (Power::Ffi, text)),
+        prop_oneof![NAMES, PATHS].prop_map(|text| (Power::Run, text)),
+        prop_oneof![second(NAMES, NAMES), second(PATHS, NAMES)].prop_map(|text| (Power::Ffi, text)),
         prop_oneof![Just(Power::Read), Just(Power::Run), Just(Power::Ffi)].prop_map(|power| (power, "*".to_owned())),
     ]
 }
@@ -295,7 +300,7 @@ proptest! {
         let power = Power::all().nth(power).unwrap();
         let _ = flags::parse(&flag, Path::new("/app"));
         if let Ok(pattern) = Pattern::parse(power, &text, Path::new("/app")) {
-            let rule = Rule { effect: Effect::Allow, power, pattern, source: Source::Default("a test") };
+            let rule = Rule { effect: Effect::Allow, power, pattern, source: Source::Default("a test".into()) };
             let grants = Grants::new(vec![rule]).unwrap();
             for subject in [
                 Subject::Path(Path::new(&text)),
