@@ -30,7 +30,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use reml_capability::policy::manifest::{self as policy, Entry, Value};
-use reml_capability::policy::{Effect, Pattern, Power};
+use reml_capability::policy::{Effect, Grants, Pattern, Power, Rule, Section, Source};
 use reml_capability::stage::{Stage, Stages};
 use reml_diagnostics::{Diagnostic, SourceFile, Span, codes, suggest};
 use reml_semantics::ManifestDsl;
@@ -233,10 +233,12 @@ impl<'a> Reader<'a> {
         };
         let own = table.iter().filter(|entry| !is_set(entry));
         sets.insert(None, self.grants(own, "permissions"));
+        self.contradictions(None, &sets[&None]);
         for (key, value) in table.iter().filter(is_set) {
             match (policy::set_name(key.get_ref()), value.get_ref().as_table()) {
                 (Ok(name), Some(table)) => {
                     let entries = self.grants(table.iter(), &format!("permissions.{name}"));
+                    self.contradictions(Some(name), &entries);
                     sets.insert(Some(name.to_owned()), entries);
                 }
                 (Err(problem), _) => {
@@ -268,6 +270,40 @@ impl<'a> Reader<'a> {
             }
         }
         entries
+    }
+
+    /// Nobody can know what a set means that allows and denies the same.
+    fn contradictions(&mut self, set: Option<&str>, entries: &[Entry]) {
+        let section = Section { file: MANIFEST.to_owned(), name: set.map(str::to_owned) };
+        // Patterns that are none have been told already; and two that are equal are so wherever relative paths start.
+        let rules = policy::rules(section, entries, Path::new("/")).unwrap_or_default();
+        let Err(found) = Grants::new(rules) else { return };
+        for contradiction in found {
+            let span = |rule: &Rule| match &rule.source {
+                Source::Manifest(_, line) => self.line_span(*line),
+                _ => Span::NONE,
+            };
+            let (allow, deny) = (span(&contradiction.allow), span(&contradiction.deny));
+            let message = format!(
+                "`{}` of `{}` is both allowed and denied",
+                contradiction.deny.pattern, contradiction.deny.power
+            );
+            self.diagnostics.push(
+                Diagnostic::error(codes::PACKAGE_INVALID_MANIFEST, deny, message)
+                    .with_primary_label("denied here")
+                    .with_label(allow, "allowed here")
+                    .with_help("remove one of them; a narrower path or name can be an exception to a wider one"),
+            );
+        }
+    }
+
+    /// A line without the blanks around it.
+    fn line_span(&self, line: u32) -> Span {
+        let text = &self.file.text;
+        let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
+        let whole = text[start..].lines().next().unwrap_or_default();
+        let start = start + whole.len() - whole.trim_start().len();
+        self.span(start..start + whole.trim().len())
     }
 
     /// One line of a set: what is wrong with it is said here.
@@ -547,6 +583,22 @@ mod tests {
             "\"My App\": `My App` cannot be a package name"
         );
         assert_eq!(problem("[project]\nname = \"a\"\nversion = \"1\""), "\"1\": `1` is not a version");
+        let permissions =
+            |text: &str| problem(&format!("[project]\nname = \"a\"\nversion = \"1.0.0\"\n[permissions]\n{text}"));
+        assert_eq!(permissions("raed = true"), "raed: `permissions` has no key `raed`");
+        assert_eq!(
+            permissions("env = [\"A*B\"]"),
+            "\"A*B\": `A*B` is not a pattern: only its beginning or its end can be `*`"
+        );
+        assert_eq!(
+            permissions("read = [\"a\", \"b/../c\"]\n  deny.read = [\"c\"]"),
+            "deny.read = [\"c\"]: `c` of `read` is both allowed and denied"
+        );
+        assert_eq!(
+            permissions("ci = { env = true, deny = { env = [\"*\"] } }\n[permissions.read]"),
+            "ci = { env = true, deny = { env = [\"*\"] } }: `*` of `env` is both allowed and denied; \
+             read: `read` cannot be the name of a set: it is a key of `[permissions]`"
+        );
         assert_eq!(
             problem("[project]\nname = \"a\"\nversion = \"1.0.0\"\n[dependencies]\nb = \"1.0\""),
             "\"1.0\": the dependency `b` has no `path`"

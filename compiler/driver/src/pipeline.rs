@@ -122,6 +122,15 @@ impl<'s> Compilation<'s> {
         permissions::policy(asked, &self.permissions, self.system)
     }
 
+    /// The policy of the tests in a file of the program; known after `check`.
+    ///
+    /// # Errors
+    ///
+    /// As [`permissions::policy`].
+    pub fn policy_of_test(&self, asked: &Asked, file: &Path) -> Result<Policy, String> {
+        permissions::policy_of_test(asked, &self.permissions, file, self.system)
+    }
+
     fn wants(&self, stage: Stage) -> bool {
         self.options.emit.contains(&stage)
     }

@@ -35,9 +35,18 @@ impl Permissions {
     /// What is wrong with the permissions or the audit log.
     pub fn gate(&self, compilation: &Compilation<'_>) -> Result<Arc<Gate>, String> {
         let policy = self.policy(compilation)?;
-        let path = self.audit.clone().or_else(|| std::env::var_os(AUDIT_VARIABLE).map(PathBuf::from));
-        let sink = path.map(|path| audit_log(&path)).transpose()?;
+        let sink = self.audit().map(|path| audit_log(&path)).transpose()?;
         Ok(Arc::new(Gate::new(policy, sink)))
+    }
+
+    /// What the command line says, for programs that are yet to be checked.
+    pub fn asked(&self) -> &Asked {
+        &self.asked
+    }
+
+    /// The audit log: that of the command line, else that of the environment.
+    pub fn audit(&self) -> Option<PathBuf> {
+        self.audit.clone().or_else(|| std::env::var_os(AUDIT_VARIABLE).map(PathBuf::from))
     }
 }
 

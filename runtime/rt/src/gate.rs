@@ -131,7 +131,9 @@ pub fn path<'p>(cx: Cx, power: Power, path: &'p str, last: Last) -> Result<Cow<'
     if cx.runtime().guard.gate.is_none() || path.as_os_str().is_empty() {
         return Ok(Cow::Borrowed(path));
     }
-    let resolved = resolved(path, last).map_err(|error| errno_of(&error))?;
+    // What is no error of the system is a circle of links.
+    let circle = i64::from(libc::ELOOP);
+    let resolved = resolved(path, last).map_err(|error| error.raw_os_error().map_or(circle, |_| errno_of(&error)))?;
     ask(cx, power, &Subject::Path(&resolved))?;
     Ok(Cow::Owned(resolved))
 }

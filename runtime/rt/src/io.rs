@@ -330,16 +330,37 @@ pub extern "C" fn reml_args_get(cx: Cx, index: i64) -> StrOwned {
 }
 
 traced! {
-    /// Is the variable set? Its text is then ready for `take_str`.
+    /// Is the variable set? Its text is then ready for `take_str`. A denial is a panic.
     reml_env_get = env_get;
+    /// The same, with 1 for yes and 0 for no. A denial is `DENIED`.
+    reml_env_find = env_find;
 }
 
 extern "C" fn env_get(cx: Cx, name: StrRef) -> bool {
     let name = name.as_str();
-    if name.is_empty() || name.contains(['=', '\0']) {
+    if !is_variable(name) {
         return false;
     }
     gate::demand(cx, Power::EnvRead, &Subject::Name(name));
+    give_variable(cx, name)
+}
+
+extern "C" fn env_find(cx: Cx, name: StrRef) -> i64 {
+    let name = name.as_str();
+    if !is_variable(name) {
+        return 0;
+    }
+    match gate::ask(cx, Power::EnvRead, &Subject::Name(name)) {
+        Ok(()) => i64::from(give_variable(cx, name)),
+        Err(denied) => denied,
+    }
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty() && !name.contains(['=', '\0'])
+}
+
+fn give_variable(cx: Cx, name: &str) -> bool {
     let Some(value) = std::env::var_os(name) else { return false };
     give(cx, Taken::Text(new_lossy(cx, value.as_bytes())));
     true
@@ -352,7 +373,7 @@ traced! {
 
 extern "C" fn env_set(cx: Cx, name: StrRef, value: StrRef, present: u32) -> bool {
     let (name, value) = (name.as_str(), value.as_str());
-    if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
+    if !is_variable(name) || value.contains('\0') {
         return false;
     }
     gate::demand(cx, Power::EnvWrite, &Subject::Name(name));
@@ -431,6 +452,8 @@ mod tests {
         assert_eq!(reml_args_get(cx, -1).borrow().as_str(), "");
         let name = new_str(cx, "PATH");
         assert!(env_get(cx, name.borrow()));
+        assert_eq!(text_taken(cx), std::env::var("PATH").unwrap());
+        assert_eq!(env_find(cx, name.borrow()), 1);
         assert_eq!(text_taken(cx), std::env::var("PATH").unwrap());
         name.drop(cx);
         assert_eq!(heap::live_objects(cx), 0);
