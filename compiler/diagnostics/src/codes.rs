@@ -230,6 +230,7 @@ codes! {
     RUNTIME_CAST_CHAR = "E7103";
     RUNTIME_STACK_OVERFLOW = "runtime.stack_overflow";
     RUNTIME_OUT_OF_MEMORY = "runtime.out_of_memory";
+    RUNTIME_CAPABILITY_DENIED = "runtime.capability.denied";
 
     // Reported by the library's parsers about the texts of programs
     TEXT_UNCLOSED = "E1001";

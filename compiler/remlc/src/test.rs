@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 
 use clap::ValueEnum;
 use reml_diagnostics::render::{Counts, Human, Renderer};
+use reml_driver::pipeline::audit_log;
 use reml_driver::system::OsSystem;
 use reml_driver::testing::{Suite, TestOptions, Verdict};
 use serde_json::json;
 
+use crate::permissions::Permissions;
 use crate::report::plain_error;
 use crate::{FAILURE, output};
 
@@ -39,6 +41,9 @@ pub struct Args {
     /// How results are shown
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+
+    #[command(flatten)]
+    permissions: Permissions,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,6 +61,8 @@ pub fn execute(args: Args) -> ExitCode {
         filter: args.filter.clone(),
         jobs,
         update_snapshots: args.update_snapshots,
+        permissions: args.permissions.asked().clone(),
+        audit: args.permissions.audit(),
     };
     let start = Instant::now();
     let mut suite = Suite::new(&OsSystem, options);
@@ -65,6 +72,13 @@ pub fn execute(args: Args) -> ExitCode {
     }
     let (fine, filtered) = (suite.is_fine(), suite.filtered);
     show_problems(&suite);
+    // Without permissions, or a log where one is asked for, no test can be run.
+    let log = args.permissions.audit().and_then(|path| audit_log(&path).err());
+    let refusals: Vec<&String> = suite.refusals.iter().chain(&log).collect();
+    if !refusals.is_empty() {
+        refusals.iter().for_each(|problem| plain_error(problem));
+        return ExitCode::from(FAILURE);
+    }
     let human = args.format == Format::Human;
     let mut out = io::stdout().lock();
     if human {

@@ -2,7 +2,8 @@
 //!
 //! In `README.md` and `spec/*.md`: a block marked `reml` must check; one marked `reml error(CODE)` must be rejected, or
 //! warned about, with that code; `cfg(KEY=VALUE)` is given to remlc with `--cfg`; a block followed by an `output` block is run under `run` and `run --release` and must
-//! print exactly that. So is a block at the head of a library module. In the library's `///` comments: a block marked `reml` is the
+//! print exactly that. So is a block at the head of a library module. Programs may do everything, but for those with `flag(FLAG)`, once or more often, which may do what
+//! these flags of remlc say (`flag()`: nothing). In the library's `///` comments: a block marked `reml` is the
 //! body of a `main` and must run without panicking; all blocks of a module are run as one program.
 
 mod support;
@@ -51,6 +52,8 @@ struct Block {
     code: Option<String>,
     /// `cfg(KEY=VALUE)`
     cfg: Option<String>,
+    /// `flag(FLAG)`
+    flags: Vec<String>,
     output: Option<String>,
 }
 
@@ -82,12 +85,17 @@ fn blocks(document: &str) -> Vec<Block> {
                 adjacent = false;
             }
             ("reml", _) => {
-                let word = |name: &str| {
-                    let mut words = rest.split(' ');
-                    words.find_map(|word| Some(word.strip_prefix(name)?.strip_suffix(')')?.to_owned()))
+                let words = |name: &str| -> Vec<String> {
+                    let inside = |word: &str| Some(word.strip_prefix(name)?.strip_suffix(')')?.to_owned());
+                    rest.split(' ').filter_map(inside).collect()
                 };
-                let (code, cfg) = (word("error("), word("cfg("));
-                blocks.push(Block { line: index + 1, text, code, cfg, output: None });
+                let mut flags = words("flag(");
+                if flags.is_empty() {
+                    flags.push("--allow-all".to_owned());
+                }
+                flags.retain(|flag| !flag.is_empty());
+                let (code, cfg) = (words("error(").pop(), words("cfg(").pop());
+                blocks.push(Block { line: index + 1, text, code, cfg, flags, output: None });
                 adjacent = true;
             }
             _ => adjacent = false,
@@ -113,7 +121,7 @@ fn test_block(block: &Block) -> Result<(), Failed> {
     }
     let Some(output) = &block.output else { return Ok(()) };
     for flags in [&["run", "-q"][..], &["run", "-q", "--release"]] {
-        let ran = run(remlc().args(flags).args(&cfg).arg(&file), "")?;
+        let ran = run(remlc().args(flags).args(&cfg).args(&block.flags).arg(&file), "")?;
         if &ran.stdout != output || ran.exit != Some(0) {
             let text = format!(
                 "remlc {}: exit status {:?}\n{}{}",
@@ -171,7 +179,7 @@ fn test_module(name: &str, text: &str) -> Result<(), Failed> {
     let directory = scratch();
     let file = directory.path().join("library_examples.reml");
     std::fs::write(&file, &program)?;
-    let ran = run(remlc().args(["run", "-q"]).arg(&file), "")?;
+    let ran = run(remlc().args(["run", "-q", "--allow-all"]).arg(&file), "")?;
     if ran.exit == Some(0) {
         return Ok(());
     }

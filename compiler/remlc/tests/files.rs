@@ -7,6 +7,9 @@ use std::path::Path;
 
 use support::Ran;
 
+/// What the programs may do. `/dev/full` is a disk without room.
+const FLAGS: [&str; 3] = [support::ALLOW_SCRATCH[0], support::ALLOW_SCRATCH[1], "--allow-write=/dev/full"];
+
 const MODES: [&[&str]; 2] = [&["run", "-q"], &["run", "-q", "--release"]];
 
 /// Runs a program in a fresh folder.
@@ -18,7 +21,7 @@ fn run(source: &str, mode: &[&str], prepare: impl Fn(&Path)) -> (Ran, tempfile::
     std::fs::create_dir(&folder).expect("the scratch directory can be written");
     prepare(&folder);
     let mut command = support::remlc();
-    command.args(mode).arg(&file).arg("--").arg(&folder);
+    command.args(mode).args(FLAGS).arg(&file).arg("--").arg(&folder);
     (support::run(&mut command, "").expect("runs"), scratch)
 }
 
@@ -187,13 +190,14 @@ fn shell(script: &str, source: &str, mode: &[&str]) -> (Ran, tempfile::TempDir) 
         ["build"] => {
             let output = scratch.path().join("program");
             let mut build = support::remlc();
-            let built = support::run(build.args(["build", "-q"]).arg(&file).arg("-o").arg(&output), "");
+            let built = support::run(build.args(["build", "-q"]).args(FLAGS).arg(&file).arg("-o").arg(&output), "");
             assert_eq!(built.expect("runs").exit, Some(0));
             vec![output.display().to_string()]
         }
         _ => {
             let words = [env!("CARGO_BIN_EXE_remlc")].into_iter().chain(mode.iter().copied());
-            words.map(str::to_owned).chain([file.display().to_string(), "--".to_owned()]).collect()
+            let words = words.chain(FLAGS).map(str::to_owned);
+            words.chain([file.display().to_string(), "--".to_owned()]).collect()
         }
     };
     let mut command = std::process::Command::new("sh");

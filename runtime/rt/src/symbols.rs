@@ -122,6 +122,7 @@ table! {
         reml_args_count
         reml_args_get
         reml_env_get
+        reml_env_find
         reml_env_set
         reml_env_vars
         reml_process_exit

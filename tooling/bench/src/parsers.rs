@@ -195,7 +195,8 @@ fn program(name: &str, grammar: &str, remlc: &Path, rust: Option<&Path>, scratch
         }
         "reml" => {
             let mut command = Command::new(remlc);
-            command.args(["build", "--release", "-o"]).arg(&output).arg(source("reml"));
+            // The text is in a file.
+            command.args(["build", "--release", "--allow-read", "-o"]).arg(&output).arg(source("reml"));
             command
         }
         "angstrom" => {

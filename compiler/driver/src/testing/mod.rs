@@ -3,21 +3,27 @@
 //! A program is checked once. Then the process forks for every test; the child lowers, compiles and runs what this one
 //! test reaches, so that a panic, a stack overflow or `exit` ends that test alone, and no test sees what another has done
 //! to memory. Examples in documentation are programs of their own, and their children check them, too.
+//!
+//! Each test has a gate of its own. An audit log has one writer, so where decisions are recorded, one test runs at a time, and its process
+//! opens and closes the log.
 
 mod examples;
 pub mod process;
 
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use reml_capability::gate::Gate;
 use reml_diagnostics::render::{Human, Renderer};
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 
 use crate::format::source_files;
 use crate::overlay::Overlay;
 use crate::package::{self, MANIFEST};
-use crate::pipeline::{Compilation, Options, Test};
+use crate::permissions::Asked;
+use crate::pipeline::{Compilation, Options, RunOptions, Test, audit_log};
 use crate::stdlib;
 use crate::system::System;
 use examples::Example;
@@ -32,6 +38,10 @@ pub struct TestOptions {
     pub jobs: usize,
     /// Whether snapshots that differ are replaced.
     pub update_snapshots: bool,
+    /// What the command line lets tests do.
+    pub permissions: Asked,
+    /// The audit log of what they do.
+    pub audit: Option<PathBuf>,
 }
 
 /// What became of one test.
@@ -64,6 +74,8 @@ pub struct Suite<'s> {
     pub filtered: usize,
     /// What is wrong with programs that have errors, and what is worth a warning.
     pub problems: Vec<Problems>,
+    /// What is wrong with the permissions, in words.
+    pub refusals: Vec<String>,
 }
 
 struct Case {
@@ -83,7 +95,15 @@ const ROOT: &str = "remlc_tests.reml";
 
 impl<'s> Suite<'s> {
     pub fn new(system: &'s dyn System, options: TestOptions) -> Self {
-        Suite { system, options, programs: Vec::new(), cases: Vec::new(), filtered: 0, problems: Vec::new() }
+        Suite {
+            system,
+            options,
+            programs: Vec::new(),
+            cases: Vec::new(),
+            filtered: 0,
+            problems: Vec::new(),
+            refusals: Vec::new(),
+        }
     }
 
     /// How many tests there are to run.
@@ -97,7 +117,8 @@ impl<'s> Suite<'s> {
 
     /// Whether every program that was added is fit to be run.
     pub fn is_fine(&self) -> bool {
-        self.problems.iter().all(|problems| !problems.diagnostics.iter().any(Diagnostic::is_error))
+        self.refusals.is_empty()
+            && self.problems.iter().all(|problems| !problems.diagnostics.iter().any(Diagnostic::is_error))
     }
 
     /// Adds the tests of a file, a package, or every file below a directory.
@@ -176,6 +197,11 @@ impl<'s> Suite<'s> {
             program.diagnostics.iter().filter(|diagnostic| !fine || kept(diagnostic)).cloned().collect();
         let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
         if fine {
+            if let Err(problem) = program.policy_of_test(&self.options.permissions, root)
+                && !self.refusals.contains(&problem)
+            {
+                self.refusals.push(problem);
+            }
             for test in program.tests() {
                 let Some((file, at)) = program.sources.position(test.span) else { continue };
                 let file = program.sources.file(file).name.to_string();
@@ -212,6 +238,10 @@ impl<'s> Suite<'s> {
         }
     }
 
+    fn jobs(&self) -> usize {
+        if self.options.audit.is_some() { 1 } else { self.options.jobs.max(1) }
+    }
+
     /// Runs all tests. `each` sees them as they end, the answer has them in order.
     pub fn run(mut self, mut each: impl FnMut(&Verdict)) -> std::io::Result<Vec<Verdict>> {
         let cases = std::mem::take(&mut self.cases);
@@ -219,7 +249,7 @@ impl<'s> Suite<'s> {
         let mut running: Vec<(usize, Instant, Child)> = Vec::new();
         let mut next = 0;
         while next < cases.len() || !running.is_empty() {
-            while next < cases.len() && running.len() < self.options.jobs.max(1) {
+            while next < cases.len() && running.len() < self.jobs() {
                 let child = Child::start(|| self.run_case(&cases[next]))?;
                 running.push((next, Instant::now(), child));
                 next += 1;
@@ -253,13 +283,17 @@ impl<'s> Suite<'s> {
                 program.select(test);
                 // What has been said about the program has been said.
                 program.diagnostics.clear();
-                execute(program)
+                execute(program, case, &self.options)
             }
             CaseKind::Example(example) => {
                 let system = Overlay::new(self.system, &example.path, example.text.clone());
                 let options = Options { release: self.options.release, require_main: true, ..Options::default() };
                 let mut program = Compilation::new(&system, options);
-                if program.check(&example.path) { execute(&mut program) } else { rejected(&program) }
+                if program.check(&example.path) {
+                    execute(&mut program, case, &self.options)
+                } else {
+                    rejected(&program)
+                }
             }
         });
         // The hook has said what is wrong with remlc.
@@ -267,12 +301,30 @@ impl<'s> Suite<'s> {
     }
 }
 
-fn execute(program: &mut Compilation<'_>) -> i32 {
+fn execute(program: &mut Compilation<'_>, case: &Case, options: &TestOptions) -> i32 {
     let loaded = if program.lower() { program.load() } else { None };
-    match loaded {
-        Some(loaded) => loaded.run(&[]).exit_code,
-        None => rejected(program),
+    let Some(loaded) = loaded else { return rejected(program) };
+    let gate = match gate(program, case, options) {
+        Ok(gate) => gate,
+        Err(problem) => {
+            eprintln!("error: {problem}");
+            return 1;
+        }
+    };
+    let outcome = loaded.run_with(&[], &RunOptions { gate: Some(Arc::clone(&gate)), ..RunOptions::default() });
+    match gate.sink().map(|sink| sink.flush()) {
+        Some(Err(problem)) => {
+            eprintln!("error: the audit log is not complete: {problem}");
+            1
+        }
+        _ => outcome.exit_code,
     }
+}
+
+fn gate(program: &Compilation<'_>, case: &Case, options: &TestOptions) -> Result<Arc<Gate>, String> {
+    let policy = program.policy_of_test(&options.permissions, Path::new(&case.file))?;
+    let sink = options.audit.as_deref().map(audit_log).transpose()?;
+    Ok(Arc::new(Gate::new(policy, sink)))
 }
 
 fn rejected(program: &Compilation<'_>) -> i32 {

@@ -20,6 +20,9 @@ pub fn remlc() -> Command {
     command
 }
 
+/// Lets a program read and write where [`scratch`] directories lie, and nowhere else.
+pub const ALLOW_SCRATCH: [&str; 2] = ["--allow-read=$TMP", "--allow-write=$TMP"];
+
 /// What a process did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ran {
