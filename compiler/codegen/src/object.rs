@@ -38,7 +38,6 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     info.word(if options.leak_check { FLAG_LEAK_CHECK } else { 0 });
     match &options.policy {
         Some(policy) => {
-            placer.declare_data(Symbol::ProgramInfo)?;
             info.address(Symbol::ProgramInfo, PROGRAM_INFO as i64);
             info.word(policy.len() as u64);
             debug_assert_eq!(info.len(), PROGRAM_INFO);
