@@ -86,7 +86,7 @@ impl Checker<'_> {
 
     fn capabilities_missing(&mut self, list: &str, missing: &[&str], export: &DslExport, place: Span) {
         let shown = missing.join("`, `");
-        let message = format!("the export `{}` requires `{shown}`, which {list} of the manifest lacks", export.name);
+        let message = format!("the export `{}` requires `{shown}`, which {list} in the manifest lacks", export.name);
         self.report(
             Diagnostic::error(codes::MANIFEST_DSL_CAPABILITY, place, message)
                 .with_label(export.span, "required here")

@@ -331,19 +331,25 @@ fn what_a_manifest_repeats_of_a_signature_has_to_be_so() {
         current: Some((Stage::Stable, Span::NONE)),
         maximum: None,
     };
-    check(section(wrong, at(&["a"])), expect![[r#"
-        ? [manifest.dsl.capability_missing] the export `query` requires `b`, which `dsl.any.capabilities` of the manifest lacks
+    check(
+        section(wrong, at(&["a"])),
+        expect![[r#"
+        ? [manifest.dsl.capability_missing] the export `query` requires `b`, which `dsl.any.capabilities` in the manifest lacks
         ? [manifest.dsl.category_mismatch] the export `query` is of the category `config`, not `language`
         ? [manifest.dsl.effect_mismatch] the export `query` allows the effects `{io}`, not `{mut, io}`
-        ? [manifest.dsl.capability_missing] the export `query` requires `b`, which the signature of `query` of the manifest lacks
+        ? [manifest.dsl.capability_missing] the export `query` requires `b`, which the signature of `query` in the manifest lacks
         ? [manifest.dsl.capability_missing] the export `query` does not require the capability `c`
         ? [manifest.dsl.stage_mismatch] the current stage of the export `query` is beta, not stable
         2:1 [manifest.dsl.stage_prerelease_conflict] the export `query` is beta, but the manifest allows nothing of `any` that is not stable
-    "#]]);
+    "#]],
+    );
     let unknown = ManifestSignature { allows_effects: at(&["oi"]), ..ManifestSignature::default() };
-    check(ManifestDsl { allow_prerelease: None, ..section(unknown, None) }, expect![[r#"
+    check(
+        ManifestDsl { allow_prerelease: None, ..section(unknown, None) },
+        expect![[r#"
         ? [manifest.dsl.unknown_effect] the manifest names the effect `oi`, which does not exist
-    "#]]);
+    "#]],
+    );
 }
 
 #[test]
