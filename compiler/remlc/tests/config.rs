@@ -171,6 +171,13 @@ fn a_million_entries_take_time_in_proportion() {
     let stages: String = (0..1_000_000).map(|index| format!("key_{index} = \"beta\"\n")).collect();
     fs::write(directory.path().join("reml.toml"), manifest + &stages).unwrap();
     fs::write(directory.path().join("schema.json"), "{\"additionalProperties\": {\"type\": \"string\"}}").unwrap();
+    // A thousand are shown, and the rest is counted.
+    fs::create_dir(directory.path().join("unknown")).unwrap();
+    let unknown = format!("[project]\nname = \"a\"\nversion = \"1.0.0\"\n{}", entries(1_000_000));
+    fs::write(directory.path().join("unknown/reml.toml"), unknown).unwrap();
+    let ran = told_in(directory.path(), &["config", "lint", "--manifest", "unknown/reml.toml", "--format", "json"]);
+    let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert_eq!((ran.exit, told["diagnostics"].as_array().unwrap().len()), (Some(2), 1_001));
     // Anything that looks at all entries for each of them would take hours.
     let limit = Duration::from_secs(60);
     assert!(time(&["config", "lint"]) < limit);

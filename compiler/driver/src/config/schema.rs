@@ -85,6 +85,14 @@ impl Schema {
                         None => diagnostic,
                     });
                 }
+                if unexpected.len() > SHOWN {
+                    let more = unexpected.len() - SHOWN;
+                    diagnostics
+                        .push(mismatch(place.key, format!("{what} has {more} more keys that it should not have")));
+                }
+            }
+            ValidationErrorKind::FalseSchema => {
+                diagnostics.push(mismatch(place.key, format!("the schema allows nothing in {what}")));
             }
             ValidationErrorKind::Required { property } => {
                 let key = property.as_str().unwrap_or_default();

@@ -18,8 +18,13 @@ pub fn is_section(name: &str) -> bool {
 
 /// What does not look as it should. Keys that nothing reads are warned about.
 pub fn check(root: &Node) -> Vec<Diagnostic> {
-    let mut checker = Checker { diagnostics: Vec::new() };
+    let mut checker = Checker { diagnostics: Vec::new(), unknown: 0 };
     checker.table(root, SECTIONS, "");
+    if checker.unknown > SHOWN {
+        let message = format!("`reml.toml` has {} more keys that nothing reads", checker.unknown - SHOWN);
+        let start = Span::new(root.span.start, root.span.start);
+        checker.diagnostics.push(Diagnostic::warning(codes::PACKAGE_INVALID_MANIFEST, start, message));
+    }
     checker.diagnostics
 }
 
@@ -45,8 +50,13 @@ pub fn check_entries(root: &Node, directory: &Path, system: &dyn System, diagnos
     }
 }
 
+/// More keys than these that nothing reads are counted, not shown.
+const SHOWN: usize = 1_000;
+
 struct Checker {
     diagnostics: Vec<Diagnostic>,
+    /// How many keys nothing reads.
+    unknown: usize,
 }
 
 impl Checker {
@@ -99,6 +109,10 @@ impl Checker {
     }
 
     fn unknown(&mut self, key: &str, at: Span, fields: &'static [Field], path: &str) {
+        self.unknown += 1;
+        if self.unknown > SHOWN {
+            return;
+        }
         let message = match path {
             "" => format!("`reml.toml` has a section `{key}` that nothing reads"),
             _ => format!("`{path}` has a key `{key}` that nothing reads"),
