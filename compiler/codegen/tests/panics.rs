@@ -86,7 +86,7 @@ fn child() {
         _ => deferred(),
     };
     let loaded = jit::load(&b.program, &sources(), &options).expect("it compiles");
-    let outcome = loaded.run_with(&[], &RunOptions { stack_size: Some(4 << 20), count_live: false });
+    let outcome = loaded.run_with(&[], &RunOptions { stack_size: Some(4 << 20), ..RunOptions::default() });
     std::process::exit(outcome.exit_code);
 }
 

@@ -68,6 +68,22 @@ codes! {
     PACKAGE_INVALID_MANIFEST = "package.manifest.invalid";
     PACKAGE_DEPENDENCY_MISSING = "package.dependency.missing";
 
+    // Configurations and manifests
+    CONFIG_IO = "config.manifest.io_error";
+    CONFIG_PARSE = "config.manifest.parse_error";
+    CONFIG_DUPLICATE_KEY = "config.compat.duplicate_key";
+    CONFIG_MISSING_FIELD = "config.missing_field";
+    CONFIG_INVALID_STAGE = "config.invalid_stage";
+    CONFIG_PROJECT_VERSION = "config.project.version_invalid";
+    CONFIG_PROJECT_KIND = "config.project.kind_unknown";
+    CONFIG_BUILD_OPTIMIZE = "config.build.optimize_unknown";
+    CONFIG_DSL_KIND = "config.dsl.unknown_kind";
+    CONFIG_DSL_EXPORT = "config.dsl.export_not_found";
+    CONFIG_SCHEMA_INVALID = "config.schema.invalid";
+    CONFIG_SCHEMA_MISMATCH = "config.schema_mismatch";
+    CONFIG_SCHEMA_VERSION = "config.schema.version_incompatible";
+    MANIFEST_ENTRY_MISSING = "manifest.entry.missing";
+
     UNRESOLVED_CFG = "unresolved.symbol.cfg";
 
     // Conditional compilation
@@ -202,6 +218,11 @@ codes! {
     EXPORT_INVALID = "E1304";
     EXPORT_EFFECT_VIOLATION = "dsl.export.effect_violation";
     MANIFEST_DSL_STAGE = "manifest.dsl.stage_mismatch";
+    MANIFEST_DSL_PRERELEASE = "manifest.dsl.stage_prerelease_conflict";
+    MANIFEST_DSL_EFFECTS = "manifest.dsl.effect_mismatch";
+    MANIFEST_DSL_UNKNOWN_EFFECT = "manifest.dsl.unknown_effect";
+    MANIFEST_DSL_CATEGORY = "manifest.dsl.category_mismatch";
+    MANIFEST_DSL_CAPABILITY = "manifest.dsl.capability_missing";
 
     // Native code
     NATIVE_DISABLED = "native.unstable.disabled";

@@ -3,9 +3,11 @@
 //! Everything the command line (and later editors and embedders) can ask for starts here. This crate owns the order of
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
+pub mod config;
 pub mod format;
 pub mod link;
 mod load;
+pub mod manifest;
 mod overlay;
 pub mod package;
 pub mod permissions;

@@ -235,9 +235,9 @@ impl Loader<'_> {
         let path = root.join(MANIFEST);
         let text = self.read(&path, from)?;
         let file = self.add(&path.display().to_string(), text)?;
-        let (manifest, problems) = package::parse(self.sources.file(file));
-        self.diagnostics.extend(problems);
-        let Manifest { name, src, dependencies, stages, permissions, dsls, target, .. } = manifest?;
+        let parsed = package::parse(self.sources.file(file));
+        self.diagnostics.extend(parsed.diagnostics);
+        let Manifest { name, src, dependencies, stages, permissions, dsls, target, .. } = parsed.manifest?;
         let index = self.packages.len();
         if index == 0 {
             self.loaded.package_name = Some(name);
@@ -249,7 +249,19 @@ impl Loader<'_> {
         self.packages.push(Package { prefix: prefix.map(Into::into), src: root.join(src), dependencies: Vec::new() });
         self.package_roots.push(key);
         for dependency in dependencies {
-            let directory = root.join(&dependency.path);
+            let Some(path) = &dependency.path else {
+                let name = &dependency.name;
+                self.diagnostics.push(
+                    Diagnostic::error(
+                        codes::PACKAGE_DEPENDENCY_MISSING,
+                        dependency.span,
+                        format!("the dependency `{name}` has no `path`"),
+                    )
+                    .with_help(format!("packages are found by path so far: `{name} = {{ path = \"../{name}\" }}`")),
+                );
+                continue;
+            };
+            let directory = root.join(path);
             if !self.system.is_file(&directory.join(MANIFEST)) {
                 self.diagnostics.push(Diagnostic::error(
                     codes::PACKAGE_DEPENDENCY_MISSING,

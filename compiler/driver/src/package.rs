@@ -23,21 +23,24 @@
 //! read = ["data"]
 //! ```
 //!
-//! Sections and keys that other tools define are accepted and left alone.
+//! What other tools read is checked in `manifest`, which knows all sections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use reml_capability::policy::manifest::{self as policy, Entry, Value};
 use reml_capability::policy::{Effect, Grants, Pattern, Power, Rule, Section, Source};
 use reml_capability::stage::{Stage, Stages};
-use reml_diagnostics::{Diagnostic, SourceFile, Span, codes, suggest};
-use reml_semantics::ManifestDsl;
+use reml_diagnostics::codes::{self, Code};
+use reml_diagnostics::{Diagnostic, SourceFile, Span, suggest};
+use reml_semantics::{ManifestDsl, ManifestExport, ManifestSignature};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
+use crate::config::tree::Node;
 use crate::target::{self, Setting};
+use crate::{config, manifest};
 
 pub const MANIFEST: &str = "reml.toml";
 
@@ -62,31 +65,38 @@ pub struct Manifest {
 pub struct Dependency {
     /// The first part of the names of its modules.
     pub name: String,
-    /// Relative to the manifest's directory.
-    pub path: PathBuf,
+    /// Relative to the manifest's directory. A dependency without one is known by its version alone.
+    pub path: Option<PathBuf>,
     pub span: Span,
 }
 
-const SECTIONS: &[&str] = &[
-    "project",
-    "package",
-    "dependencies",
-    "dsl",
-    "build",
-    "registry",
-    "config",
-    "run",
-    "ffi",
-    "dev",
-    "capabilities",
-    "permissions",
-];
+/// What was read of a manifest, and what is wrong with it.
+pub struct Parsed {
+    /// Absent when name or version are unusable.
+    pub manifest: Option<Manifest>,
+    /// All that it says; absent when it is not TOML.
+    pub tree: Option<Node>,
+    pub diagnostics: Vec<Diagnostic>,
+}
 
-/// Reads a manifest. The manifest is `None` when name or version are unusable.
-pub fn parse(file: &SourceFile) -> (Option<Manifest>, Vec<Diagnostic>) {
+/// Reads a manifest.
+pub fn parse(file: &SourceFile) -> Parsed {
     let mut reader = Reader { file, diagnostics: Vec::new() };
-    let manifest = reader.manifest();
-    (manifest, reader.diagnostics)
+    let root = match DeTable::parse(&file.text) {
+        Ok(root) => root,
+        Err(error) => {
+            let message = format!("`reml.toml` is not valid TOML: {}", error.message());
+            reader.report(codes::CONFIG_PARSE, error.span().unwrap_or(0..0), message);
+            return Parsed { manifest: None, tree: None, diagnostics: reader.diagnostics };
+        }
+    };
+    let manifest = reader.manifest(root.get_ref());
+    let mut diagnostics = reader.diagnostics;
+    let tree = config::toml_tree(file, root.get_ref());
+    // What is wrong with a value that the compiler reads has been said, in its own words.
+    let reported: BTreeSet<Span> = diagnostics.iter().map(|diagnostic| diagnostic.primary).collect();
+    diagnostics.extend(manifest::check(&tree).into_iter().filter(|it| !reported.contains(&it.primary)));
+    Parsed { manifest, tree: Some(tree), diagnostics }
 }
 
 struct Reader<'a> {
@@ -103,40 +113,18 @@ impl<'a> Reader<'a> {
     }
 
     fn error(&mut self, range: Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
-        let diagnostic = Diagnostic::error(codes::PACKAGE_INVALID_MANIFEST, self.span(range), message);
-        self.diagnostics.push(diagnostic);
+        self.report(codes::PACKAGE_INVALID_MANIFEST, range, message)
+    }
+
+    fn report(&mut self, code: Code, range: Range<usize>, message: impl Into<String>) -> &mut Diagnostic {
+        self.diagnostics.push(Diagnostic::error(code, self.span(range), message));
         self.diagnostics.last_mut().expect("just pushed")
     }
 
-    fn manifest(&mut self) -> Option<Manifest> {
-        let file = self.file;
-        let root = match DeTable::parse(&file.text) {
-            Ok(root) => root,
-            Err(error) => {
-                self.error(error.span().unwrap_or(0..0), format!("`reml.toml` is not valid TOML: {}", error.message()));
-                return None;
-            }
-        };
-        let root = root.get_ref();
-        for key in root.keys() {
-            let name: &str = key.get_ref();
-            if !SECTIONS.contains(&name)
-                && let Some(near) = suggest::closest(name, SECTIONS.iter().copied())
-            {
-                let span = self.span(key.span());
-                self.diagnostics.push(
-                    Diagnostic::warning(
-                        codes::PACKAGE_INVALID_MANIFEST,
-                        span,
-                        format!("`reml.toml` has a section `{name}` that nothing reads"),
-                    )
-                    .with_fix(span, near, format!("did you mean `{near}`?")),
-                );
-            }
-        }
+    fn manifest(&mut self, root: &DeTable<'_>) -> Option<Manifest> {
         // `[package]` is accepted as well: it is what most people try first.
         let Some(project) = root.get("project").or_else(|| root.get("package")) else {
-            self.error(0..0, "`reml.toml` has no `[project]` section")
+            self.report(codes::CONFIG_MISSING_FIELD, 0..0, "`reml.toml` has no `[project]` section")
                 .helps
                 .push("a package needs at least:\n[project]\nname = \"app\"\nversion = \"0.1.0\"".into());
             return None;
@@ -170,8 +158,8 @@ impl<'a> Reader<'a> {
                 .push("a name starts with a lower-case letter, then has lower-case letters, digits and `_`".into());
         }
         let (version, version_range) = version?;
-        if !is_version(&version) {
-            self.error(version_range, format!("`{version}` is not a version"))
+        if semver::Version::parse(&version).is_err() {
+            self.report(codes::CONFIG_PROJECT_VERSION, version_range, format!("`{version}` is not a version"))
                 .notes
                 .push("a version has three numbers, `1.0.2`, and may end in a tag, `1.0.2-beta.1`".into());
         }
@@ -212,9 +200,10 @@ impl<'a> Reader<'a> {
 
     fn stage(&mut self, value: &Spanned<DeValue<'_>>, what: &str) -> Option<Stage> {
         let (text, range) = self.text(value, what)?;
-        let stage = Stage::parse(&text);
+        // Templates call themselves `lite`, which promises as little.
+        let stage = if text == "lite" { Some(Stage::Experimental) } else { Stage::parse(&text) };
         if stage.is_none() {
-            self.error(range, format!("{what} is `{text}`, which is not a stage"))
+            self.report(codes::CONFIG_INVALID_STAGE, range, format!("{what} is `{text}`, which is not a stage"))
                 .helps
                 .push("the stages are `experimental`, `beta` and `stable`".into());
         }
@@ -369,47 +358,87 @@ impl<'a> Reader<'a> {
                 self.wrong_type(value, &format!("`dsl.{name}`"), "a section");
                 continue;
             };
-            let stage = table.get("expect_effects_stage").and_then(|value| {
-                let stage = self.stage(value, &format!("`dsl.{name}.expect_effects_stage`"))?;
-                Some((stage, self.span(value.span())))
-            });
-            let expect_effects = table.get("expect_effects").and_then(|value| {
-                let what = format!("`dsl.{name}.expect_effects`");
-                Some((self.texts(value, &what)?, self.span(value.span())))
-            });
+            let path = format!("dsl.{name}");
+            let stage = self.placed_stage(table, &path, "expect_effects_stage");
+            let expect_effects = self.placed_texts(table, &path, "expect_effects");
             // Effects that are expected without a stage are expected to be stable.
             let stage = stage.or(match &expect_effects {
                 Some((effects, span)) if !effects.is_empty() => Some((Stage::Stable, *span)),
                 _ => None,
             });
             let exports = table.get("exports").map_or_else(Vec::new, |value| self.exports(value, name));
-            dsls.push(ManifestDsl { name: name.to_owned(), exports, expect_effects, expect_effects_stage: stage });
+            let allow_prerelease = table.get("allow_prerelease").and_then(|value| match value.get_ref() {
+                DeValue::Boolean(allowed) => Some((*allowed, self.span(value.span()))),
+                // Said of all keys of another type.
+                _ => None,
+            });
+            dsls.push(ManifestDsl {
+                name: name.to_owned(),
+                exports,
+                expect_effects,
+                expect_effects_stage: stage,
+                capabilities: self.placed_texts(table, &path, "capabilities"),
+                allow_prerelease,
+            });
         }
         dsls
     }
 
+    fn placed_stage(&mut self, table: &DeTable<'_>, path: &str, key: &str) -> Option<(Stage, Span)> {
+        let value = table.get(key)?;
+        let stage = self.stage(value, &format!("`{path}.{key}`"))?;
+        Some((stage, self.span(value.span())))
+    }
+
+    fn placed_texts(&mut self, table: &DeTable<'_>, path: &str, key: &str) -> Option<(Vec<String>, Span)> {
+        let value = table.get(key)?;
+        Some((self.texts(value, &format!("`{path}.{key}`"))?, self.span(value.span())))
+    }
+
     /// Names, or tables with a `name` and a `signature`.
-    fn exports(&mut self, value: &Spanned<DeValue<'_>>, dsl: &str) -> Vec<String> {
+    fn exports(&mut self, value: &Spanned<DeValue<'_>>, dsl: &str) -> Vec<ManifestExport> {
         let what = format!("`dsl.{dsl}.exports`");
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(value, &what, "a list");
             return Vec::new();
         };
         let item = format!("an element of {what}");
-        let mut names = Vec::new();
+        let mut exports = Vec::new();
         for export in items.iter() {
-            let name = match export.get_ref() {
-                DeValue::Table(table) => table.get("name"),
-                _ => Some(export),
+            let table = export.get_ref().as_table();
+            let name = match table {
+                Some(table) => table.get("name"),
+                None => Some(export),
             };
-            match name {
-                Some(name) => names.extend(self.text(name, &item).map(|(text, _)| text)),
-                None => {
-                    self.error(export.span(), format!("{item} has no `name`"));
-                }
-            }
+            let Some(name) = name else {
+                self.report(codes::CONFIG_MISSING_FIELD, export.span(), format!("{item} has no `name`"));
+                continue;
+            };
+            let Some((name, _)) = self.text(name, &item) else { continue };
+            let signature = table.and_then(|table| table.get("signature")?.get_ref().as_table());
+            let signature =
+                signature.map(|table| self.signature(table, &format!("dsl.{dsl}.exports.{name}.signature")));
+            exports.push(ManifestExport { name, signature: signature.unwrap_or_default() });
         }
-        names
+        exports
+    }
+
+    fn signature(&mut self, table: &DeTable<'_>, path: &str) -> ManifestSignature {
+        let category = table.get("category").and_then(|value| {
+            let (text, range) = self.text(value, &format!("`{path}.category`"))?;
+            Some((text, self.span(range)))
+        });
+        let bounds = table.get("stage_bounds").and_then(|value| value.get_ref().as_table());
+        let mut bound = |key| self.placed_stage(bounds?, &format!("{path}.stage_bounds"), key);
+        let (minimum, current, maximum) = (bound("minimum"), bound("current"), bound("maximum"));
+        ManifestSignature {
+            category,
+            allows_effects: self.placed_texts(table, path, "allows_effects"),
+            requires_capabilities: self.placed_texts(table, path, "requires_capabilities"),
+            minimum,
+            current,
+            maximum,
+        }
     }
 
     fn texts(&mut self, value: &Spanned<DeValue<'_>>, what: &str) -> Option<Vec<String>> {
@@ -461,13 +490,11 @@ impl<'a> Reader<'a> {
                 }
             };
             let Some(path) = path else {
-                self.error(value.span(), format!("the dependency `{name}` has no `path`"))
-                    .helps
-                    .push(format!("packages are found by path so far: `{name} = {{ path = \"../{name}\" }}`"));
+                dependencies.push(Dependency { name: name.into(), path: None, span: self.span(value.span()) });
                 continue;
             };
             if let Some((text, range)) = self.text(path, &format!("the path of `{name}`")) {
-                dependencies.push(Dependency { name: name.into(), path: text.into(), span: self.span(range) });
+                dependencies.push(Dependency { name: name.into(), path: Some(text.into()), span: self.span(range) });
             }
         }
         dependencies
@@ -479,7 +506,8 @@ impl<'a> Reader<'a> {
             None => {
                 // Only the header's line: the whole section would be a wall of underlines.
                 let header = self.file.text[section.start..].lines().next().unwrap_or_default().trim_end();
-                self.error(section.start..section.start + header.len(), format!("`{header}` has no `{key}`"));
+                let header_range = section.start..section.start + header.len();
+                self.report(codes::CONFIG_MISSING_FIELD, header_range, format!("`{header}` has no `{key}`"));
                 None
             }
         }
@@ -506,20 +534,6 @@ impl<'a> Reader<'a> {
 pub fn is_package_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-/// `1.2.3`, `1.2.3-beta.1`, `1.2.3+build`.
-fn is_version(text: &str) -> bool {
-    let (numbers, tag) = match text.find(['-', '+']) {
-        Some(at) => (&text[..at], Some(&text[at + 1..])),
-        None => (text, None),
-    };
-    let is_number = |part: &str| !part.is_empty() && part.len() < 10 && part.chars().all(|c| c.is_ascii_digit());
-    numbers.split('.').count() == 3
-        && numbers.split('.').all(is_number)
-        && tag.is_none_or(|tag| {
-            !tag.is_empty() && tag.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+'))
-        })
 }
 
 /// The directory of the nearest manifest at or above `directory`.
@@ -551,12 +565,13 @@ mod tests {
     fn read(text: &str) -> (Option<Manifest>, Vec<String>) {
         let mut sources = SourceMap::new();
         let id = sources.add("reml.toml", text).unwrap();
-        let (manifest, diagnostics) = parse(sources.file(id));
-        let shown = diagnostics
+        let parsed = parse(sources.file(id));
+        let shown = parsed
+            .diagnostics
             .iter()
             .map(|d| format!("{}: {}", sources.text(d.primary).unwrap_or_default(), d.message))
             .collect();
-        (manifest, shown)
+        (parsed.manifest, shown)
     }
 
     #[test]
@@ -567,7 +582,7 @@ mod tests {
         let manifest = manifest.unwrap();
         assert!(problems.is_empty(), "{problems:?}");
         assert_eq!((manifest.name.as_str(), manifest.src.to_str().unwrap()), ("app", "src"));
-        assert_eq!(manifest.dependencies[0].path, Path::new("../shapes"));
+        assert_eq!(manifest.dependencies[0].path.as_deref(), Some(Path::new("../shapes")));
     }
 
     #[test]
@@ -599,15 +614,15 @@ mod tests {
             "ci = { env = true, deny = { env = [\"*\"] } }: `*` of `env` is both allowed and denied; \
              read: `read` cannot be the name of a set: it is a key of `[permissions]`"
         );
-        assert_eq!(
-            problem("[project]\nname = \"a\"\nversion = \"1.0.0\"\n[dependencies]\nb = \"1.0\""),
-            "\"1.0\": the dependency `b` has no `path`"
-        );
         assert!(problem("[project\n").contains("not valid TOML"));
         assert_eq!(problem(""), ": `reml.toml` has no `[project]` section");
         assert_eq!(
-            problem("[project]\nname = \"a\"\nversion = \"1.0.0\"\n[dependancies]"),
+            problem("[project]\nname = \"a\"\nversion = \"1.0.0\"\n[dependancies]\na = 1"),
             "dependancies: `reml.toml` has a section `dependancies` that nothing reads"
+        );
+        assert_eq!(
+            problem("[project]\nname = \"a\"\nversion = \"1.0.0\"\nlicence = \"MIT\"\nauthors = [1]"),
+            "licence: `project` has a key `licence` that nothing reads; 1: `project.authors[0]` must be a text or a table, and this is a number"
         );
     }
 

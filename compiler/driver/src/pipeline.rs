@@ -15,7 +15,7 @@ use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
 pub use reml_rt::{AUDIT_VARIABLE, audit_log};
-use reml_semantics::typed::FnId;
+use reml_semantics::typed::{DslExport, FnId};
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
@@ -207,6 +207,11 @@ impl<'s> Compilation<'s> {
         let Some(program) = &self.typed else { return Vec::new() };
         let test = |&id: &FnId| Test { name: program.fns[id].path.to_string(), span: program.fns[id].span, id };
         program.tests.iter().map(test).collect()
+    }
+
+    /// What the program exports as a DSL; known after `check`.
+    pub fn exports(&self) -> &[DslExport] {
+        self.typed.as_ref().map_or(&[], |program| &program.dsls.exports)
     }
 
     /// Lowers this test instead of `main`.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 /// Pretty-printed; the same program gives the same text.
 pub fn dump(program: &Program, names: &Names, sources: &SourceMap) -> String {
+    let export = |def: &DslExport| json!({ "name": def.name, "signature": signature(def) });
     let exports: Vec<Value> = program.dsls.exports.iter().map(export).collect();
     let conductor = |def| conductor(def, program, names, sources);
     let conductors: Vec<Value> = program.dsls.conductors.iter().map(conductor).collect();
@@ -15,7 +16,8 @@ pub fn dump(program: &Program, names: &Names, sources: &SourceMap) -> String {
     serde_json::to_string_pretty(&all).expect("JSON values have texts as keys") + "\n"
 }
 
-fn export(def: &DslExport) -> Value {
+/// The signature of an export.
+pub fn signature(def: &DslExport) -> Value {
     let bounds = def.stage_bounds;
     let mut signature = Map::new();
     signature.insert("name".into(), json!(def.name));
@@ -38,7 +40,7 @@ fn export(def: &DslExport) -> Value {
     if let Some(version) = &def.version {
         signature.insert("version".into(), json!(version));
     }
-    json!({ "name": def.name, "signature": signature })
+    Value::Object(signature)
 }
 
 fn conductor(def: &ConductorDef, program: &Program, names: &Names, sources: &SourceMap) -> Value {
@@ -167,7 +169,7 @@ conductor flow {
             problems,
             [
                 "package.manifest.invalid: `dsl.switch.expect_effects` must be a list of texts, and this is of type integer",
-                "package.manifest.invalid: `dsl.switch.expect_effects_stage` is `soon`, which is not a stage",
+                "config.invalid_stage: `dsl.switch.expect_effects_stage` is `soon`, which is not a stage",
             ]
         );
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use reml_diagnostics::registry::{self, ExampleKind, ExampleLanguage};
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
-use reml_driver::package;
+use reml_driver::package::{self, Parsed};
 use reml_driver::pipeline::{Compilation, Options};
 use reml_driver::stack::with_large_stack;
 use reml_driver::system::MemorySystem;
@@ -42,7 +42,7 @@ fn examples_are_true() {
                 ExampleLanguage::Manifest => {
                     let mut sources = SourceMap::new();
                     let file = sources.add("reml.toml", example.text).expect("it is small");
-                    let (manifest, mut diagnostics) = package::parse(sources.file(file));
+                    let Parsed { manifest, mut diagnostics, .. } = package::parse(sources.file(file));
                     let settings = manifest.map(|manifest| manifest.target).unwrap_or_default();
                     target::resolve(&[], &settings, &MemorySystem::new(), &mut sources, &mut diagnostics);
                     (diagnostics, String::new())

@@ -1,13 +1,15 @@
 //! The command line of the Reml compiler. One file per subcommand; everything they do is in `reml_driver`.
 //!
-//! Exit status: 0 fine, 1 diagnostics or an `Err` from `main`, 2 wrong usage, 101 a panic of the program or of remlc itself.
+//! Exit status: 0 fine, 1 diagnostics or an `Err` from `main`, 2 wrong usage or a configuration with mistakes, 101 a panic of the program or of remlc itself.
 
 mod allocator;
 mod build;
 mod check;
 mod completions;
+mod config;
 mod explain;
 mod fmt;
+mod manifest;
 mod new;
 mod options;
 mod output;
@@ -54,6 +56,10 @@ enum Command {
     Explain(explain::Args),
     /// Start a package: a directory with a manifest and a first program.
     New(new::Args),
+    /// Print what a package's manifest says.
+    Manifest(manifest::Args),
+    /// Check and compare configuration files.
+    Config(config::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -70,6 +76,8 @@ fn main() -> ExitCode {
         Command::Fmt(args) => fmt::execute(args),
         Command::Explain(args) => explain::execute(args),
         Command::New(args) => new::execute(args),
+        Command::Manifest(args) => manifest::execute(args),
+        Command::Config(args) => config::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

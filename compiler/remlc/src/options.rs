@@ -139,7 +139,7 @@ impl EmitStage {
 }
 
 /// How to talk about it.
-#[derive(Args)]
+#[derive(Args, Default)]
 pub struct Output {
     /// How diagnostics are shown
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -162,9 +162,10 @@ pub struct Output {
     pub timings: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Format {
     /// Excerpts of the source with labels
+    #[default]
     Human,
     /// One line each: `file:line:col: error[code]: message`
     Short,
@@ -172,8 +173,9 @@ pub enum Format {
     Json,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Color {
+    #[default]
     Auto,
     Always,
     Never,

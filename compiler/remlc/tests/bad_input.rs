@@ -255,15 +255,12 @@ fn packages_with_dependencies() {
 #[test]
 fn broken_packages() {
     let main: (&str, &[u8]) = ("src/main.reml", HELLO);
-    fails_with(&[("reml.toml", b"[project"), main], &["run", "."], "package.manifest.invalid", "not valid TOML");
-    fails_with(
-        &[("reml.toml", b"[project]\nname = \"a\"\n"), main],
-        &["run"],
-        "package.manifest.invalid",
-        "no `version`",
-    );
+    fails_with(&[("reml.toml", b"[project"), main], &["run", "."], "config.manifest.parse_error", "not valid TOML");
+    fails_with(&[("reml.toml", b"[project]\nname = \"a\"\n"), main], &["run"], "config.missing_field", "no `version`");
     let manifest = b"[project]\nname = \"a\"\nversion = \"1.0.0\"\n[dependencies]\nb = { path = \"b\" }\n";
     fails_with(&[("reml.toml", manifest), main], &["run", "."], "package.dependency.missing", "no package at `./b`");
+    let manifest = b"[project]\nname = \"a\"\nversion = \"1.0.0\"\n[dependencies]\nb = \"1.0\"\n";
+    fails_with(&[("reml.toml", manifest), main], &["run", "."], "package.dependency.missing", "`b` has no `path`");
     let manifest = b"[project]\nname = \"a\"\nversion = \"1.0.0\"\n";
     fails_with(&[("reml.toml", manifest)], &["run", "."], "source.not_found", "src/main.reml");
 }
@@ -337,7 +334,7 @@ fn stages_come_from_flags_environment_and_manifest() {
     assert_eq!(ran.exit, Some(0), "{ran:?}");
     let broken = [package, b"[run]\neffect_stage = \"settled\"\n"].concat();
     let files: &[(&str, &[u8])] = &[("reml.toml", &broken), ("src/main.reml", STAGED)];
-    fails_with(files, &["check"], "package.manifest.invalid", "`settled`, which is not a stage");
+    fails_with(files, &["check"], "config.invalid_stage", "`settled`, which is not a stage");
     let (ran, _) = with_files(plain, &["check", "--effect-stage", "settled", "a.reml"]);
     assert_eq!(ran.exit, Some(2), "{ran:?}");
 }

@@ -66,6 +66,64 @@ fn special(code: &str) -> Option<Case> {
         "package.dependency.missing" => {
             Case::new(&[("reml.toml", manifest), ("src/main.reml", HELLO)], &["check", "."])
         }
+        "config.manifest.io_error" => linting(&[], &["config", "lint", "--manifest", "reml.toml"]),
+        "config.compat.duplicate_key" => linting(
+            &[("app.json", "{\n  \"port\": 80,\n  \"host\": \"::1\",\n  \"port\": 8080\n}\n")],
+            &["config", "lint", "--manifest", "app.json"],
+        ),
+        "manifest.entry.missing" => linting(
+            &[(
+                "reml.toml",
+                "[project]\nname = \"app\"\nversion = \"0.1.0\"\n\n[dsl.query]\nentry = \"src/query.reml\"\n",
+            )],
+            &["config", "lint"],
+        ),
+        "config.schema.invalid" => linting(
+            &[
+                ("app.toml", "port = 80\n"),
+                ("schema.json", "{\n  \"fields\": { \"port\": { \"data_type\": \"Integr\" } }\n}\n"),
+            ],
+            &["config", "lint", "--manifest", "app.toml", "--schema", "schema.json"],
+        ),
+        "config.schema_mismatch" => linting(
+            &[
+                ("app.toml", "[server]\nport = \"80\"\nhots = \"::1\"\n"),
+                (
+                    "schema.json",
+                    r#"{ "properties": { "server": {
+  "properties": { "port": { "type": "integer" }, "host": { "type": "string" } },
+  "required": ["host"], "additionalProperties": false
+} } }"#,
+                ),
+            ],
+            &["config", "lint", "--manifest", "app.toml", "--schema", "schema.json"],
+        ),
+        "config.schema.version_incompatible" => linting(
+            &[
+                ("reml.toml", "[project]\nname = \"app\"\nversion = \"0.1.7\"\n"),
+                (
+                    "schema.json",
+                    "{\n  \"name\": \"app\",\n  \"version\": { \"major\": 0, \"minor\": 2, \"patch\": 0 },\n  \"fields\": {}\n}\n",
+                ),
+            ],
+            &["config", "lint", "--schema", "schema.json"],
+        ),
+        "config.dsl.export_not_found" => {
+            let mut case = exporting("exports = [\"greetings\"]");
+            case.args = ["manifest", "dump", "--format", "human"].map(str::to_owned).to_vec();
+            case
+        }
+        "manifest.dsl.stage_prerelease_conflict" => exporting("allow_prerelease = false"),
+        "manifest.dsl.unknown_effect" => {
+            exporting("expect_effects = [\"oi\"]\nexpect_effects_stage = \"experimental\"")
+        }
+        "manifest.dsl.effect_mismatch" => {
+            exporting("exports = [{ name = \"greeting\", signature = { allows_effects = [] } }]")
+        }
+        "manifest.dsl.category_mismatch" => {
+            exporting("exports = [{ name = \"greeting\", signature = { category = \"language\" } }]")
+        }
+        "manifest.dsl.capability_missing" => exporting("capabilities = [\"console\"]"),
         "E1302" => exporting("expect_effects = []"),
         "manifest.dsl.stage_mismatch" => exporting("expect_effects = [\"io\"]\nexpect_effects_stage = \"beta\""),
         "build.linker.missing" | "build.linker.failed" => {
@@ -83,9 +141,16 @@ fn exporting(expected: &str) -> Case {
     let manifest = format!(
         "[project]\nname = \"app\"\nversion = \"0.1.0\"\n\n[dsl.greeting]\nentry = \"src/main.reml\"\n{expected}\n"
     );
-    let main: &[u8] = b"@dsl_export(allows_effects = [\"io\"], stage_bounds = { current: \"experimental\" })\n\
+    let main: &[u8] = b"@dsl_export(allows_effects = [\"io\"], requires_capabilities = [\"console\", \"clock\"],\n  \
+        stage_bounds = { current: \"experimental\" })\n\
         conductor greeting {\n  execution { println(\"hello\") }\n}\n\nfn main() = greeting.run()\n";
     Case::new(&[("reml.toml", manifest.as_bytes()), ("src/main.reml", main)], &["check", "."])
+}
+
+/// Files that `remlc config lint` finds something in.
+fn linting(files: &[(&'static str, &'static str)], args: &[&str]) -> Case {
+    let files: Vec<(&str, &[u8])> = files.iter().map(|&(name, text)| (name, text.as_bytes())).collect();
+    Case { status: 2, ..Case::new(&files, args) }
 }
 
 /// The case of an entry's failing example.

@@ -62,11 +62,33 @@ pub struct CheckOptions {
 #[derive(Clone, PartialEq, Debug)]
 pub struct ManifestDsl {
     pub name: String,
-    /// The names of its exports; the DSL's own name counts as well.
-    pub exports: Vec<String>,
+    /// Its exports; one of the DSL's own name counts as well.
+    pub exports: Vec<ManifestExport>,
     /// The effects that it may have, and where that is written.
     pub expect_effects: Option<(Vec<String>, Span)>,
     pub expect_effects_stage: Option<(Stage, Span)>,
+    /// The capabilities that its exports may require.
+    pub capabilities: Option<(Vec<String>, Span)>,
+    /// Whether exports may be less than stable.
+    pub allow_prerelease: Option<(bool, Span)>,
+}
+
+/// An export as a manifest knows it.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ManifestExport {
+    pub name: String,
+    pub signature: ManifestSignature,
+}
+
+/// What a manifest says of an export; each part with its place, if it is there.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct ManifestSignature {
+    pub category: Option<(String, Span)>,
+    pub allows_effects: Option<(Vec<String>, Span)>,
+    pub requires_capabilities: Option<(Vec<String>, Span)>,
+    pub minimum: Option<(Stage, Span)>,
+    pub current: Option<(Stage, Span)>,
+    pub maximum: Option<(Stage, Span)>,
 }
 
 pub struct Checked {

@@ -55,6 +55,7 @@ const FILES: &[&str] = &[
     include_str!("lexer.md"),
     include_str!("parser.md"),
     include_str!("names.md"),
+    include_str!("configuration.md"),
     include_str!("target.md"),
     include_str!("control.md"),
     include_str!("types.md"),

@@ -246,7 +246,7 @@ fn domain(code: &str) -> &'static str {
         "effects" => "effect",
         "package" => "manifest",
         "target" => "target",
-        "config" => "config",
+        "config" | "manifest" => "config",
         "unresolved" => "type",
         "source" | "build" => "cli",
         _ => "runtime",

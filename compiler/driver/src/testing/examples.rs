@@ -64,7 +64,7 @@ fn sources_of(folder: &Path, system: &dyn System) -> Option<PathBuf> {
     let mut sources = reml_diagnostics::SourceMap::new();
     let text = String::from_utf8(system.read(&root.join(MANIFEST)).ok()?).ok()?;
     let file = sources.add("", text).ok()?;
-    let src = root.join(package::parse(sources.file(file)).0?.src);
+    let src = root.join(package::parse(sources.file(file)).manifest?.src);
     folder.starts_with(&src).then_some(src)
 }
 

@@ -21,7 +21,7 @@ use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 
 use crate::format::source_files;
 use crate::overlay::Overlay;
-use crate::package::{self, MANIFEST};
+use crate::package::{self, MANIFEST, Parsed};
 use crate::permissions::Asked;
 use crate::pipeline::{Compilation, Options, RunOptions, Test, audit_log};
 use crate::stdlib;
@@ -168,7 +168,7 @@ impl<'s> Suite<'s> {
         let text = String::from_utf8(self.system.read(&path).ok()?).ok()?;
         let mut sources = SourceMap::new();
         let file = sources.add(path.display().to_string(), text).ok()?;
-        let (manifest, diagnostics) = package::parse(sources.file(file));
+        let Parsed { manifest, diagnostics, .. } = package::parse(sources.file(file));
         let src = manifest.map(|manifest| directory.join(manifest.src));
         if src.is_none() {
             self.problems.push(Problems { input: directory.to_owned(), sources, diagnostics });

@@ -1,12 +1,11 @@
 //! What does a program export as a DSL, and does it keep to what it says? `@dsl_export` on a parser, on a function that
-//! makes one, or on a conductor gives a signature, which is checked against the code and against the manifest.
+//! makes one, or on a conductor gives a signature, which is checked against the code.
 
 use reml_capability::stage::Stage;
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind, ItemKind};
 
 use super::requirements::strictest;
-use crate::ManifestDsl;
 use crate::cx::*;
 use crate::effects::TagSet;
 use crate::infer::ty::{Node, Ty};
@@ -162,7 +161,6 @@ impl<'a> Checker<'a> {
             current,
             maximum: written.maximum.unwrap_or(Stage::Stable),
         };
-        self.check_manifest(&name, &allowed, stage_bounds, attr.span);
         let mut allows_effects = match written.allows_effects {
             Some((names, _)) => names,
             None => self.tags.names(&actual).into_iter().map(str::to_owned).collect(),
@@ -176,7 +174,7 @@ impl<'a> Checker<'a> {
             ExportKind::Parser => "language".to_owned(),
             ExportKind::Conductor => "conductor".to_owned(),
         });
-        Some(DslExport {
+        let export = DslExport {
             name: name.into(),
             kind,
             category: category.into(),
@@ -185,7 +183,9 @@ impl<'a> Checker<'a> {
             stage_bounds,
             version: written.version.map(Into::into),
             span: attr.span,
-        })
+        };
+        self.check_manifest(&export, &allowed);
+        Some(export)
     }
 
     fn export_kind(&mut self, def: Def) -> Option<ExportKind> {
@@ -204,12 +204,12 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn tags_of(&self, names: &[String]) -> TagSet {
+    pub(super) fn tags_of(&self, names: &[String]) -> TagSet {
         names.iter().filter_map(|name| self.tags_named(name)).fold(TagSet::default(), |all, one| all.union(&one))
     }
 
     /// The tags of a set that another one does not have, for their own sake or by what they imply.
-    fn beyond(&self, actual: &TagSet, allowed: &TagSet) -> TagSet {
+    pub(super) fn beyond(&self, actual: &TagSet, allowed: &TagSet) -> TagSet {
         let allowed = self.tags.expand(allowed);
         actual.minus(&allowed)
     }
@@ -255,42 +255,6 @@ impl<'a> Checker<'a> {
                 .with_help("allow them, or declare less"),
             );
         }
-    }
-
-    /// What the manifest expects of an export of this name.
-    fn check_manifest(&mut self, name: &str, effects: &TagSet, stages: StageBounds, span: Span) {
-        let sections = &self.options.dsls;
-        let about = |dsl: &&ManifestDsl| dsl.name == name || dsl.exports.iter().any(|export| export == name);
-        let Some(section) = sections.iter().find(about) else { return };
-        if let Some((expected, place)) = &section.expect_effects {
-            let extra = self.beyond(effects, &self.tags_of(expected));
-            if !extra.is_empty() {
-                let shown = self.tags.show(&extra);
-                let message = format!(
-                    "the export `{name}` has the effects `{shown}`, which the manifest does not expect of `{}`",
-                    section.name
-                );
-                let diagnostic = Diagnostic::error(codes::EXPORT_MANIFEST_EFFECTS, span, message)
-                    .with_label(*place, "expected here")
-                    .with_fact("effects.residual", shown)
-                    .with_help("add them to `expect_effects`, or allow less");
-                self.report(diagnostic);
-            }
-        }
-        let Some((expected, place)) = section.expect_effects_stage else { return };
-        let StageBounds { minimum, current, maximum } = stages;
-        if current >= expected && (minimum..=maximum).contains(&expected) {
-            return;
-        }
-        let message = format!(
-            "the manifest expects `{}` to be {expected}, but the export `{name}` is {current}, between {minimum} and {maximum}",
-            section.name
-        );
-        self.report(
-            Diagnostic::error(codes::MANIFEST_DSL_STAGE, span, message)
-                .with_label(place, "expected here")
-                .with_help(format!("write `expect_effects_stage = \"{current}\"`, or change `stage_bounds`")),
-        );
     }
 
     // -----------------------------------------------------------------------------------------------

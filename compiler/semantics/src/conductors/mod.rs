@@ -5,6 +5,7 @@
 //! expressions are left as they are: [`crate::infer`] turns the plan into ordinary code around them.
 
 mod exports;
+mod manifest;
 mod order;
 mod requirements;
 

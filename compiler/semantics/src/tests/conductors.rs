@@ -2,7 +2,7 @@
 
 use super::{check, check_with, report, run_with};
 use crate::typed::DslExport;
-use crate::{CheckOptions, ManifestDsl};
+use crate::{CheckOptions, ManifestDsl, ManifestExport, ManifestSignature};
 use expect_test::expect;
 use reml_capability::stage::{Stage, Stages};
 use reml_diagnostics::Span;
@@ -268,9 +268,14 @@ conductor flow { a: Int execution { println(\"x\") } }";
 fn exports_are_held_against_the_manifest() {
     let section = |name: &str, exports: &[&str], effects: &[&str], stage| ManifestDsl {
         name: name.to_owned(),
-        exports: exports.iter().map(|&name| name.to_owned()).collect(),
+        exports: exports
+            .iter()
+            .map(|&name| ManifestExport { name: name.to_owned(), ..ManifestExport::default() })
+            .collect(),
         expect_effects: Some((effects.iter().map(|&name| name.to_owned()).collect(), Span::NONE)),
         expect_effects_stage: Some((stage, Span::NONE)),
+        capabilities: None,
+        allow_prerelease: None,
     };
     let check = |dsls, expected| check_with(CheckOptions { dsls, ..CheckOptions::default() }, EXPORTS, expected);
     check(
@@ -289,6 +294,60 @@ fn exports_are_held_against_the_manifest() {
         vec![section("any", &["query", "flow2"], &["io"], Stage::Experimental)],
         expect![[r#"
         2:1 [manifest.dsl.stage_mismatch] the manifest expects `any` to be experimental, but the export `query` is beta, between beta and stable
+    "#]],
+    );
+}
+
+#[test]
+fn what_a_manifest_repeats_of_a_signature_has_to_be_so() {
+    let at = |names: &[&str]| Some((names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>(), Span::NONE));
+    let section = |signature, capabilities| ManifestDsl {
+        name: "any".to_owned(),
+        exports: vec![ManifestExport { name: "query".to_owned(), signature }],
+        expect_effects: None,
+        expect_effects_stage: None,
+        capabilities,
+        allow_prerelease: Some((false, Span::NONE)),
+    };
+    let check =
+        |dsl, expected| check_with(CheckOptions { dsls: vec![dsl], ..CheckOptions::default() }, EXPORTS, expected);
+    let right = ManifestSignature {
+        category: Some(("config".to_owned(), Span::NONE)),
+        allows_effects: at(&["io"]),
+        requires_capabilities: at(&["a", "b"]),
+        minimum: Some((Stage::Beta, Span::NONE)),
+        current: Some((Stage::Beta, Span::NONE)),
+        maximum: Some((Stage::Stable, Span::NONE)),
+    };
+    check(
+        ManifestDsl { allow_prerelease: Some((true, Span::NONE)), ..section(right, at(&["a", "b", "c"])) },
+        expect![[""]],
+    );
+    let wrong = ManifestSignature {
+        category: Some(("language".to_owned(), Span::NONE)),
+        allows_effects: at(&["io", "mut"]),
+        requires_capabilities: at(&["a", "c"]),
+        minimum: None,
+        current: Some((Stage::Stable, Span::NONE)),
+        maximum: None,
+    };
+    check(
+        section(wrong, at(&["a"])),
+        expect![[r#"
+        ? [manifest.dsl.capability_missing] the export `query` requires `b`, which `dsl.any.capabilities` in the manifest lacks
+        ? [manifest.dsl.category_mismatch] the export `query` is of the category `config`, not `language`
+        ? [manifest.dsl.effect_mismatch] the export `query` allows the effects `{io}`, not `{mut, io}`
+        ? [manifest.dsl.capability_missing] the export `query` requires `b`, which the signature of `query` in the manifest lacks
+        ? [manifest.dsl.capability_missing] the export `query` does not require the capability `c`
+        ? [manifest.dsl.stage_mismatch] the current stage of the export `query` is beta, not stable
+        2:1 [manifest.dsl.stage_prerelease_conflict] the export `query` is beta, but the manifest allows nothing of `any` that is not stable
+    "#]],
+    );
+    let unknown = ManifestSignature { allows_effects: at(&["oi"]), ..ManifestSignature::default() };
+    check(
+        ManifestDsl { allow_prerelease: None, ..section(unknown, None) },
+        expect![[r#"
+        ? [manifest.dsl.unknown_effect] the manifest names the effect `oi`, which does not exist
     "#]],
     );
 }

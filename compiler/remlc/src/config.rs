@@ -1,0 +1,180 @@
+//! `remlc config`: is a configuration file fit for use, and what has changed from one to another?
+
+use std::fmt::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::SystemTime;
+
+use clap::{Subcommand, ValueEnum};
+use reml_diagnostics::render::diagnostic_json;
+use reml_diagnostics::{Diagnostic, SourceMap};
+use reml_driver::config::diff::{self, Change, Diff, Kind};
+use reml_driver::config::lint;
+use reml_driver::system::{OsSystem, timestamp};
+use serde_json::{Value, json};
+
+use crate::options::{self, Output};
+use crate::report::{self, Subject};
+use crate::{FAILURE, output};
+
+/// `lint` has found something.
+const LINT: u8 = 2;
+
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Find out whether a manifest, or any file in TOML or JSON, is fit for use.
+    Lint(LintArgs),
+    /// Show what has changed from one file in TOML or JSON to another.
+    Diff(DiffArgs),
+}
+
+#[derive(clap::Args)]
+struct LintArgs {
+    /// The file: a `reml.toml`, or any configuration in TOML or JSON
+    #[arg(long, value_name = "PATH", default_value = "reml.toml")]
+    manifest: PathBuf,
+    /// What it should look like: a JSON Schema, or a description of fields
+    #[arg(long, value_name = "PATH")]
+    schema: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = LintFormat::Human)]
+    format: LintFormat,
+}
+
+#[derive(clap::Args)]
+struct DiffArgs {
+    old: PathBuf,
+    new: PathBuf,
+    #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
+    format: DiffFormat,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LintFormat {
+    Json,
+    Human,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum DiffFormat {
+    /// The change set and the difference of maps
+    Json,
+    /// One line for each change
+    Human,
+    /// The same in columns
+    Table,
+}
+
+pub fn execute(args: Args) -> ExitCode {
+    match args.command {
+        Command::Lint(args) => lint(&args),
+        Command::Diff(args) => diff(&args),
+    }
+}
+
+fn lint(args: &LintArgs) -> ExitCode {
+    let found = lint::lint(&args.manifest, args.schema.as_deref(), &OsSystem);
+    let status = if found.validated() { 0 } else { LINT };
+    match args.format {
+        LintFormat::Json => print(&json!({
+            "command": "config.lint",
+            "manifest": args.manifest.display().to_string(),
+            "schema": args.schema.as_ref().map(|path| path.display().to_string()),
+            "diagnostics": list(&found.diagnostics, &found.sources),
+            "stats": {
+                "validated": found.validated(),
+                "manifest_loaded": found.manifest_loaded,
+                "schema_checked": found.schema_checked,
+            },
+            "exit_code": status,
+        })),
+        LintFormat::Human => {
+            let subject = Subject::new("lint", "Lint", &args.manifest, false);
+            report::show(&found.diagnostics, &found.sources, "Parsing", &subject, &human());
+        }
+    }
+    ExitCode::from(status)
+}
+
+fn diff(args: &DiffArgs) -> ExitCode {
+    let (mut sources, mut diagnostics) = (SourceMap::new(), Vec::new());
+    let found = diff::diff(&args.old, &args.new, &OsSystem, &mut sources, &mut diagnostics);
+    match (found, args.format) {
+        (Some(diff), DiffFormat::Json) => print(&diff.to_json()),
+        (Some(diff), DiffFormat::Human) => output::write(lines(&diff).as_bytes()),
+        (Some(diff), DiffFormat::Table) => output::write(table(&diff).as_bytes()),
+        (None, DiffFormat::Json) => {
+            let side = |path: &PathBuf| json!({ "path": path.display().to_string() });
+            print(&json!({
+                "command": "config.diff",
+                "base": side(&args.old),
+                "target": side(&args.new),
+                "diagnostics": list(&diagnostics, &sources),
+                "exit_code": FAILURE,
+            }));
+            return ExitCode::from(FAILURE);
+        }
+        (None, _) => {
+            let subject = Subject::new("compare", "Diff", &args.old, false);
+            report::show(&diagnostics, &sources, "Parsing", &subject, &human());
+            return ExitCode::from(FAILURE);
+        }
+    }
+    ExitCode::SUCCESS
+}
+
+fn human() -> Output {
+    Output { format: options::Format::Human, ..Output::default() }
+}
+
+fn print(value: &Value) {
+    output::write(format!("{value:#}\n").as_bytes());
+}
+
+fn list(diagnostics: &[Diagnostic], sources: &SourceMap) -> Vec<Value> {
+    let now = timestamp(SystemTime::now());
+    diagnostics.iter().map(|diagnostic| diagnostic_json(diagnostic, sources, &now)).collect()
+}
+
+/// `+ a = 1`, `- a = 1`, `~ a: 1 -> 2`.
+fn lines(diff: &Diff) -> String {
+    let mut text = String::new();
+    for Change { key, previous, current, .. } in &diff.changes {
+        let written = match (previous, current) {
+            (Some(previous), Some(current)) => writeln!(text, "~ {key}: {previous} -> {current}"),
+            (None, Some(current)) => writeln!(text, "+ {key} = {current}"),
+            (Some(previous), None) => writeln!(text, "- {key} = {previous}"),
+            (None, None) => Ok(()),
+        };
+        debug_assert!(written.is_ok(), "writing to memory does not fail");
+    }
+    text
+}
+
+/// A heading, a line for each change, and how many there are.
+fn table(diff: &Diff) -> String {
+    let cell = |value: &Option<Value>| value.as_ref().map(Value::to_string).unwrap_or_default();
+    let kind = |kind| match kind {
+        Kind::Added => "added",
+        Kind::Removed => "removed",
+        Kind::Updated => "updated",
+    };
+    let row = |it: &Change| [kind(it.kind()).to_owned(), it.key.clone(), cell(&it.previous), cell(&it.current)];
+    let heading = ["CHANGE", "KEY", "PREVIOUS", "CURRENT"].map(str::to_owned);
+    let rows: Vec<[String; 4]> = std::iter::once(heading).chain(diff.changes.iter().map(row)).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths = [width(0), width(1), width(2)];
+    let mut text = String::new();
+    for [change, key, previous, current] in &rows {
+        let line = format!("{change:0$}  {key:1$}  {previous:2$}  {current}", widths[0], widths[1], widths[2]);
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    let counts = [Kind::Added, Kind::Removed, Kind::Updated].map(|it| format!("{} {}", diff.count(it), kind(it)));
+    text + &format!("{}\n", counts.join(", "))
+}

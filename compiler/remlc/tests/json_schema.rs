@@ -1,0 +1,163 @@
+//! Is what remlc writes as JSON what `tooling/json-schema` says it is? Everything that the repository holds of it, and what the failing examples of
+//! the registry are told, is validated.
+
+mod support;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use jsonschema::Validator;
+use reml_diagnostics::registry::{self, ExampleKind, ExampleLanguage};
+use reml_diagnostics::render::diagnostic_json;
+use reml_driver::pipeline::{Compilation, Options};
+use reml_driver::stack::with_large_stack;
+use reml_driver::system::MemorySystem;
+use serde_json::{Value, json};
+use support::{remlc, root, run, scratch};
+
+fn validator(name: &str) -> Validator {
+    let path = root().join(format!("tooling/json-schema/{name}.schema.json"));
+    let schema: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    jsonschema::options().build(&schema).unwrap_or_else(|problem| panic!("{name}: {problem}"))
+}
+
+fn check(validator: &Validator, value: &Value, what: &str) {
+    let errors: Vec<String> =
+        validator.iter_errors(value).map(|error| format!("{}: {error}", error.instance_path())).collect();
+    assert!(errors.is_empty(), "{what}: {}", errors.join("\n"));
+}
+
+/// The files below a directory whose names end so.
+fn files(directory: &Path, suffix: &str, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            files(&path, suffix, found);
+        } else if path.to_string_lossy().ends_with(suffix) {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn goldens_with_diagnostics() {
+    let diagnostic = validator("diagnostic");
+    let mut found = Vec::new();
+    files(&root().join("expected"), ".diagnostic.json", &mut found);
+    assert!(!found.is_empty());
+    for path in found {
+        let golden: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        for value in golden.as_array().unwrap() {
+            // Goldens leave out what differs from run to run.
+            let mut value = value.clone();
+            if value.get("timestamp").is_none() {
+                value["timestamp"] = json!("2025-01-01T00:00:00Z");
+            }
+            check(&diagnostic, &value, &path.display().to_string());
+        }
+    }
+}
+
+#[test]
+fn goldens_with_audit_events_and_bindings() {
+    let (event, bindings) = (validator("audit-envelope"), validator("bindings-manifest"));
+    let (mut logs, mut manifests) = (Vec::new(), Vec::new());
+    files(&root().join("expected"), ".audit.jsonl", &mut logs);
+    files(&root().join("expected"), "bindings.manifest.json", &mut manifests);
+    for path in logs {
+        for line in fs::read_to_string(&path).unwrap().lines() {
+            check(&event, &serde_json::from_str(line).unwrap(), &path.display().to_string());
+        }
+    }
+    for path in manifests {
+        check(
+            &bindings,
+            &serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap(),
+            &path.display().to_string(),
+        );
+    }
+}
+
+#[test]
+fn what_the_registry_s_examples_are_told() {
+    let diagnostic = validator("diagnostic");
+    let mut told = 0;
+    for entry in registry::entries() {
+        let fails = |it: &&registry::Example| it.kind == ExampleKind::Fails && it.cfg.is_none();
+        let Some(example) = entry.examples.iter().find(fails) else { continue };
+        let system = match example.language {
+            ExampleLanguage::Reml => MemorySystem::new().with("src/main.reml", example.text),
+            ExampleLanguage::Manifest => {
+                MemorySystem::new().with("reml.toml", example.text).with("src/main.reml", "fn main() {}\n")
+            }
+        };
+        with_large_stack(|| {
+            let mut compilation = Compilation::new(&system, Options::default());
+            compilation.check(Path::new("src/main.reml"));
+            for it in &compilation.diagnostics {
+                told += 1;
+                check(&diagnostic, &diagnostic_json(it, &compilation.sources, "2025-01-01T00:00:00Z"), entry.code.0);
+            }
+        });
+    }
+    assert!(told > 100, "{told}");
+}
+
+#[test]
+fn dumps_and_lints() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/config");
+    let json = |name: &str| -> Value {
+        let text = fs::read_to_string(folder.join(format!("expected/{name}.txt"))).unwrap();
+        let (value, _) = text.rsplit_once("exit status").unwrap();
+        serde_json::from_str(value).unwrap()
+    };
+    check(&validator("manifest-dump"), &json("dump_json"), "dump_json");
+    let diagnostic = validator("diagnostic");
+    let lint = json("lint_config_json");
+    assert!(!lint["diagnostics"].as_array().unwrap().is_empty());
+    lint["diagnostics"].as_array().unwrap().iter().for_each(|it| check(&diagnostic, it, "lint_config_json"));
+    // The smallest manifest there is.
+    let directory = scratch();
+    fs::write(directory.path().join("reml.toml"), "[project]\nname = \"a\"\nversion = \"1.0.0\"\n").unwrap();
+    let ran = run(remlc().current_dir(directory.path()).args(["manifest", "dump"]), "").unwrap();
+    check(&validator("manifest-dump"), &serde_json::from_str(&ran.stdout).unwrap(), "the smallest manifest");
+}
+
+const PROGRAM: &str = "use Core.Env\n\nfn main() { println(\"{}\", Env.get(\"HOME\").is_some()) }\n";
+
+#[test]
+fn lines_of_an_audit_log() {
+    let directory = scratch();
+    fs::write(directory.path().join("main.reml"), PROGRAM).unwrap();
+    let args = ["run", "main.reml", "--allow-env", "--audit", "log.jsonl"];
+    let ran = run(remlc().current_dir(directory.path()).args(args), "").unwrap();
+    assert_eq!(ran.exit, Some(0), "{}", ran.stderr);
+    let event = validator("audit-envelope");
+    let log = fs::read_to_string(directory.path().join("log.jsonl")).unwrap();
+    assert!(log.lines().count() > 0);
+    log.lines().for_each(|line| check(&event, &serde_json::from_str(line).unwrap(), line));
+}
+
+#[test]
+fn schemas_refuse_what_is_wrong() {
+    let bindings = validator("bindings-manifest");
+    let good = json!({
+        "version": "0.1", "headers": ["ring.h"], "generated": "generated/ring.reml", "input_hash": "0123456789abcdef",
+        "types": [{ "c": "const char*", "reml": "Ptr<I8>", "qualifiers": ["const"] }],
+        "diagnostics": [{ "code": "ffi.bindgen.unknown_type", "symbol": "f", "reason": "unsupported_array" }],
+    });
+    check(&bindings, &good, "bindings");
+    for (schema, pointer, wrong) in [
+        ("bindings-manifest", "/input_hash", json!("0123")),
+        ("bindings-manifest", "/types/0/qualifiers", json!([])),
+        ("bindings-manifest", "/diagnostics/0/code", json!("ffi.build.link_failed")),
+    ] {
+        let mut value = good.clone();
+        *value.pointer_mut(pointer).unwrap() = wrong;
+        assert!(!validator(schema).is_valid(&value), "{pointer}");
+    }
+    for name in ["diagnostic", "audit-envelope", "manifest-dump"] {
+        assert!(!validator(name).is_valid(&json!({})), "{name}");
+    }
+}
