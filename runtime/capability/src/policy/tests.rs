@@ -271,9 +271,10 @@ proptest! {
     ) {
         let grants = Grants::new(rules).unwrap();
         let asked = if by_path { &other } else { &name };
-        let path = Some(Path::new(&path));
+        let file = Path::new(&path);
+        let path = Some(file);
         for (power, subject) in [
-            (Power::Read, Subject::Path(path.unwrap())),
+            (Power::Read, Subject::Path(file)),
             (Power::EnvRead, Subject::Name(&name)),
             (Power::Connect, Subject::Address { host: &host, port }),
             (Power::Run, Subject::Command { asked, path }),
