@@ -303,3 +303,29 @@ fn events_that_lack_keys_or_are_too_long_are_not_logged() {
     assert_eq!(verified(&path).lines, 1);
     assert!(faults(&path).is_empty());
 }
+
+#[test]
+fn a_log_can_be_verified_while_it_is_written_rotated_and_pruned() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let options = LogOptions {
+        sync: SyncPolicy::Interval(Duration::from_millis(1)),
+        rotate_bytes: Some(100_000),
+        keep_files: Some(3),
+        ..LogOptions::default()
+    };
+    let log = Log::open(&path, options).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..20_000).for_each(|number| log.log(&event(number)).unwrap()));
+        let mut last = 0;
+        while !writer.is_finished() {
+            let found = verified(&path);
+            assert!(found.is_intact(), "{:?}", found.findings);
+            let seq = found.tail.map_or(0, |tail| tail.seq);
+            assert!(seq >= last);
+            last = seq;
+        }
+    });
+    log.close().unwrap();
+    assert!(verified(&path).findings.is_empty());
+}

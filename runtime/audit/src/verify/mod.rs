@@ -7,7 +7,7 @@
 //! whoever changes the log does not write a new head, too; a copy kept in another place, given as an anchor, is better.
 
 mod explain;
-mod files;
+pub(crate) mod files;
 mod join;
 mod piece;
 mod print;
