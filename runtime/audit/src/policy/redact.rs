@@ -69,7 +69,7 @@ fn has_check_digit(text: &str) -> bool {
             _ => digit * 2 / 10 + digit * 2 % 10,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// A policy whose expressions are compiled.
