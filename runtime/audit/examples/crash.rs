@@ -84,7 +84,7 @@ fn crash(count: u64) -> ExitCode {
         if run % CRASHES == 0 {
             folder = tempfile::tempdir().expect("a folder");
         }
-        let policy = if (run / CRASHES) % 2 == 0 { "always" } else { "interval" };
+        let policy = if (run / CRASHES).is_multiple_of(2) { "always" } else { "interval" };
         let path = folder.path().join("audit.log");
         let told = kill_a_writer(&path, policy, run);
         let killed = now();
@@ -152,7 +152,7 @@ fn lose_power(path: &Path) {
     if length > synced {
         let kept = synced + dice() % (length - synced);
         file.set_len(kept).expect("it can be cut");
-        if dice() % 2 == 0 {
+        if dice().is_multiple_of(2) {
             file.set_len(length).expect("it can be made longer");
         }
     }

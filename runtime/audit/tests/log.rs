@@ -172,6 +172,22 @@ fn a_log_that_was_cut_changed_or_removed_is_not_opened() {
 }
 
 #[test]
+fn an_old_file_that_was_written_anew_is_noticed_by_the_next_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("log"), folder.path().join("other"));
+    for path in [&path, &other] {
+        let log = Log::open(path, LogOptions { rotate_bytes: Some(1), ..always() }).unwrap();
+        // The second flush finds the first event in a file of its own.
+        log.log(&event(1)).unwrap();
+        log.flush().unwrap();
+        log.close().unwrap();
+    }
+    fs::rename(folder.path().join("other.1"), folder.path().join("log.1")).unwrap();
+    let error = Log::open(&path, always()).unwrap_err();
+    assert!(error.to_string().contains("line 1 is not the one that its head knows"), "{error}");
+}
+
+#[test]
 fn a_log_has_one_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");

@@ -26,7 +26,7 @@ pub enum Pii {
 pub struct RedactPolicy {
     pub types: Vec<Pii>,
     pub replacement: String,
-    /// Letters become `x` and digits `0`, and everything else stays, instead of the replacement.
+    /// Letters become `a` and digits `0`, and everything else stays, instead of the replacement.
     pub preserve_structure: bool,
 }
 
@@ -69,7 +69,7 @@ fn has_check_digit(text: &str) -> bool {
             _ => digit * 2 / 10 + digit * 2 % 10,
         })
         .sum();
-    sum % 10 == 0
+    sum.is_multiple_of(10)
 }
 
 /// A policy whose expressions are compiled.
@@ -133,7 +133,7 @@ impl Redactor {
             if self.preserve_structure {
                 out.extend(text[range].chars().map(|char| match char {
                     _ if char.is_numeric() => '0',
-                    _ if char.is_alphabetic() => 'x',
+                    _ if char.is_alphabetic() => 'a',
                     _ => char,
                 }));
             } else {
@@ -218,7 +218,7 @@ mod tests {
             ..RedactPolicy::default()
         };
         let redactor = Redactor::new(&policy).unwrap();
-        assert_eq!(redactor.redact("K-77, é9@example.org").unwrap(), "x-00, x0@xxxxxxx.xxx");
+        assert_eq!(redactor.redact("K-77, é9@example.org").unwrap(), "a-00, a0@aaaaaaa.aaa");
         let broken = RedactPolicy { types: vec![Pii::Custom("(".to_owned())], ..RedactPolicy::default() };
         assert!(Redactor::new(&broken).is_err());
     }
