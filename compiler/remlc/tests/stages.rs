@@ -9,7 +9,8 @@ use std::path::Path;
 use libtest_mimic::{Arguments, Failed, Trial};
 use support::{compare_golden, programs, remlc, root, run};
 
-const OPTIMISER_ONLY: [&str; 3] = ["alternatives.reml", "combinators.reml", "generator.reml"];
+const OPTIMISER_ONLY: [&str; 5] =
+    ["alternatives.reml", "combinators.reml", "generator.reml", "unread.reml", "outcomes.reml"];
 
 fn main() {
     let arguments = Arguments::from_args();

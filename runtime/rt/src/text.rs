@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 
 use memchr::memmem;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc, is_nfc_quick, is_nfd, is_nfkc, is_nfkd};
-use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
+use unicode_segmentation::UnicodeSegmentation;
 use unicode_width::UnicodeWidthStr;
 
 use crate::abi::Array;
@@ -225,12 +225,11 @@ pub extern "C" fn reml_str_next_grapheme(_: Cx, text: StrRef, offset: i64) -> i6
         Some(&[first, next, ..]) if first < 0x80 && next < 0x80 && first != b'\r' => return start as i64 + 1,
         _ => {}
     }
-    if !content.is_char_boundary(start) {
-        return start as i64 + 1;
+    // The text before is of no account; in a row of flags it would be read once per flag.
+    match content.get(start..).and_then(|rest| rest.graphemes(true).next()) {
+        Some(grapheme) => (start + grapheme.len()) as i64,
+        None => start as i64 + 1,
     }
-    let mut cursor = GraphemeCursor::new(start, bytes.len(), true);
-    // With the whole text as the chunk from its start no more context is ever asked for.
-    cursor.next_boundary(content, 0).ok().flatten().unwrap_or(bytes.len()) as i64
 }
 
 #[unsafe(no_mangle)]
@@ -517,6 +516,8 @@ mod tests {
             assert_eq!(reml_str_grapheme_count(cx, plain), 6);
             assert_eq!(reml_str_next_grapheme(cx, plain, 5), 7);
             assert_eq!(reml_str_next_grapheme(cx, plain, 7), 7);
+            // One that starts between the halves of a flag, or inside a character.
+            assert_eq!([8, 9].map(|offset| reml_str_next_grapheme(cx, text, offset)), [16, 10]);
             let reversed = with(cx, reml_str_reverse(cx, text));
             assert_eq!(reversed, format!("{family}\r\n{flag}{flag}e\u{301}a"));
         });

@@ -1,6 +1,7 @@
 //! Core functions to Cranelift IR, one file per concern.
 
 mod aggregate;
+mod alike;
 mod array;
 mod call;
 mod cast;

@@ -6,6 +6,7 @@ use cranelift_frontend::Switch as JumpSwitch;
 use reml_middle::core::{Case, Switch};
 use reml_middle::layout::{Pointer, Shape};
 
+use super::alike::are_alike;
 use super::function::Translator;
 use crate::plan::TypeInfo;
 
@@ -19,8 +20,13 @@ impl<'p> Translator<'_, 'p> {
     pub fn switch(&mut self, switch: &'p Switch) {
         // The work list is a stack: the first case comes out first and follows the branch in the code.
         let default = switch.default.as_deref().map(|body| self.later(body));
-        let mut cases: Vec<(Case, ClifBlock)> =
-            switch.cases.iter().rev().map(|(case, body)| (*case, self.later(body))).collect();
+        let mut cases: Vec<(Case, ClifBlock)> = Vec::with_capacity(switch.cases.len());
+        for (index, (case, body)) in switch.cases.iter().enumerate().rev() {
+            let further = switch.cases[index + 1..].iter().rev();
+            let same = further.zip(&cases).find(|((_, other), _)| are_alike(body, other, &self.function.vars));
+            let block = same.map(|(_, &(_, block))| block);
+            cases.push((*case, block.unwrap_or_else(|| self.later(body))));
+        }
         cases.reverse();
         let ty = self.atom_type(switch.scrutinee);
         let info = self.code.plan.info(ty).clone();
@@ -127,11 +133,28 @@ impl<'p> Translator<'_, 'p> {
             }
             return self.code.jump(last, &[]);
         }
+        if let Some(set) = Set::of(first) {
+            return self.test_member(value, &set, last);
+        }
         let mut switch = JumpSwitch::new();
         for &(constant, block) in first {
             switch.set_entry(constant, block);
         }
         switch.emit(&mut self.code.builder, value, last);
+    }
+
+    /// Tells the members of a set from all other values: two tests, most often only the first.
+    fn test_member(&mut self, value: Value, set: &Set, other: ClifBlock) {
+        let ty = self.code.builder.func.dfg.value_type(value);
+        let largest = self.code.int_of(ty, i128::from(set.largest));
+        let near = self.code.builder.ins().icmp(IntCC::UnsignedLessThanOrEqual, value, largest);
+        let next = self.code.block();
+        self.code.branch(near, next, other);
+        self.code.switch_to(next);
+        let bits = self.code.int(set.bits as i64);
+        let shifted = self.code.builder.ins().ushr(bits, value);
+        let member = self.code.builder.ins().band_imm_u(shifted, 1);
+        self.code.branch(member, set.block, other);
     }
 
     /// The tag of a sum value as `i64`.
@@ -167,6 +190,28 @@ impl<'p> Translator<'_, 'p> {
             }
             _ => self.code.int(0),
         }
+    }
+}
+
+/// Numbers below 64 that go to one block.
+struct Set {
+    bits: u64,
+    largest: u8,
+    block: ClifBlock,
+}
+
+impl Set {
+    fn of(cases: &[(u128, ClifBlock)]) -> Option<Set> {
+        let &(_, block) = cases.first()?;
+        let mut set = Set { bits: 0, largest: 0, block };
+        for &(constant, other) in cases {
+            if constant >= 64 || other != block {
+                return None;
+            }
+            set.bits |= 1 << constant;
+            set.largest = set.largest.max(constant as u8);
+        }
+        Some(set)
     }
 }
 

@@ -10,6 +10,7 @@ mod known;
 mod loops;
 mod makers;
 mod once;
+mod outcomes;
 mod puts;
 mod removal;
 mod resume;
@@ -20,14 +21,16 @@ mod tail_mod_cons;
 mod takes;
 mod targets;
 mod unreachable;
+mod unread;
 
-use cranelift_entity::SecondaryMap;
+use cranelift_entity::{EntityRef, EntitySet, SecondaryMap};
 use reml_semantics::typed::{TypeDefId, TypeDefKind};
 use reml_semantics::types::{Type, TypeId, TypeStore};
 
 use crate::core::{Block, End, FuncId, Function, Program};
 use crate::layout::{Layouts, RecursiveDefs};
 use inline::{CallGraph, Inliner};
+use makers::Runners;
 use removal::Removal;
 
 use crate::rc::Unwinds;
@@ -54,8 +57,13 @@ pub fn optimise(program: &mut Program, level: OptLevel) {
     }
     let handlers = evidence::uses_handlers(program);
     let specialised = handlers && evidence::specialise(program);
-    if targets::resolve(program) || specialised {
+    let resolved = targets::resolve(program);
+    let mut changed = unread::drop_unread(program);
+    changed.extend(outcomes::prune(program, &Variants::of(program)).iter());
+    if resolved || specialised {
         optimise_all(program, level);
+    } else if !changed.is_empty() {
+        optimise_again(program, level, &changed);
     }
     if handlers {
         resume::resume_at_once(program);
@@ -75,20 +83,36 @@ fn optimise_all(program: &mut Program, level: OptLevel) {
         // Arithmetic wraps: makers cannot panic.
         OptLevel::Release => makers::add_runners(program),
     };
-    let graph = CallGraph::of(program, &runners);
+    optimise_each(program, level, &runners, |_| true);
+    makers::make_closures(program, &runners);
+    unreachable::remove_unreachable(program);
+}
+
+/// Optimises some functions of an optimised program.
+fn optimise_again(program: &mut Program, level: OptLevel, funcs: &EntitySet<FuncId>) {
+    optimise_each(program, level, &Runners::default(), |id| funcs.contains(id));
+    unreachable::remove_unreachable(program);
+}
+
+/// Callees first; those that are not `wanted` are as they should be.
+fn optimise_each(program: &mut Program, level: OptLevel, runners: &Runners, wanted: impl Fn(FuncId) -> bool) {
+    let mut layouts = Layouts::new(RecursiveDefs::of(&program.types, &program.type_defs));
+    let graph = CallGraph::of(program, runners);
     let unwinds = Unwinds::of(&program.funcs);
     let variants = Variants::of(program);
     let library = std::mem::take(&mut program.library);
-    let mut inliner = Inliner::new(program, &graph, &runners, level, &library);
+    let mut inliner = Inliner::new(program, &graph, runners, level, &library);
     let mut order = graph.order.clone();
     order.reverse();
     while let Some(id) = order.pop() {
-        optimise_function(program, id, level, &variants, &unwinds, &mut layouts, &mut inliner);
-        order.append(&mut inliner.unfinished);
+        if wanted(id) || id.index() >= graph.order.len() {
+            optimise_function(program, id, level, &variants, &unwinds, &mut layouts, &mut inliner);
+            order.append(&mut inliner.unfinished);
+        } else {
+            inliner.finished(id, &program.funcs[id]);
+        }
     }
     program.library = library;
-    makers::make_closures(program, &runners);
-    unreachable::remove_unreachable(program);
 }
 
 fn optimise_function(

@@ -131,7 +131,7 @@ fn type_of(atom: Atom, function: &Function) -> Option<TypeId> {
 }
 
 /// Does it treat values of all types alike?
-fn moves_values(prim: PrimOp) -> bool {
+pub fn moves_values(prim: PrimOp) -> bool {
     use PrimOp::*;
     matches!(
         prim,
