@@ -3,6 +3,7 @@
 //! Exit status: 0 fine, 1 diagnostics or an `Err` from `main`, 2 wrong usage, 101 a panic of the program or of remlc itself.
 
 mod allocator;
+mod audit;
 mod build;
 mod check;
 mod completions;
@@ -54,6 +55,8 @@ enum Command {
     Explain(explain::Args),
     /// Start a package: a directory with a manifest and a first program.
     New(new::Args),
+    /// Read audit logs: events, whether they are intact, which permissions were needed.
+    Audit(audit::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -70,6 +73,7 @@ fn main() -> ExitCode {
         Command::Fmt(args) => fmt::execute(args),
         Command::Explain(args) => explain::execute(args),
         Command::New(args) => new::execute(args),
+        Command::Audit(args) => audit::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

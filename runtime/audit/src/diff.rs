@@ -13,7 +13,7 @@ use serde_json::Value;
 use crate::entry::Entry;
 use crate::error::AuditError;
 use crate::kind::EventKind;
-use crate::query::{Filter, query};
+use crate::query::{Count, Filter, query};
 
 /// How often something occurs on the left and on the right.
 pub type Counts = BTreeMap<String, (u64, u64)>;
@@ -27,6 +27,8 @@ pub struct Difference {
     pub decisions: Counts,
     /// Events that do not occur equally often, each as JSON without what differs in every run.
     pub events: Counts,
+    /// What was read of each log.
+    pub read: (Count, Count),
 }
 
 impl Difference {
@@ -40,12 +42,13 @@ impl Difference {
 pub fn diff(left: &Path, right: &Path) -> Result<Difference, AuditError> {
     let mut difference = Difference::default();
     for (log, is_left) in [(left, true), (right, false)] {
-        query(log, &Filter::default(), |entry, _| {
+        let count = query(log, &Filter::default(), |entry, _| {
             if !is_of_the_log(&entry.event.kind) {
                 difference.count(&entry, is_left);
             }
             ControlFlow::Continue(())
         })?;
+        *(if is_left { &mut difference.read.0 } else { &mut difference.read.1 }) = count;
     }
     difference.events.retain(|_, (left, right)| left != right);
     Ok(difference)

@@ -52,6 +52,8 @@ pub struct Count {
     pub found: u64,
     /// Lines that are no events.
     pub unreadable: u64,
+    /// The last line of a file is not finished: somebody is writing, or a crash has left it so. It is counted nowhere else.
+    pub torn: bool,
 }
 
 /// Reads a log from its beginning and gives each event that the filter accepts to `each`, with its line, until that breaks off.
@@ -87,11 +89,19 @@ pub fn query(
     for file in open_all(log)? {
         let mut lines = Lines::new(&file.file, 0);
         while let Some((_, line)) = lines.next().map_err(|error| AuditError::io("read", &file.path, error))? {
-            count.lines += 1;
-            let Line::Whole(line) = line else {
-                count.unreadable += 1;
-                continue;
+            let line = match line {
+                Line::Whole(line) => line,
+                Line::Torn(_) => {
+                    count.torn = true;
+                    continue;
+                }
+                Line::TooLong => {
+                    count.lines += 1;
+                    count.unreadable += 1;
+                    continue;
+                }
             };
+            count.lines += 1;
             if text.as_ref().is_some_and(|text| text.find(line).is_none()) {
                 continue;
             }
