@@ -1,11 +1,12 @@
 //! Formats files and directories: finds the source files, and replaces each as a whole or not at all.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 use reml_syntax::format::{FormatError, format};
 
+use crate::files;
 use crate::link::{describe, unwritable};
 use crate::load::read_text;
 use crate::package::MANIFEST;
@@ -71,7 +72,7 @@ impl Outcome {
             return;
         }
         if mode == Mode::Write
-            && let Err(problem) = replace(path, &formatted)
+            && let Err(problem) = files::write(path, formatted.as_bytes())
         {
             return self.diagnostics.push(*unwritable(path, &describe(&problem)));
         }
@@ -126,20 +127,6 @@ pub(crate) fn source_files(
 fn relative(directory: &Path, file: &Path, top: bool) -> PathBuf {
     let plain = if top && directory == Path::new(".") { file.strip_prefix(directory).ok() } else { None };
     plain.or_else(|| file.strip_prefix(".").ok()).unwrap_or(file).to_owned()
-}
-
-/// Writes the whole text or leaves the file as it was. A link stays a link, and the file's permissions stay.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let target = path.canonicalize()?;
-    let directory = target.parent().unwrap_or(Path::new("."));
-    let permissions = std::fs::metadata(&target)?.permissions();
-    // A file that may not be written must not be replaced either.
-    std::fs::OpenOptions::new().append(true).open(&target)?;
-    let mut file = tempfile::Builder::new().prefix(".remlc-fmt-").tempfile_in(directory)?;
-    file.write_all(text.as_bytes())?;
-    file.as_file().set_permissions(permissions)?;
-    file.persist(&target).map_err(|problem| problem.error)?;
-    Ok(())
 }
 
 #[cfg(test)]

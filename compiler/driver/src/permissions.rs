@@ -13,7 +13,7 @@ use reml_capability::policy::{Effect, Grants, Mode, Pattern, Policy, Power, Rule
 use crate::system::{System, normal};
 
 /// Powers that a program has unless they are denied: everybody expects a clock, and entropy harms nobody.
-const BY_DEFAULT: [Power; 2] = [Power::Clock, Power::Random];
+pub const BY_DEFAULT: [Power; 2] = [Power::Clock, Power::Random];
 
 /// What the command line says.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]

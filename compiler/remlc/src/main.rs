@@ -3,6 +3,7 @@
 //! Exit status: 0 fine, 1 diagnostics or an `Err` from `main`, 2 wrong usage or a configuration with mistakes, 101 a panic of the program or of remlc itself.
 
 mod allocator;
+mod audit;
 mod build;
 mod check;
 mod completions;
@@ -60,6 +61,8 @@ enum Command {
     Manifest(manifest::Args),
     /// Check and compare configuration files.
     Config(config::Args),
+    /// Read audit logs: events, whether they are intact, which permissions were needed.
+    Audit(audit::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -78,6 +81,7 @@ fn main() -> ExitCode {
         Command::New(args) => new::execute(args),
         Command::Manifest(args) => manifest::execute(args),
         Command::Config(args) => config::execute(args),
+        Command::Audit(args) => audit::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

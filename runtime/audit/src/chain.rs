@@ -12,6 +12,7 @@ use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
 
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 const HEX_WIDTH: usize = 64;
 const BEFORE_SEQ: &[u8] = b",\"chain\":{\"seq\":";
 const BEFORE_PREV: &[u8] = b",\"prev\":\"";
@@ -32,7 +33,6 @@ impl Hash {
     }
 
     fn hex(self) -> [u8; HEX_WIDTH] {
-        const DIGITS: &[u8; 16] = b"0123456789abcdef";
         let mut text = [0; HEX_WIDTH];
         for (pair, byte) in text.chunks_exact_mut(2).zip(self.0) {
             pair[0] = DIGITS[usize::from(byte >> 4)];
@@ -42,22 +42,29 @@ impl Hash {
     }
 
     fn from_hex(text: &[u8]) -> Option<Hash> {
-        // Lower-case digits only: a hash has one spelling, or changed bytes could go unseen.
-        let digit = |byte: u8| match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            _ => None,
-        };
+        let text: &[u8; HEX_WIDTH] = text.try_into().ok()?;
         let mut bytes = [0; 32];
-        if text.len() != HEX_WIDTH {
-            return None;
-        }
+        // Whether all of them are digits is asked once, because this is done as often as hashing.
+        let mut all = 0;
         for (byte, pair) in bytes.iter_mut().zip(text.chunks_exact(2)) {
-            *byte = digit(pair[0])? << 4 | digit(pair[1])?;
+            let (high, low) = (DIGIT_VALUES[usize::from(pair[0])], DIGIT_VALUES[usize::from(pair[1])]);
+            all |= high | low;
+            *byte = high << 4 | low & 15;
         }
-        Some(Hash(bytes))
+        (all < 16).then_some(Hash(bytes))
     }
 }
+
+/// What each byte is worth as a digit. Lower-case digits only: a hash has one spelling, or changed bytes could go unseen.
+const DIGIT_VALUES: [u8; 256] = {
+    let mut values = [u8::MAX; 256];
+    let mut value = 0;
+    while value < 16 {
+        values[DIGITS[value as usize] as usize] = value;
+        value += 1;
+    }
+    values
+};
 
 impl fmt::Display for Hash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -42,7 +42,7 @@ impl AuditError {
     pub fn kind(&self) -> &'static str {
         match self {
             AuditError::Invalid(_) => "PolicyViolation",
-            AuditError::Damaged { .. } => "Encoding",
+            AuditError::Damaged { .. } | AuditError::TooLong { .. } => "Encoding",
             _ => "Transport",
         }
     }

@@ -172,6 +172,22 @@ fn a_log_that_was_cut_changed_or_removed_is_not_opened() {
 }
 
 #[test]
+fn an_old_file_that_was_written_anew_is_noticed_by_the_next_writer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, other) = (folder.path().join("log"), folder.path().join("other"));
+    for path in [&path, &other] {
+        let log = Log::open(path, LogOptions { rotate_bytes: Some(1), ..always() }).unwrap();
+        // The second flush finds the first event in a file of its own.
+        log.log(&event(1)).unwrap();
+        log.flush().unwrap();
+        log.close().unwrap();
+    }
+    fs::rename(folder.path().join("other.1"), folder.path().join("log.1")).unwrap();
+    let error = Log::open(&path, always()).unwrap_err();
+    assert!(error.to_string().contains("line 1 is not the one that its head knows"), "{error}");
+}
+
+#[test]
 fn a_log_has_one_writer() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
@@ -302,4 +318,30 @@ fn events_that_lack_keys_or_are_too_long_are_not_logged() {
     log.close().unwrap();
     assert_eq!(verified(&path).lines, 1);
     assert!(faults(&path).is_empty());
+}
+
+#[test]
+fn a_log_can_be_verified_while_it_is_written_rotated_and_pruned() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let options = LogOptions {
+        sync: SyncPolicy::Interval(Duration::from_millis(1)),
+        rotate_bytes: Some(100_000),
+        keep_files: Some(3),
+        ..LogOptions::default()
+    };
+    let log = Log::open(&path, options).unwrap();
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| (0..20_000).for_each(|number| log.log(&event(number)).unwrap()));
+        let mut last = 0;
+        while !writer.is_finished() {
+            let found = verified(&path);
+            assert!(found.is_intact(), "{:?}", found.findings);
+            let seq = found.tail.map_or(0, |tail| tail.seq);
+            assert!(seq >= last);
+            last = seq;
+        }
+    });
+    log.close().unwrap();
+    assert!(verified(&path).findings.is_empty());
 }

@@ -121,7 +121,9 @@ fn forged_lines_are_found_even_if_their_hashes_are_right() {
     assert!(verify(&other.path, &VerifyOptions::default()).unwrap().is_intact());
     log.verify(&log.lines);
     let known = verify(&log.path, &VerifyOptions::default()).unwrap().tail;
-    let found = verify(&other.path, &VerifyOptions { anchors: known.into_iter().collect(), threads: None }).unwrap();
+    let found =
+        verify(&other.path, &VerifyOptions { anchors: known.into_iter().collect(), ..VerifyOptions::default() })
+            .unwrap();
     assert_eq!(found.findings[0].fault, Fault::Rewritten);
 }
 

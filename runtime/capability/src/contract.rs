@@ -48,22 +48,32 @@ pub struct ManifestCapability {
     pub provider: Option<String>,
 }
 
+/// One entry of a manifest, as it is written.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct ManifestEntry<'m> {
+    pub id: &'m str,
+    pub stage: Option<&'m str>,
+    pub declared_effects: BTreeSet<String>,
+    pub source_span: Option<Span>,
+    pub provider: Option<String>,
+}
+
 impl ManifestCapabilities {
-    /// Reads entries as they are written: the id, the stage, the effects, where it stands, and who provides it.
+    /// Reads entries as they are written.
     ///
     /// # Errors
     ///
     /// `ManifestLoadFailure`: an id that is none or is there twice, a stage that is missing or does not exist.
     pub fn new<'m>(
         path: &str,
-        entries: impl IntoIterator<Item = (&'m str, Option<&'m str>, BTreeSet<String>, Option<Span>, Option<String>)>,
+        entries: impl IntoIterator<Item = ManifestEntry<'m>>,
     ) -> Result<ManifestCapabilities, Box<CapabilityError>> {
         let fail = |message: String| {
             let message = format!("{path}: `run.target.capabilities`: {message}");
             CapabilityError::new(CapabilityErrorKind::ManifestLoadFailure, message)
         };
         let mut known = BTreeMap::new();
-        for (id, stage, declared_effects, source_span, provider) in entries {
+        for ManifestEntry { id, stage, declared_effects, source_span, provider } in entries {
             let id = CapabilityId::new(id).map_err(|error| fail(error.to_string()))?;
             let stage =
                 stage.ok_or_else(|| fail(format!("`{id}` has no stage; write `stage = \"at_least:stable\"`")))?;
@@ -94,7 +104,8 @@ impl ManifestCapabilities {
         }
         if entry.declared_effects != *declared_effects {
             let shown = |effects: &BTreeSet<String>| {
-                if effects.is_empty() { "none".to_owned() } else { Vec::from_iter(effects.iter().cloned()).join(", ") }
+                let names: Vec<&str> = effects.iter().map(String::as_str).collect();
+                if names.is_empty() { "none".to_owned() } else { names.join(", ") }
             };
             return Err(format!(
                 "`{name}` requires `{id}` for the effects {}, but {path} declares {}",

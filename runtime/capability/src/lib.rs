@@ -22,7 +22,9 @@ pub mod sandbox;
 pub mod security;
 pub mod stage;
 
-pub use contract::{CapabilityContract, ConductorCapabilityContract, ManifestCapabilities, ManifestCapability, Span};
+pub use contract::{
+    CapabilityContract, ConductorCapabilityContract, ManifestCapabilities, ManifestCapability, ManifestEntry, Span,
+};
 pub use descriptor::{
     CapabilityDescriptor, CapabilityProvider, CapabilitySecurity, EffectScope, IsolationLevel, Permission,
     SandboxProfile, Signature,

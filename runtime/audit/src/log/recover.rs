@@ -75,11 +75,13 @@ pub fn find(log: &Path, current: &mut File, head: Option<Head>) -> Result<Found,
                 let missing = head.bytes - length;
                 return Err(damaged(format!("it has lost {missing} bytes that had reached the disk")));
             }
-            if head.bytes > 0 {
-                let link = files::link_before(current, head.bytes).map_err(failed)?;
-                if link.map(|link| link.tail()) != Some(head.tail) {
-                    return Err(damaged(format!("line {} is not the one that its head knows", head.tail.seq)));
-                }
+            // At the beginning of a file, the last line is that of the file before, if that was not moved away.
+            let last = match head.bytes {
+                0 => before.or(Some(head.tail)),
+                _ => files::link_before(current, head.bytes).map_err(failed)?.map(|link| link.tail()),
+            };
+            if last != Some(head.tail) {
+                return Err(damaged(format!("line {} is not the one that its head knows", head.tail.seq)));
             }
             start = head.bytes;
             tail = Some(head.tail);

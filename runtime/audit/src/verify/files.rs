@@ -1,6 +1,7 @@
 //! Which files are read, and how long are they?
 
 use std::fs::File;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::error::AuditError;
@@ -34,7 +35,8 @@ pub fn open_all(path: &Path) -> Result<Vec<Opened>, AuditError> {
 
 fn open(path: PathBuf) -> Result<Option<Opened>, AuditError> {
     let failed = |error| AuditError::io("open the audit log", &path, error);
-    let file = match File::open(&path) {
+    // A pipe must not be waited for before it is seen to be one.
+    let file = match File::options().read(true).custom_flags(libc::O_NONBLOCK).open(&path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),

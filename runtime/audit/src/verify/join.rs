@@ -216,6 +216,7 @@ impl Joined {
             range: first.zip(self.tail.map(|tail| tail.seq)),
             tail: self.tail,
             head,
+            lost: Vec::new(),
             findings,
             more,
             segments: self.segments,

@@ -7,14 +7,15 @@
 //! whoever changes the log does not write a new head, too; a copy kept in another place, given as an anchor, is better.
 
 mod explain;
-mod files;
+pub(crate) mod files;
 mod join;
+mod known;
 mod piece;
 mod print;
 
 use std::path::{Path, PathBuf};
 
-use crate::chain::Tail;
+use crate::chain::{Hash, Tail};
 use crate::error::AuditError;
 use crate::log::Head;
 
@@ -25,6 +26,8 @@ pub use print::print;
 pub struct VerifyOptions {
     /// Lines that are known from elsewhere.
     pub anchors: Vec<Tail>,
+    /// The hashes of such lines, wherever they are.
+    pub known: Vec<Hash>,
     /// The number of threads; by default, as many as there are processors.
     pub threads: Option<usize>,
 }
@@ -41,6 +44,8 @@ pub struct Verification {
     /// Where the log ends.
     pub tail: Option<Tail>,
     pub head: HeadState,
+    /// Hashes that are known, but of no line.
+    pub lost: Vec<Hash>,
     /// In the order of the lines; the first [`MOST_FINDINGS`].
     pub findings: Vec<Finding>,
     /// How many more there are.
@@ -55,7 +60,9 @@ pub const MOST_FINDINGS: usize = 100;
 impl Verification {
     /// The log is whole: nothing was found but, perhaps, what a crash leaves behind.
     pub fn is_intact(&self) -> bool {
-        self.more == 0 && self.findings.iter().all(|finding| matches!(finding.fault, Fault::Torn { .. }))
+        self.more == 0
+            && self.lost.is_empty()
+            && self.findings.iter().all(|finding| matches!(finding.fault, Fault::Torn { .. }))
     }
 }
 
@@ -168,7 +175,8 @@ pub fn verify(log: &Path, options: &VerifyOptions) -> Result<Verification, Audit
         Err(error) => HeadState::Unreadable(error.to_string()),
     };
     let files = files::open_all(log)?;
-    let mut anchors = options.anchors.clone();
+    let (mut anchors, lost) = known::find(&files, &options.known)?;
+    anchors.extend_from_slice(&options.anchors);
     if let HeadState::Read(head) = head {
         anchors.push(head.tail);
     }
@@ -178,5 +186,5 @@ pub fn verify(log: &Path, options: &VerifyOptions) -> Result<Verification, Audit
     let mut joined = join::join(&files, pieces);
     joined.check_anchors(&anchors, &head);
     joined.explain(&files)?;
-    Ok(joined.finish(files, head))
+    Ok(Verification { lost, ..joined.finish(files, head) })
 }

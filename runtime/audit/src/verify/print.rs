@@ -21,6 +21,9 @@ pub fn print(found: &Verification, out: &mut impl Write) -> io::Result<()> {
     if found.more > 0 {
         writeln!(out, "and {} more", found.more)?;
     }
+    for hash in &found.lost {
+        writeln!(out, "no line has the known hash {hash}: the log was written anew, or ends before that line")?;
+    }
     if !found.is_intact() {
         for segment in &found.segments {
             let reason = match (segment.from_start, segment.confirmed) {

@@ -33,6 +33,8 @@ pub enum Reason {
     Rule(Rule),
     /// No rule allows it.
     Ungranted,
+    /// A policy that the program has put into force does not allow it.
+    Withheld,
     /// It is not a subject of the power, or a path that is not resolved.
     Malformed,
     /// It has been done as often in this second as the policy allows.
@@ -45,6 +47,8 @@ pub enum Reason {
 #[derive(Clone, Debug)]
 enum Remedy {
     Allow,
+    /// The program's own policy would have to change.
+    Own,
     /// The rule is as narrow as one could be that allows just this.
     Remove,
     None,
@@ -54,7 +58,8 @@ impl Denial {
     pub(super) fn new(power: Power, subject: &Subject<'_>, origin: &Origin<'_>, reason: Reason) -> Denial {
         let remedy = match &reason {
             Reason::Ungranted => Remedy::Allow,
-            Reason::Rule(rule) if matches!(rule.source, Source::Program(_)) => Remedy::Remove,
+            Reason::Withheld => Remedy::Own,
+            Reason::Rule(rule) if matches!(rule.source, Source::Program(_)) => Remedy::Own,
             Reason::Rule(rule) if outweighed(rule, subject) => Remedy::Allow,
             Reason::Rule(_) => Remedy::Remove,
             Reason::Malformed | Reason::TooOften { .. } | Reason::Unrecorded(_) => Remedy::None,
@@ -97,6 +102,7 @@ impl Denial {
         let why = match reason {
             Reason::Rule(rule) => format!("{} denies it", rule.source),
             Reason::Ungranted => "nothing allows it".to_owned(),
+            Reason::Withheld => "a policy that the program has put into force does not allow it".to_owned(),
             Reason::Malformed => match power.form() {
                 Form::Path => "the path is not resolved".to_owned(),
                 Form::Address => "this is not a host".to_owned(),
@@ -117,9 +123,10 @@ impl Denial {
                 flags::print(Effect::Allow, *power, subject),
                 manifest::print(*power, [&**subject])
             )),
-            (Remedy::Remove, Reason::Rule(Rule { source: Source::Program(policy), .. })) => {
+            (Remedy::Own, Reason::Rule(Rule { source: Source::Program(policy), .. })) => {
                 Some(format!("the program has denied it to itself; to allow it, change its policy `{policy}`"))
             }
+            (Remedy::Own, _) => Some("the program has denied it to itself; to allow it, change its policy".to_owned()),
             (Remedy::Remove, Reason::Rule(rule)) => {
                 Some(format!("to allow it, take `{}` out of {}", rule.pattern, rule.source))
             }

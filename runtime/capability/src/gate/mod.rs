@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwap;
-use reml_audit::{EventKind, Field, Record, Sink};
+use reml_audit::{AuditError, EventKind, Field, Record, Sink};
 
 use crate::policy::{Decision, Mode, Policy, Power, Source, Subject};
 pub use denial::{Denial, Reason};
@@ -81,45 +81,36 @@ impl Gate {
     /// The denial, if not. Then it must not be done.
     pub fn request(&self, power: Power, subject: &Subject<'_>, origin: &Origin<'_>) -> Result<(), Denial> {
         let policies = self.policies.load();
-        let mut decided: Option<(&Policy, Decision<'_>)> = None;
-        for policy in policies.iter() {
-            let decision = policy.decide(power, subject);
-            // A denial that is enforced outweighs one that is reported, and that one what is allowed.
-            let weight = |policy: &Policy, decision: &Decision<'_>| match (decision.is_allowed(), policy.mode()) {
-                (true, _) => 0,
-                (false, Mode::Report) => 1,
-                (false, Mode::Enforce) => 2,
-            };
-            if decided.as_ref().is_none_or(|(known, best)| weight(policy, &decision) > weight(known, best)) {
-                decided = Some((policy, decision));
+        // What any policy denies is denied.
+        let (mut deciding, mut decided) = (0, Outcome::of(&policies[0], power, subject));
+        for (index, policy) in policies.iter().enumerate().skip(1) {
+            let outcome = Outcome::of(policy, power, subject);
+            if outcome.word > decided.word {
+                (deciding, decided) = (index, outcome);
             }
         }
-        let (policy, decision) = decided.expect("there is the policy that the run began with");
         let counters = &self.counters[power as usize];
-        let word = match (decision.is_allowed(), policy.mode()) {
-            (true, _) => "allowed",
-            (false, Mode::Report) => "reported",
-            (false, Mode::Enforce) => "denied",
-        };
-        let count = if decision.is_allowed() { &counters.allowed } else { &counters.denied };
-        count.fetch_add(1, Ordering::Relaxed);
         if let Some(sink) = &self.sink
-            && !by_default(&decision)
-            && let Err(error) = record(&**sink, power, subject, origin, policy, &decision, word)
+            && !by_default(&decided.decision)
+            && let Err(error) = record(&**sink, power, subject, origin, &policies[deciding], &decided)
         {
             counters.unrecorded.fetch_add(1, Ordering::Relaxed);
             if policies.iter().any(|policy| policy.requires_audit()) {
+                counters.denied.fetch_add(1, Ordering::Relaxed);
                 return Err(Denial::new(power, subject, origin, Reason::Unrecorded(error)));
             }
         }
-        if decision.is_allowed() || policy.mode() == Mode::Report {
+        let count = if decided.word == Word::Allowed { &counters.allowed } else { &counters.denied };
+        count.fetch_add(1, Ordering::Relaxed);
+        if decided.word != Word::Denied {
             return Ok(());
         }
-        let reason = match decision {
+        let reason = match decided.decision {
             Decision::Denied(rule) => Reason::Rule(rule.clone()),
             Decision::Malformed => Reason::Malformed,
             Decision::TooOften { per_second } => Reason::TooOften { per_second },
-            Decision::Allowed(_) | Decision::Ungranted => Reason::Ungranted,
+            Decision::Ungranted if deciding > 0 => Reason::Withheld,
+            Decision::Ungranted | Decision::Allowed(_) => Reason::Ungranted,
         };
         Err(Denial::new(power, subject, origin, reason))
     }
@@ -160,6 +151,43 @@ fn by_default(decision: &Decision<'_>) -> bool {
     matches!(decision, Decision::Allowed(rule) if matches!(rule.source, Source::Default(_)))
 }
 
+/// What becomes of a request; of several policies the last of these counts.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Word {
+    Allowed,
+    /// It would be denied, and happens.
+    Reported,
+    Denied,
+}
+
+impl Word {
+    fn text(self) -> &'static str {
+        match self {
+            Word::Allowed => "allowed",
+            Word::Reported => "reported",
+            Word::Denied => "denied",
+        }
+    }
+}
+
+/// What a policy says.
+struct Outcome<'p> {
+    decision: Decision<'p>,
+    word: Word,
+}
+
+impl<'p> Outcome<'p> {
+    fn of(policy: &'p Policy, power: Power, subject: &Subject<'_>) -> Outcome<'p> {
+        let decision = policy.decide(power, subject);
+        let word = match (decision.is_allowed(), policy.mode()) {
+            (true, _) => Word::Allowed,
+            (false, Mode::Report) => Word::Reported,
+            (false, Mode::Enforce) => Word::Denied,
+        };
+        Outcome { decision, word }
+    }
+}
+
 /// Gives the decision to the sink. Memory is only allocated when the texts are longer than any before on this thread.
 fn record(
     sink: &dyn Sink,
@@ -167,25 +195,24 @@ fn record(
     subject: &Subject<'_>,
     origin: &Origin<'_>,
     policy: &Policy,
-    decision: &Decision<'_>,
-    word: &str,
-) -> Result<(), reml_audit::AuditError> {
+    outcome: &Outcome<'_>,
+) -> Result<(), AuditError> {
     let give = |texts: &mut String| {
         texts.clear();
         let _ = write!(texts, "{subject}");
         let split = texts.len();
-        if let Some(rule) = decision.rule() {
+        let rule = outcome.decision.rule();
+        if let Some(rule) = rule {
             let _ = write!(texts, "{}", rule.source);
         }
         let (subject, source) = texts.split_at(split);
-        let rule = decision.rule();
         sink.record(&Record {
             kind: &EventKind::GateDecision,
             capability: Some(power.capability()),
             fields: &[
                 ("event.domain", Field::Text("runtime.capability")),
                 ("gate.column", Field::Int(origin.column.into())),
-                ("gate.decision", Field::Text(word)),
+                ("gate.decision", Field::Text(outcome.word.text())),
                 ("gate.file", Field::Text(origin.file)),
                 ("gate.function", Field::Text(origin.function)),
                 ("gate.line", Field::Int(origin.line.into())),

@@ -229,9 +229,9 @@ fn naive(rules: &[Rule], power: Power, subject: &Subject<'_>) -> Option<(NaiveRa
     of_power.filter_map(|rule| Some((covers(rule, subject)?, rule.effect))).max()
 }
 
-/// Few letters, so that random patterns cover random subjects.
-const PATH: &str = "(/[ab]{1,2}){1,4}";
-const PATHS: &str = r"(/[ab]{1,2}){1,4}\*?";
+/// Few letters, so that random patterns cover random subjects; the same in paths and names, which are names of files, too.
+const PATH: &str = "(/[AB]{1,2}){1,4}";
+const PATHS: &str = r"(/[AB]{1,2}){1,4}\*?";
 const NAME: &str = "[AB]{1,4}";
 const NAMES: &str = r"[AB]{1,3}\*|\*[AB]{1,3}|[AB]{1,4}";
 const HOST: &str = r"[ab]\.[ab]|[ab]\.[ab]\.[ab]|10\.[01]\.[01]\.[01]|::[12]";
@@ -276,9 +276,10 @@ proptest! {
     ) {
         let grants = Grants::new(rules).unwrap();
         let asked = if by_path { &other } else { &name };
-        let path = Some(Path::new(&path));
+        let file = Path::new(&path);
+        let path = Some(file);
         for (power, subject) in [
-            (Power::Read, Subject::Path(path.unwrap())),
+            (Power::Read, Subject::Path(file)),
             (Power::EnvRead, Subject::Name(&name)),
             (Power::Connect, Subject::Address { host: &host, port }),
             (Power::Run, Subject::Command { asked, path }),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::descriptor::{CapabilityDescriptor, CapabilitySecurity, Permission};
 use crate::handle::{Capability, CapabilityHandle, CapabilityKind as Kind};
 use crate::id::CapabilityId;
+use crate::platform::PlatformInfo;
 use crate::security::SecurityState;
 use crate::stage::Stage::{self, Beta, Experimental, Stable};
 
@@ -57,11 +58,13 @@ const TABLE: &[(&str, Stage, Scope, Kind)] = &[
     ("core.metrics", Stable, &["audit"], Kind::Metrics),
     ("metrics.emit", Stable, &["audit"], Kind::Metrics),
     ("core.runtime", Stable, &["runtime"], Kind::Native),
+    ("core.platform", Stable, &["runtime"], Kind::Native),
     ("core.runtime.bridge", Stable, &["audit", "runtime"], Kind::Audit),
     ("native.intrinsic", Experimental, &["audit", "native", "unsafe"], Kind::Native),
     ("native.embed", Experimental, &["audit", "native", "unsafe"], Kind::Native),
     ("native.inline_asm", Experimental, &["audit", "native", "unsafe"], Kind::Native),
     ("native.llvm_ir", Experimental, &["audit", "native", "unsafe"], Kind::Native),
+    ("core.async", Stable, &["audit", "io.async", "io.timer"], Kind::Async),
     ("core.async.scheduler", Stable, &["audit", "io.async", "io.timer"], Kind::Async),
     ("runtime.async", Stable, &["audit", "io.async", "io.timer"], Kind::Async),
     ("async.stream", Beta, &["audit", "io.async"], Kind::Async),
@@ -101,9 +104,11 @@ pub(super) fn handles(security: &Arc<SecurityState>) -> impl Iterator<Item = Cap
             conditions.permissions.insert(Permission::Runtime { operation: "VerifyAbi".to_owned() });
         }
         let mut capability = Capability::new(descriptor).with_security(conditions);
-        if id == "core.security" {
-            capability = capability.with_api(Arc::clone(security));
-        }
+        capability = match id {
+            "core.security" => capability.with_api(Arc::clone(security)),
+            "core.platform" => capability.with_api(Arc::new(PlatformInfo::host())),
+            _ => capability,
+        };
         let needed = DEPENDENCIES.iter().find(|(of, _)| *of == id).map_or(&[][..], |(_, needed)| needed);
         CapabilityHandle::new(kind, needed.iter().fold(capability, |built, needed| built.depends_on(name(needed))))
     })

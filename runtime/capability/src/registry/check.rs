@@ -1,6 +1,6 @@
 //! Is a capability what a caller requires? Asked, answered and recorded, whatever the answer.
 
-use reml_audit::{Event, EventKind};
+use reml_audit::{AuditError, Event, EventKind, Timestamp};
 
 use super::{CapabilityRegistry, not_found, parse};
 use crate::error::{CapabilityError, CapabilityErrorKind};
@@ -70,7 +70,7 @@ impl CapabilityRegistry {
         }
         result?;
         let handle = handle.ok_or_else(|| not_found(required.id))?;
-        handle.capability().verified_at(reml_audit::Timestamp::now());
+        handle.capability().verified_at(Timestamp::now());
         Ok(handle)
     }
 
@@ -101,7 +101,9 @@ impl CapabilityRegistry {
         required: &Required<'_>,
         handle: Option<&CapabilityHandle>,
         error: Option<&CapabilityError>,
-    ) -> Result<(), reml_audit::AuditError> {
+    ) -> Result<(), AuditError> {
+        let sink = self.sink.load();
+        let Some(sink) = &**sink else { return Ok(()) };
         let id = required.id.as_str();
         let facts = handle.map(|handle| handle.capability().facts());
         let registered: Vec<&String> = required.ids.iter().filter(|id| self.get(id).is_some()).collect();
@@ -140,7 +142,7 @@ impl CapabilityRegistry {
                 .with("config.manifest.span.end", span.map(|(_, end)| end))
                 .with("config.manifest.span.start", span.map(|(start, _)| start));
         }
-        self.log(&event)
+        sink.log(&event)
     }
 }
 

@@ -155,7 +155,8 @@ impl CapabilityRegistry {
                 .with("capability.id", id.as_str())
                 .with("capability.provider", capability.facts().provider.to_string())
                 .with("event.domain", "runtime.capability");
-            if let Err(error) = self.log(&event)
+            if let Some(sink) = &**self.sink.load()
+                && let Err(error) = sink.log(&event)
                 && capability.security().audit_required
             {
                 let message = format!("taking away `{id}` has to be recorded: {error}");
@@ -270,13 +271,6 @@ impl CapabilityRegistry {
         &self.security
     }
 
-    fn log(&self, event: &Event) -> Result<(), reml_audit::AuditError> {
-        match &**self.sink.load() {
-            Some(sink) => sink.log(event),
-            None => Ok(()),
-        }
-    }
-
     /// Makes a new state of the current one; nothing changes on failure.
     fn change<T>(
         &self,
@@ -295,7 +289,9 @@ fn parse(id: &str) -> Result<CapabilityId, Box<CapabilityError>> {
 }
 
 fn not_found(id: &CapabilityId) -> Box<CapabilityError> {
-    let message = format!("there is no capability `{id}`; `capability list` shows those that are registered");
+    let message = format!(
+        "there is no capability `{id}`; what plugins and bridges provide has to be registered before it is used"
+    );
     let mut error = CapabilityError::new(CapabilityErrorKind::NotFound, message);
     error.capability_id = Some(id.clone());
     error

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use reml_audit::sinks::Memory;
 
 use super::*;
-use crate::contract::{CapabilityContract, ConductorCapabilityContract, ManifestCapabilities};
+use crate::contract::{CapabilityContract, ConductorCapabilityContract, ManifestCapabilities, ManifestEntry};
+use crate::platform::PlatformInfo;
 use crate::policy::Power;
 use crate::stage::StageRequirement;
 
@@ -84,6 +85,9 @@ fn the_runtime_brings_what_effects_and_powers_name() {
     for power in Power::all() {
         assert!(registry.get(power.capability()).is_some(), "{power}");
     }
+    assert!(registry.get("async").is_some() && registry.get("actor").is_none());
+    let platform = registry.get("platform").unwrap();
+    assert!(platform.capability().api::<PlatformInfo>().unwrap().has_target_capability("unicode.nfc"));
     assert_eq!(registry.stage_of("Console"), Some(Stage::Beta));
     assert_eq!(registry.stage_of("mut"), None);
     assert!(registry.require(&RuntimeCapability::AsyncScheduler).unwrap().as_async().is_some());
@@ -172,8 +176,9 @@ fn manifest(
     effects: &[&str],
     span: (u32, u32),
 ) -> Result<ManifestCapabilities, Box<CapabilityError>> {
-    let effects = effects.iter().map(|&tag| tag.to_owned()).collect();
-    ManifestCapabilities::new("reml.toml", [("console", stage, effects, Some(span), None)])
+    let declared_effects = effects.iter().map(|&tag| tag.to_owned()).collect();
+    let entry = ManifestEntry { id: "console", stage, declared_effects, source_span: Some(span), provider: None };
+    ManifestCapabilities::new("reml.toml", [entry])
 }
 
 #[test]
@@ -216,7 +221,7 @@ fn manifests_that_cannot_be_read_say_why() {
     let why = |result: Result<ManifestCapabilities, Box<CapabilityError>>| result.unwrap_err().message;
     assert!(why(manifest(None, &[], (0, 0))).ends_with("`console` has no stage; write `stage = \"at_least:stable\"`"));
     assert!(why(manifest(Some("alpha"), &[], (0, 0))).contains("`alpha`, of `console`, is not a stage"));
-    let entry = |id| (id, Some("beta"), BTreeSet::new(), None, None);
+    let entry = |id| ManifestEntry { id, stage: Some("beta"), ..ManifestEntry::default() };
     assert!(why(ManifestCapabilities::new("m", [entry("io"), entry("core.io")])).contains("`core.io` is there twice"));
     assert!(why(ManifestCapabilities::new("m", [entry("No id")])).contains("is not the name of a capability"));
 }

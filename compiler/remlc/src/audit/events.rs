@@ -1,0 +1,157 @@
+//! How are the events of a log gone through, and how is one shown to a person?
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::ops::ControlFlow;
+use std::path::Path;
+
+use reml_audit::query::{Count, Filter, query};
+use reml_audit::{Entry, EventKind, SCHEMA_VERSION, Value};
+
+use super::{not_a_log, unreadable};
+
+/// Gives each event that is meant to `each`.
+///
+/// # Errors
+///
+/// The log cannot be read, or the file is no log.
+pub fn read(log: &Path, filter: &Filter, each: impl FnMut(Entry, &[u8]) -> ControlFlow<()>) -> Result<Count, String> {
+    let count = query(log, filter, each).map_err(|error| unreadable(&error))?;
+    if count.found == 0 {
+        must_hold_events(log)?;
+    }
+    Ok(count)
+}
+
+/// An empty file is a log to which nothing has been written.
+fn must_hold_events(log: &Path) -> Result<(), String> {
+    let first = query(log, &Filter::default(), |_, _| ControlFlow::Break(())).map_err(|error| unreadable(&error))?;
+    if first.found == 0 && (first.lines > 0 || first.torn) { Err(not_a_log(log, first.lines)) } else { Ok(()) }
+}
+
+/// Says what of a log was passed over; answers whether nothing was.
+pub fn is_all(log: &Path, count: &Count) -> bool {
+    let shown = log.display();
+    let mut err = io::stderr().lock();
+    if count.unreadable > 0 {
+        let lines = if count.lines == 1 { "line" } else { "lines" };
+        let _ = writeln!(
+            err,
+            "warning: of {} {lines} of `{shown}`, {} could not be read; `remlc audit verify` says where",
+            count.lines, count.unreadable
+        );
+    }
+    if count.torn {
+        let _ = writeln!(err, "warning: the last line of `{shown}` is not finished, and was passed over");
+    }
+    count.unreadable == 0
+}
+
+/// One line: number, time, kind, capability, and what happened.
+pub fn human(entry: &Entry) -> String {
+    let event = &entry.event;
+    let mut line = String::new();
+    match entry.link {
+        Some(link) => _ = write!(line, "{:>5}", link.seq),
+        None => line.push_str("    -"),
+    }
+    if let Some(time) = event.timestamp {
+        _ = write!(line, "  {time:.3}");
+    }
+    _ = write!(line, "  {:<16}  {:<12}  ", event.kind.name(), event.capability.as_deref().unwrap_or("-"));
+    match decision(entry) {
+        Some(text) => line.push_str(&text),
+        None => metadata(&mut line, entry),
+    }
+    let mut line = visible(line.trim_end());
+    line.push('\n');
+    line
+}
+
+/// `allowed read /app/data, which [permissions] allows, asked by app.load (src/app.reml:12:5)`.
+fn decision(entry: &Entry) -> Option<String> {
+    let event = &entry.event;
+    if event.kind != EventKind::GateDecision {
+        return None;
+    }
+    let text = |key: &str| event.metadata.get(key).and_then(Value::as_str);
+    let mut out = format!("{} {} {}", text("gate.decision")?, text("gate.power")?, text("gate.subject")?);
+    if let Some(source) = text("gate.source") {
+        _ = write!(out, ", by {source}");
+    }
+    if let (Some(function), Some(file)) = (text("gate.function"), text("gate.file")) {
+        let number = |key: &str| event.metadata.get(key).and_then(Value::as_u64).unwrap_or(0);
+        _ = write!(out, ", at {function} ({file}:{}:{})", number("gate.line"), number("gate.column"));
+    }
+    Some(out)
+}
+
+fn metadata(line: &mut String, entry: &Entry) {
+    let event = &entry.event;
+    let told = event.metadata.iter().filter(|(key, value)| *key != "schema.version" || **value != SCHEMA_VERSION);
+    for (key, value) in told {
+        match value {
+            Value::String(text) if !text.contains([' ', '"']) && !text.is_empty() => _ = write!(line, "{key}={text} "),
+            value => _ = write!(line, "{key}={value} "),
+        }
+    }
+    if let Some(changes) = &event.change_set {
+        _ = write!(line, "change_set={changes}");
+    }
+}
+
+/// With everything escaped that would let the text of an event move the cursor, begin a new line, or turn the order of what is read.
+fn visible(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for char in text.chars() {
+        let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if char.is_control() || turns || matches!(char, '\u{2028}' | '\u{2029}') {
+            out.extend(char.escape_default());
+        } else {
+            out.push(char);
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use reml_audit::Event;
+
+    fn shown(event: Event) -> String {
+        human(&Entry { event: event.at("2025-07-01T10:31:55.25Z".parse().unwrap()), link: None })
+    }
+
+    #[test]
+    fn decisions_are_sentences_and_others_their_metadata() {
+        let decision = Event::new(EventKind::GateDecision)
+            .capability("io.fs.read")
+            .with("gate.decision", "allowed")
+            .with("gate.power", "read")
+            .with("gate.subject", "/app/data")
+            .with("gate.source", "`--allow-read=data`")
+            .with("gate.function", "app.load")
+            .with("gate.file", "src/app.reml")
+            .with("gate.line", 12)
+            .with("gate.column", 5);
+        assert_eq!(
+            shown(decision),
+            "    -  2025-07-01T10:31:55.250Z  gate.decision     io.fs.read    allowed read /app/data, by \
+             `--allow-read=data`, at app.load (src/app.reml:12:5)\n"
+        );
+        let order = Event::new(EventKind::named("shop.order")).with("id", 7).with("name", "Ada L.").with("by", "x");
+        assert_eq!(
+            shown(order),
+            "    -  2025-07-01T10:31:55.250Z  shop.order        -             by=x id=7 name=\"Ada L.\"\n"
+        );
+    }
+
+    #[test]
+    fn what_a_program_has_logged_does_not_reach_the_terminal() {
+        let event = Event::new(EventKind::named("x\u{1b}[2J\n1")).with("a", "\u{202e}b\r");
+        let line = shown(event);
+        assert_eq!(line.lines().count(), 1);
+        assert!(!line.contains(['\u{1b}', '\r', '\u{202e}']), "{line:?}");
+    }
+}
