@@ -130,7 +130,7 @@ fn of_manifest(asked: &Asked, permissions: &Permissions, here: &Path) -> Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::system::MemorySystem;
+    use crate::system::OsSystem;
     use reml_capability::policy::{Decision, Subject, manifest::Value};
 
     fn asked(flags: &[&str], set: Option<&str>) -> Asked {
@@ -153,13 +153,13 @@ mod tests {
     }
 
     fn may_read(asked: &Asked, path: &str) -> bool {
-        let policy = policy(asked, &permissions(), &MemorySystem::new()).unwrap();
+        let policy = policy(asked, &permissions(), &OsSystem).unwrap();
         policy.decide(Power::Read, &Subject::Path(Path::new(path))).is_allowed()
     }
 
     #[test]
     fn flags_and_the_chosen_set_of_the_manifest_allow() {
-        let here = MemorySystem::new().current_dir().unwrap();
+        let here = OsSystem.current_dir().unwrap();
         let at = |path: &str| here.join(path).display().to_string();
         assert!(may_read(&asked(&[], None), &at("app/data/x")) && !may_read(&asked(&[], None), &at("app/tests")));
         assert!(
@@ -175,7 +175,7 @@ mod tests {
 
     #[test]
     fn what_nothing_allows_is_denied_but_for_the_time_and_entropy() {
-        let policy = policy(&asked(&[], None), &Permissions::default(), &MemorySystem::new()).unwrap();
+        let policy = policy(&asked(&[], None), &Permissions::default(), &OsSystem).unwrap();
         for power in Power::all() {
             let allowed = matches!(policy.decide(power, &Subject::Name("x")), Decision::Allowed(_));
             assert_eq!(allowed, BY_DEFAULT.contains(&power), "{power}");
@@ -184,10 +184,9 @@ mod tests {
 
     #[test]
     fn a_test_may_do_what_its_set_says_and_keep_its_snapshots() {
-        let here = MemorySystem::new().current_dir().unwrap();
+        let here = OsSystem.current_dir().unwrap();
         let may = |sets: &Permissions, power, path: &str| {
-            let policy =
-                policy_of_test(&asked(&[], None), sets, Path::new("app/a_tests.reml"), &MemorySystem::new()).unwrap();
+            let policy = policy_of_test(&asked(&[], None), sets, Path::new("app/a_tests.reml"), &OsSystem).unwrap();
             policy.decide(power, &Subject::Path(&here.join(path))).is_allowed()
         };
         let mut sets = permissions();
@@ -203,7 +202,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_told() {
-        let problem = |asked: &Asked| policy(asked, &permissions(), &MemorySystem::new()).unwrap_err();
+        let problem = |asked: &Asked| policy(asked, &permissions(), &OsSystem).unwrap_err();
         assert_eq!(problem(&asked(&[], Some("cd"))), "`app/reml.toml` has no set of permissions `cd`; there are: ci");
         assert!(problem(&asked(&["--allow-raed"], None)).contains("there is nothing called `raed`"));
         assert!(problem(&asked(&["--allow-read=a", "--deny-read=a"], None)).contains("a"));
