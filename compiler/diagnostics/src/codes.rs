@@ -202,6 +202,7 @@ codes! {
     EXPORT_INVALID = "E1304";
     EXPORT_EFFECT_VIOLATION = "dsl.export.effect_violation";
     MANIFEST_DSL_STAGE = "manifest.dsl.stage_mismatch";
+    STAGE_PROMOTED_UNCHECKED = "effects.stage.promote_without_checks";
 
     // Native code
     NATIVE_DISABLED = "native.unstable.disabled";

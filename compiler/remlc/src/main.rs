@@ -5,6 +5,7 @@
 mod allocator;
 mod audit;
 mod build;
+mod capability;
 mod check;
 mod completions;
 mod explain;
@@ -57,6 +58,8 @@ enum Command {
     New(new::Args),
     /// Read audit logs: events, whether they are intact, which permissions were needed.
     Audit(audit::Args),
+    /// List capabilities, and change how settled those of a package are.
+    Capability(capability::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -74,6 +77,7 @@ fn main() -> ExitCode {
         Command::Explain(args) => explain::execute(args),
         Command::New(args) => new::execute(args),
         Command::Audit(args) => audit::execute(args),
+        Command::Capability(args) => capability::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }
