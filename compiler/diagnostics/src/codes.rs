@@ -223,6 +223,7 @@ codes! {
     MANIFEST_DSL_UNKNOWN_EFFECT = "manifest.dsl.unknown_effect";
     MANIFEST_DSL_CATEGORY = "manifest.dsl.category_mismatch";
     MANIFEST_DSL_CAPABILITY = "manifest.dsl.capability_missing";
+    STAGE_PROMOTED_UNCHECKED = "effects.stage.promote_without_checks";
 
     // Native code
     NATIVE_DISABLED = "native.unstable.disabled";

@@ -15,6 +15,7 @@ pub mod permissions;
 pub mod pipeline;
 mod signatures;
 pub mod stack;
+pub mod stages;
 pub mod stdlib;
 pub mod system;
 pub mod target;

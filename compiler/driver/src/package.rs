@@ -39,6 +39,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::config::tree::Node;
+use crate::stages;
 use crate::target::{self, Setting};
 use crate::{config, manifest};
 
@@ -143,6 +144,9 @@ impl<'a> Reader<'a> {
         let stages = self.stages(root);
         let permissions = root.get("permissions").map_or_else(BTreeMap::new, |value| self.permissions(value));
         let dsls = root.get("dsl").map_or_else(Vec::new, |value| self.dsls(value));
+        if let Some(section) = root.get("dsl") {
+            self.stale_stages(section, &stages);
+        }
         let mut target = self.target(root);
         if let Some(features) = table.get("features").and_then(|list| list.get_ref().as_array()) {
             for feature in features.iter() {
@@ -393,6 +397,36 @@ impl<'a> Reader<'a> {
     fn placed_texts(&mut self, table: &DeTable<'_>, path: &str, key: &str) -> Option<(Vec<String>, Span)> {
         let value = table.get(key)?;
         Some((self.texts(value, &format!("`{path}.{key}`"))?, self.span(value.span())))
+    }
+
+    /// Warns of DSLs that still expect what they need to be less settled than it is.
+    fn stale_stages(&mut self, section: &Spanned<DeValue<'_>>, stages: &Stages) {
+        for (key, value) in section.get_ref().as_table().into_iter().flatten() {
+            let Some(table) = value.get_ref().as_table() else { continue };
+            let (Some(expected), Some(list)) = (table.get("expect_effects_stage"), table.get("capabilities")) else {
+                continue;
+            };
+            let ids = list.get_ref().as_array().into_iter().flatten().filter_map(|item| {
+                let of_table = || item.get_ref().as_table()?.get("id")?.get_ref().as_str();
+                item.get_ref().as_str().or_else(of_table)
+            });
+            let written = expected.get_ref().as_str().and_then(Stage::parse);
+            let (Some(written), Some(actual)) = (written, stages::least(ids, &stages.of)) else { continue };
+            if written < actual {
+                let name: &str = key.get_ref();
+                let span = self.span(expected.span());
+                self.diagnostics.push(
+                    Diagnostic::warning(
+                        codes::STAGE_PROMOTED_UNCHECKED,
+                        span,
+                        format!("`dsl.{name}` expects {written} effects, but what it needs is {actual} by now"),
+                    )
+                    .with_help(format!(
+                        "check the DSL and write `expect_effects_stage = \"{actual}\"`; `remlc capability stage promote` does both"
+                    )),
+                );
+            }
+        }
     }
 
     /// Names, or tables with a `name` and a `signature`.

@@ -5,6 +5,7 @@
 mod allocator;
 mod audit;
 mod build;
+mod capability;
 mod check;
 mod completions;
 mod config;
@@ -63,6 +64,8 @@ enum Command {
     Config(config::Args),
     /// Read audit logs: events, whether they are intact, which permissions were needed.
     Audit(audit::Args),
+    /// List capabilities, and change how settled those of a package are.
+    Capability(capability::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -82,6 +85,7 @@ fn main() -> ExitCode {
         Command::Manifest(args) => manifest::execute(args),
         Command::Config(args) => config::execute(args),
         Command::Audit(args) => audit::execute(args),
+        Command::Capability(args) => capability::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

@@ -58,7 +58,7 @@ pub struct Compile {
     pub cfg: Vec<Setting>,
 }
 
-fn stage(text: &str) -> Result<CapabilityStage, String> {
+pub fn stage(text: &str) -> Result<CapabilityStage, String> {
     CapabilityStage::parse(text).ok_or_else(|| "a stage is `experimental`, `beta` or `stable`".to_owned())
 }
 
