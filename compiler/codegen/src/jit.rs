@@ -104,6 +104,9 @@ pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
         drop_resource: address(Symbol::ResourceDrop),
         frames: &frames.table,
         flags: if options.leak_check { FLAG_LEAK_CHECK } else { 0 },
+        // Whoever runs the program here brings the gate along.
+        policy: std::ptr::null(),
+        policy_len: 0,
     };
     Ok(Loaded { info, module: Some(placer.module), _frames: frames })
 }

@@ -36,6 +36,8 @@ pub struct CodegenOptions {
     pub verify: bool,
     /// The program reports objects that are still alive when it ends.
     pub leak_check: bool,
+    /// What an executable may do, as `reml_capability::policy::portable` prints it.
+    pub policy: Option<String>,
 }
 
 /// Code generation failed: the compiler's fault, or a symbol that does not exist.

@@ -36,9 +36,22 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     info.address(Symbol::ResourceDrop, 0);
     info.address(Symbol::FrameTable, 0);
     info.word(if options.leak_check { FLAG_LEAK_CHECK } else { 0 });
+    match &options.policy {
+        Some(policy) => {
+            placer.declare_data(Symbol::ProgramInfo)?;
+            info.address(Symbol::ProgramInfo, PROGRAM_INFO as i64);
+            info.word(policy.len() as u64);
+            debug_assert_eq!(info.len(), PROGRAM_INFO);
+            info.text(policy);
+        }
+        None => [0, 0].into_iter().for_each(|word| info.word(word)),
+    }
     placer.define_table(Symbol::ProgramInfo, info)?;
     placer.module.finish().emit().map_err(|problem| CodegenError::message(problem.to_string()))
 }
+
+/// Bytes of `abi::ProgramInfo`.
+const PROGRAM_INFO: usize = 64;
 
 /// `abi::FrameTable`, then the arrays it points to.
 fn frame_table(frames: &Frames) -> Table {

@@ -33,7 +33,7 @@ fn samples(prim: Prim) -> Vec<i128> {
 
 /// Runs a program in one mode.
 fn status(b: &Builder, release: bool) -> i32 {
-    let options = CodegenOptions { release, verify: true, leak_check: false };
+    let options = CodegenOptions { release, verify: true, ..CodegenOptions::default() };
     let outcome: RunOutcome = jit::run(&b.program, &sources(), &options, &[]).expect("it compiles");
     outcome.exit_code
 }

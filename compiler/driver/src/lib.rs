@@ -8,6 +8,7 @@ pub mod link;
 mod load;
 mod overlay;
 pub mod package;
+pub mod permissions;
 pub mod pipeline;
 mod signatures;
 pub mod stack;

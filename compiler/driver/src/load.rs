@@ -9,14 +9,15 @@ use std::collections::VecDeque;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use reml_capability::stage::Stages;
 use reml_diagnostics::{Diagnostic, FileId, SourceMap, Span, codes};
-use reml_semantics::stages::Stages;
 use reml_semantics::{ManifestDsl, SourceModule};
 use reml_syntax::ast;
 use reml_syntax::names::Names;
 use rustc_hash::FxHashSet;
 
 use crate::package::{self, MANIFEST, Manifest};
+use crate::permissions::Permissions;
 use crate::stdlib;
 use crate::system::{System, normal};
 use crate::target::Setting;
@@ -59,6 +60,7 @@ pub struct Loaded {
     pub package_name: Option<String>,
     /// What the program's own manifest says about capabilities.
     pub stages: Stages,
+    pub permissions: Permissions,
     /// What it expects of exports.
     pub dsls: Vec<ManifestDsl>,
     /// What that package says of the target.
@@ -130,6 +132,7 @@ pub fn load(
             root: None,
             package_name: None,
             stages: Stages::default(),
+            permissions: Permissions::default(),
             dsls: Vec::new(),
             target: Vec::new(),
         },
@@ -234,11 +237,12 @@ impl Loader<'_> {
         let file = self.add(&path.display().to_string(), text)?;
         let (manifest, problems) = package::parse(self.sources.file(file));
         self.diagnostics.extend(problems);
-        let Manifest { name, src, dependencies, stages, dsls, target, .. } = manifest?;
+        let Manifest { name, src, dependencies, stages, permissions, dsls, target, .. } = manifest?;
         let index = self.packages.len();
         if index == 0 {
             self.loaded.package_name = Some(name);
             self.loaded.stages = stages;
+            self.loaded.permissions = Permissions { file: path, sets: permissions };
             self.loaded.dsls = dsls;
             self.loaded.target = target;
         }

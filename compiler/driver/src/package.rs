@@ -18,18 +18,24 @@
 //!
 //! [run]
 //! effect_stage = "beta"            # nothing less settled is admitted
+//!
+//! [permissions]                     # what the program may do; see `reml_capability::policy::manifest`
+//! read = ["data"]
 //! ```
 //!
 //! Sections and keys that other tools define are accepted and left alone.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use reml_capability::policy::manifest::{self as policy, Entry, Value};
+use reml_capability::policy::{Effect, Pattern, Power};
+use reml_capability::stage::{Stage, Stages};
 use reml_diagnostics::{Diagnostic, SourceFile, Span, codes, suggest};
 use reml_semantics::ManifestDsl;
-use reml_semantics::stages::{Stage, Stages};
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeString, DeTable, DeValue};
 
 use crate::target::{self, Setting};
 
@@ -44,6 +50,8 @@ pub struct Manifest {
     pub src: PathBuf,
     pub dependencies: Vec<Dependency>,
     pub stages: Stages,
+    /// `[permissions]` and `[permissions.<name>]`.
+    pub permissions: BTreeMap<Option<String>, Vec<Entry>>,
     /// `[dsl.<name>]`.
     pub dsls: Vec<ManifestDsl>,
     /// `[run.target]`, and the features that the package knows.
@@ -59,8 +67,20 @@ pub struct Dependency {
     pub span: Span,
 }
 
-const SECTIONS: &[&str] =
-    &["project", "package", "dependencies", "dsl", "build", "registry", "config", "run", "ffi", "dev", "capabilities"];
+const SECTIONS: &[&str] = &[
+    "project",
+    "package",
+    "dependencies",
+    "dsl",
+    "build",
+    "registry",
+    "config",
+    "run",
+    "ffi",
+    "dev",
+    "capabilities",
+    "permissions",
+];
 
 /// Reads a manifest. The manifest is `None` when name or version are unusable.
 pub fn parse(file: &SourceFile) -> (Option<Manifest>, Vec<Diagnostic>) {
@@ -133,6 +153,7 @@ impl<'a> Reader<'a> {
         };
         let dependencies = root.get("dependencies").map_or_else(Vec::new, |value| self.dependencies(value));
         let stages = self.stages(root);
+        let permissions = root.get("permissions").map_or_else(BTreeMap::new, |value| self.permissions(value));
         let dsls = root.get("dsl").map_or_else(Vec::new, |value| self.dsls(value));
         let mut target = self.target(root);
         if let Some(features) = table.get("features").and_then(|list| list.get_ref().as_array()) {
@@ -154,7 +175,16 @@ impl<'a> Reader<'a> {
                 .notes
                 .push("a version has three numbers, `1.0.2`, and may end in a tag, `1.0.2-beta.1`".into());
         }
-        Some(Manifest { name, version, src: src.unwrap_or_else(|| "src".into()), dependencies, stages, dsls, target })
+        Some(Manifest {
+            name,
+            version,
+            src: src.unwrap_or_else(|| "src".into()),
+            dependencies,
+            stages,
+            permissions,
+            dsls,
+            target,
+        })
     }
 
     /// `[capabilities]` and `run.effect_stage`.
@@ -189,6 +219,105 @@ impl<'a> Reader<'a> {
                 .push("the stages are `experimental`, `beta` and `stable`".into());
         }
         stage
+    }
+
+    /// `[permissions]`, whose tables are sets with names, but for `deny`.
+    fn permissions(&mut self, section: &Spanned<DeValue<'_>>) -> BTreeMap<Option<String>, Vec<Entry>> {
+        let mut sets = BTreeMap::new();
+        let Some(table) = section.get_ref().as_table() else {
+            self.wrong_type(section, "`permissions`", "a section");
+            return sets;
+        };
+        let is_set = |(key, value): &(&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
+            value.get_ref().as_table().is_some() && *key.get_ref() != policy::DENY
+        };
+        let own = table.iter().filter(|entry| !is_set(entry));
+        sets.insert(None, self.grants(own, "permissions"));
+        for (key, value) in table.iter().filter(is_set) {
+            match (policy::set_name(key.get_ref()), value.get_ref().as_table()) {
+                (Ok(name), Some(table)) => {
+                    let entries = self.grants(table.iter(), &format!("permissions.{name}"));
+                    sets.insert(Some(name.to_owned()), entries);
+                }
+                (Err(problem), _) => {
+                    self.error(key.span(), problem);
+                }
+                (Ok(_), None) => {}
+            }
+        }
+        sets
+    }
+
+    /// What a set of permissions, called `set`, allows and denies.
+    fn grants<'t>(
+        &mut self,
+        table: impl Iterator<Item = (&'t Spanned<DeString<'t>>, &'t Spanned<DeValue<'t>>)>,
+        set: &str,
+    ) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        for (key, value) in table {
+            if *key.get_ref() != policy::DENY {
+                entries.extend(self.grant(Effect::Allow, key, value, set));
+            } else if let Some(denied) = value.get_ref().as_table() {
+                let set = format!("{set}.{}", policy::DENY);
+                for (key, value) in denied {
+                    entries.extend(self.grant(Effect::Deny, key, value, &set));
+                }
+            } else {
+                self.wrong_type(value, &format!("`{set}.{}`", policy::DENY), "a table");
+            }
+        }
+        entries
+    }
+
+    /// One line of a set: what is wrong with it is said here.
+    fn grant(
+        &mut self,
+        effect: Effect,
+        key: &Spanned<DeString<'_>>,
+        value: &Spanned<DeValue<'_>>,
+        set: &str,
+    ) -> Option<Entry> {
+        let name: &str = key.get_ref();
+        let Some(power) = Power::from_key(name) else {
+            let span = self.span(key.span());
+            let known = || Power::all().map(Power::key).chain([policy::DENY]);
+            let message = format!("`{set}` has no key `{name}`");
+            let mut diagnostic = Diagnostic::error(codes::PACKAGE_INVALID_MANIFEST, span, message);
+            diagnostic = match suggest::closest(name, known()) {
+                Some(near) => diagnostic.with_fix(span, near, format!("did you mean `{near}`?")),
+                None => diagnostic.with_help(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
+            };
+            self.diagnostics.push(diagnostic);
+            return None;
+        };
+        let what = format!("`{set}.{name}`");
+        let granted = match value.get_ref() {
+            DeValue::Boolean(all) => Value::Flag(*all),
+            DeValue::Array(items) => {
+                let mut patterns = Vec::new();
+                for item in items.iter() {
+                    let Some((text, range)) = self.text(item, &format!("an element of {what}")) else { continue };
+                    // Where relative paths start does not matter to whether they are patterns.
+                    match Pattern::parse(power, &text, Path::new("/")) {
+                        Ok(_) => patterns.push((text, self.line(range.start))),
+                        Err(problem) => {
+                            self.error(range, problem.to_string());
+                        }
+                    }
+                }
+                Value::Patterns(patterns)
+            }
+            _ => {
+                self.wrong_type(value, &what, "a list of texts, or `true` for all");
+                return None;
+            }
+        };
+        Some(Entry { effect, key: name.to_owned(), value: granted, line: self.line(key.span().start) })
+    }
+
+    fn line(&self, offset: usize) -> u32 {
+        self.file.line_column(offset.min(self.file.text.len()) as u32).line
     }
 
     /// `[dsl.<name>]`, as far as the compiler checks exports against it.

@@ -4,6 +4,9 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use reml_capability::policy::{Policy, portable};
+pub use reml_capability::stage::{Stage as CapabilityStage, Stages};
+pub use reml_codegen::RunOptions;
 use reml_codegen::{CodegenError, CodegenOptions};
 use reml_diagnostics::render;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
@@ -11,12 +14,13 @@ use reml_middle::core;
 use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
-pub use reml_semantics::stages::{Stage as CapabilityStage, Stages};
+pub use reml_rt::{AUDIT_VARIABLE, audit_log};
 use reml_semantics::typed::FnId;
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
 use crate::load::{self, Loaded};
+use crate::permissions::{self, Asked, Permissions};
 use crate::system::System;
 use crate::target::{self, Setting};
 
@@ -64,6 +68,7 @@ pub struct Compilation<'s> {
     /// The last phase that was entered, in the words of the JSON envelope.
     pub phase: &'static str,
     package_name: Option<String>,
+    permissions: Permissions,
     typed: Option<typed::Program>,
     /// The test that runs instead of `main`.
     entry: Option<FnId>,
@@ -91,6 +96,7 @@ impl<'s> Compilation<'s> {
             emitted: String::new(),
             phase: "Parsing",
             package_name: None,
+            permissions: Permissions::default(),
             typed: None,
             entry: None,
             core: None,
@@ -105,6 +111,15 @@ impl<'s> Compilation<'s> {
     /// The name of the package the program belongs to; known after `check`.
     pub fn package_name(&self) -> Option<&str> {
         self.package_name.as_deref()
+    }
+
+    /// The policy that the program runs under; known after `check`.
+    ///
+    /// # Errors
+    ///
+    /// As [`permissions::policy`].
+    pub fn policy(&self, asked: &Asked) -> Result<Policy, String> {
+        permissions::policy(asked, &self.permissions, self.system)
     }
 
     fn wants(&self, stage: Stage) -> bool {
@@ -131,11 +146,12 @@ impl<'s> Compilation<'s> {
 
     /// Loads, parses and checks. Answers whether the program is fit for the later stages.
     pub fn check(&mut self, input: &Path) -> bool {
-        let Loaded { modules, files, root, package_name, stages, dsls, target } = self
+        let Loaded { modules, files, root, package_name, stages, permissions, dsls, target } = self
             .timed("load and parse", |this| {
                 load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
             });
         self.package_name = package_name;
+        self.permissions = permissions;
         if let Some(root) = root {
             if self.wants(Stage::Tokens) {
                 let text = reml_syntax::tokens::dump(&self.sources.file(files[root]).text);
@@ -283,9 +299,9 @@ impl<'s> Compilation<'s> {
         }
     }
 
-    /// Compiles the lowered program to an executable file.
-    pub fn build(&mut self, output: &Path) -> bool {
-        let options = self.codegen_options();
+    /// Compiles the lowered program to an executable file, which runs under `policy`.
+    pub fn build(&mut self, output: &Path, policy: &Policy) -> bool {
+        let options = CodegenOptions { policy: Some(portable::print(policy)), ..self.codegen_options() };
         let program = self.core.take().expect("building comes after lowering");
         let object = self.timed("generate code", |this| reml_codegen::object::emit(&program, &this.sources, &options));
         drop(program);

@@ -6,6 +6,7 @@
 
 use std::path::PathBuf;
 
+use reml_capability::platform::PlatformInfo;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes, suggest};
 use reml_semantics::cfg::{KEYS, Target, values_of};
 use toml::de::{DeTable, DeValue};
@@ -177,13 +178,7 @@ fn host() -> Target {
         triple = format!("{triple}-{}", part("target_env"));
     }
     target.values.insert("target".to_owned(), triple);
-    let native = if cfg!(windows) { "ffi.callconv.win64" } else { "ffi.callconv.sysv" };
-    for name in ["unicode.nfc", "unicode.grapheme", "thread.local", "clock.monotonic", "clock.highres"] {
-        target.capabilities.insert(name.to_owned());
-    }
-    for name in ["fs.path_utf8", "fs.case_sensitive", "process.job_control", "ffi.callconv.c", native] {
-        target.capabilities.insert(name.to_owned());
-    }
+    target.capabilities = PlatformInfo::host().target_capabilities;
     target
 }
 

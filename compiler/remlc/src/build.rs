@@ -10,6 +10,7 @@ use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
+use crate::permissions::Permissions;
 use crate::report::{self, Subject};
 
 #[derive(clap::Args)]
@@ -23,6 +24,8 @@ pub struct Args {
     compile: Compile,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    permissions: Permissions,
 }
 
 /// Exit status after Ctrl-C, as shells have it: 128 and the signal's number.
@@ -47,7 +50,13 @@ pub fn execute(args: Args) -> ExitCode {
             compilation.diagnostics.push(Diagnostic::error(codes::OUTPUT_UNWRITABLE, Span::NONE, message));
             false
         } else {
-            compilation.build(&output)
+            match args.permissions.policy(&compilation) {
+                Ok(policy) => compilation.build(&output, &policy),
+                Err(problem) => {
+                    report::plain_error(&problem);
+                    return ExitCode::from(FAILURE);
+                }
+            }
         };
     }
     if link::is_interrupted() {

@@ -12,6 +12,7 @@ mod new;
 mod options;
 mod output;
 mod panic;
+mod permissions;
 mod report;
 mod run;
 mod test;

@@ -1,12 +1,14 @@
 //! `remlc run`: compile in memory, run, and end with the program's own exit status.
 
 use std::process::ExitCode;
+use std::sync::Arc;
 
-use reml_driver::pipeline::Compilation;
+use reml_driver::pipeline::{Compilation, RunOptions};
 use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
+use crate::permissions::Permissions;
 use crate::report::{self, Subject};
 
 #[derive(clap::Args)]
@@ -17,6 +19,8 @@ pub struct Args {
     compile: Compile,
     #[command(flatten)]
     output: Output,
+    #[command(flatten)]
+    permissions: Permissions,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS")]
     args: Vec<String>,
@@ -34,12 +38,21 @@ pub fn execute(args: Args) -> ExitCode {
     report::emitted(&mut compilation);
     report::diagnostics(&compilation, &subject, &args.output);
     report::progress(&compilation, &args.output);
-    match loaded {
-        Some(program) => {
-            // The program may need the memory, and runs as long as it likes.
-            drop(compilation);
-            ExitCode::from(program.run(&args.args).exit_code as u8)
+    let Some(program) = loaded else { return ExitCode::from(FAILURE) };
+    let gate = match args.permissions.gate(&compilation) {
+        Ok(gate) => gate,
+        Err(problem) => {
+            report::plain_error(&problem);
+            return ExitCode::from(FAILURE);
         }
-        None => ExitCode::from(FAILURE),
+    };
+    // The program may need the memory, and runs as long as it likes.
+    drop(compilation);
+    let options = RunOptions { gate: Some(Arc::clone(&gate)), ..RunOptions::default() };
+    let outcome = program.run_with(&args.args, &options);
+    if let Some(Err(problem)) = gate.sink().map(|sink| sink.flush()) {
+        report::plain_error(&format!("the audit log is not complete: {problem}"));
+        return ExitCode::from(FAILURE);
     }
+    ExitCode::from(outcome.exit_code as u8)
 }

@@ -3,7 +3,8 @@
 //! For `examples/a/b.reml` (or the package `examples/a/b/`), `expected/a/b.*` holds what it prints and how it ends:
 //! `stdout`, `stderr`, `exit` (absent: 0), and `diagnostic.json` (absent: none). A program is run with `remlc run`,
 //! with `remlc run --release`, and as a built executable, and all three must agree. A program that is rejected has its
-//! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program.
+//! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program; `b.flags`, a line for each, to
+//! remlc: what the program may do.
 //! `REML_BLESS=1` rewrites the goldens.
 
 mod support;
@@ -43,6 +44,7 @@ struct Example<'a> {
     /// `expected/a/b`, to be given an extension.
     golden: PathBuf,
     args: Vec<String>,
+    flags: Vec<String>,
     input: String,
 }
 
@@ -56,6 +58,7 @@ impl<'a> Example<'a> {
             name,
             golden: root.join("expected").join(Path::new(stem).strip_prefix("examples").unwrap_or(Path::new(stem))),
             args: side("args").lines().map(str::to_owned).collect(),
+            flags: side("flags").lines().map(str::to_owned).collect(),
             input: side("stdin"),
         }
     }
@@ -78,14 +81,17 @@ impl<'a> Example<'a> {
             self.compare(&human, &mut problems);
             return Ok(problems);
         }
-        let debug = run(self.with_args(remlc().args(["run", "-q", self.name]), true), &self.input)?;
+        let debug = run(self.with_args(remlc().args(["run", "-q", self.name]).args(&self.flags), true), &self.input)?;
         self.compare(&debug, &mut problems);
-        let release = run(self.with_args(remlc().args(["run", "-q", "--release", self.name]), true), &self.input)?;
+        let release = run(
+            self.with_args(remlc().args(["run", "-q", "--release", self.name]).args(&self.flags), true),
+            &self.input,
+        )?;
         self.agree("run", &debug, "run --release", &release, &mut problems);
 
         let directory = scratch();
         let executable = directory.path().join("program");
-        let built = run(remlc().args(["build", "-q", self.name, "-o"]).arg(&executable), "")?;
+        let built = run(remlc().args(["build", "-q", self.name, "-o"]).arg(&executable).args(&self.flags), "")?;
         if built.exit != Some(0) {
             problems.push(format!("build failed:\n{}", built.stderr));
         } else {

@@ -5,6 +5,7 @@ mod handlers;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use reml_capability::platform::TARGET_CAPABILITIES;
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind, ItemKind, StmtKind};
 use reml_syntax::ast_walk::{self, VisitMut};
@@ -22,7 +23,7 @@ pub struct Target {
     /// The features that the package declares; absent when it does not say.
     pub declared_features: Option<BTreeSet<String>>,
     pub capabilities: BTreeSet<String>,
-    /// Capabilities that exist besides [`CAPABILITIES`].
+    /// Capabilities that exist besides [`TARGET_CAPABILITIES`].
     pub custom_capabilities: BTreeSet<String>,
 }
 
@@ -42,24 +43,6 @@ pub const KEYS: &[&str] = &[
     "feature",
     "capability",
     "has_target_profile",
-];
-
-/// The capabilities that a target may have.
-pub const CAPABILITIES: &[&str] = &[
-    "unicode.nfc",
-    "unicode.grapheme",
-    "fs.case_sensitive",
-    "fs.case_insensitive",
-    "fs.case_preserving",
-    "fs.path_utf8",
-    "thread.local",
-    "process.job_control",
-    "clock.monotonic",
-    "clock.highres",
-    "ffi.callconv.c",
-    "ffi.callconv.sysv",
-    "ffi.callconv.win64",
-    "ffi.callconv.wasm",
 ];
 
 /// The values of the keys that have a fixed set of them.
@@ -97,7 +80,9 @@ impl Target {
     }
 
     fn has_capability_named(&self, name: &str) -> bool {
-        CAPABILITIES.contains(&name) || self.custom_capabilities.contains(name) || self.capabilities.contains(name)
+        TARGET_CAPABILITIES.contains(&name)
+            || self.custom_capabilities.contains(name)
+            || self.capabilities.contains(name)
     }
 }
 
@@ -415,7 +400,7 @@ impl Pass<'_> {
                 let message = format!("there is no capability \"{text}\"");
                 let mut diagnostic = Diagnostic::error(codes::TARGET_CAPABILITY_UNKNOWN, value.span, message);
                 let custom = self.target.custom_capabilities.iter().map(String::as_str);
-                match suggest::closest(text, CAPABILITIES.iter().copied().chain(custom)) {
+                match suggest::closest(text, TARGET_CAPABILITIES.iter().copied().chain(custom)) {
                     Some(near) => {
                         let title = format!("did you mean \"{near}\"?");
                         diagnostic = diagnostic.with_fix(value.span, format!("\"{near}\""), title);

@@ -18,7 +18,6 @@ mod native;
 pub mod patterns;
 mod recursion;
 mod resolve;
-pub mod stages;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -27,6 +26,7 @@ pub mod typed;
 pub mod typed_print;
 pub mod types;
 
+use reml_capability::stage::{Stage, Stages};
 use reml_diagnostics::{Diagnostic, Span};
 use reml_syntax::ast;
 use reml_syntax::names::Names;
@@ -51,7 +51,7 @@ pub struct CheckOptions {
     pub allow_top_level_expr: bool,
     /// Check every body of the standard library, not only what the program reaches.
     pub check_all_core: bool,
-    pub stages: stages::Stages,
+    pub stages: Stages,
     /// The `[dsl.*]` sections of the program's manifest.
     pub dsls: Vec<ManifestDsl>,
     /// What `@cfg` conditions are compared with.
@@ -66,7 +66,7 @@ pub struct ManifestDsl {
     pub exports: Vec<String>,
     /// The effects that it may have, and where that is written.
     pub expect_effects: Option<(Vec<String>, Span)>,
-    pub expect_effects_stage: Option<(stages::Stage, Span)>,
+    pub expect_effects_stage: Option<(Stage, Span)>,
 }
 
 pub struct Checked {

@@ -8,10 +8,10 @@
 //! parameters).
 
 use cranelift_entity::{PrimaryMap, entity_impl};
+use reml_capability::stage::{Stage, StageRequirement};
 use reml_diagnostics::Span;
 use reml_syntax::names::Symbol;
 
-use crate::stages::{Requirement, Stage};
 use crate::types::{TypeId, TypeStore};
 
 macro_rules! ids {
@@ -88,7 +88,7 @@ pub struct DslDef {
 
 pub struct CapabilityRequirement {
     pub id: Box<str>,
-    pub stage: Requirement,
+    pub stage: StageRequirement,
     /// Ascending.
     pub declared_effects: Vec<Box<str>>,
     pub source_span: Span,

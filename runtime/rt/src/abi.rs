@@ -215,6 +215,9 @@ pub struct ProgramInfo {
     pub frames: *const FrameTable,
     /// [`FLAG_LEAK_CHECK`] or 0.
     pub flags: u64,
+    /// What the program may do, as `reml_capability::policy::portable` prints it. Null: its host decides.
+    pub policy: *const u8,
+    pub policy_len: u64,
 }
 
 /// Report objects still alive at a normal exit: a line on stderr and exit status [`LEAK_EXIT`].

@@ -195,7 +195,7 @@ mod tests {
 
     #[test]
     fn growing_moves_the_elements() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let mut array = reml_array_new(cx, 8, 0);
         // SAFETY: the array is ours alone, and written only below its capacity.
@@ -217,7 +217,7 @@ mod tests {
 
     #[test]
     fn capacity_uses_the_whole_size_class() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let array = reml_array_new(cx, 8, 2);
         // SAFETY: alive and ours.
@@ -236,7 +236,7 @@ mod tests {
     #[test]
     fn filling_by_width() {
         let mut words = [0u64; 3];
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         // SAFETY: `words` has 24 bytes.
         unsafe {

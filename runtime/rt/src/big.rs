@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn limbs_there_and_back() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let number = big(cx, "340282366920938463463374607431768211456");
         // SAFETY: the arrays are alive until they are freed.

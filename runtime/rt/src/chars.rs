@@ -89,7 +89,7 @@ mod tests {
 
     #[test]
     fn kinds() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let kinds = |char: char| {
             let char = char as u32;
@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn cases_and_literals() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         assert_eq!(reml_char_to_upper(cx, 'ä' as u32), 'Ä' as u32);
         assert_eq!(reml_char_to_upper(cx, 'ß' as u32), 'ß' as u32);

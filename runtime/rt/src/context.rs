@@ -6,11 +6,15 @@
 use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+use reml_capability::gate::Gate;
 
 use crate::abi::{CLASSES, Context, PAYLOAD_SLOTS, ProgramInfo};
 use crate::defer::DeferStack;
 use crate::fiber::Fibers;
 use crate::frames::FrameTables;
+use crate::gate::Guard;
 use crate::handler;
 use crate::heap::Heap;
 use crate::io::{Input, Output};
@@ -35,6 +39,7 @@ pub struct Runtime {
     pub resources: Resources,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,
+    pub guard: Guard,
     /// Program arguments, without the program's name.
     pub args: RefCell<Vec<String>>,
     /// Compiled patterns; built by `regex` on first use. Untyped so that programs without patterns do not link it.
@@ -76,8 +81,9 @@ pub struct Program {
 }
 
 impl Program {
-    pub fn new(args: Vec<String>) -> Program {
-        let runtime = Box::new(Runtime { args: RefCell::new(args), ..Runtime::default() });
+    /// Without a gate the program may do everything.
+    pub fn new(args: Vec<String>, gate: Option<Arc<Gate>>) -> Program {
+        let runtime = Box::new(Runtime { args: RefCell::new(args), guard: Guard::new(gate), ..Runtime::default() });
         let context = Box::new(Context {
             free: [ptr::null_mut(); CLASSES],
             stack_limit: 0,

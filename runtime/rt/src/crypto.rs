@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn digests_of_the_standard() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let digest = on(cx, [b"abc"], |[text]| bytes(cx, reml_sha256(cx, text)));
         assert_eq!(hex(&digest), "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
@@ -96,7 +96,7 @@ mod tests {
     /// The second test vector of RFC 8032.
     #[test]
     fn signatures_of_the_standard() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let secret: Vec<u8> = "4ccd089b28ff96da9db6c346ec114e0f5b8a319f35aba624da8cf6ed4fb8a6fb"
             .as_bytes()
@@ -118,7 +118,7 @@ mod tests {
 
     #[test]
     fn what_is_no_key() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let is_key = |key: &[u8]| on(cx, [key], |[key]| reml_ed25519_is_key(cx, key));
         // The neutral element; what is no point; too few bytes.

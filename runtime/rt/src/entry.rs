@@ -6,9 +6,13 @@
 //! An executable's C `main` calls [`reml_start`]; the JIT calls [`run_program`] and goes on afterwards.
 
 use std::ffi::{CStr, c_char, c_int};
+use std::sync::Arc;
+
+use reml_capability::gate::Gate;
 
 use crate::abi::{BROKEN_PIPE_EXIT, FLAG_LEAK_CHECK, LEAK_EXIT, ProgramInfo};
 use crate::context::{Cx, Program};
+use crate::gate;
 use crate::heap;
 use crate::panic::{self, StderrWriter};
 use crate::stack::Stack;
@@ -17,12 +21,14 @@ use crate::switch;
 /// Environment variable that turns the leak check on (`1`) or off (`0`).
 const LEAK_VARIABLE: &str = "REML_LEAK_CHECK";
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct RunOptions {
     /// Bytes of stack; `None` takes a share of the machine's memory.
     pub stack_size: Option<usize>,
     /// Count the objects that are alive at the end, which takes time on a large heap. A leak check counts anyway.
     pub count_live: bool,
+    /// Decides what the program may do, and records it; without one it may do everything.
+    pub gate: Option<Arc<Gate>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -37,7 +43,7 @@ pub struct RunOutcome {
 /// # Safety
 /// `info` must describe a program compiled according to `abi`; all that it points to must stay valid until this returns.
 pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOptions) -> RunOutcome {
-    let mut program = Program::new(args);
+    let mut program = Program::new(args, options.gate.clone());
     // SAFETY: passed on to our caller.
     unsafe { program.load(info) };
     let cx = program.cx();
@@ -133,8 +139,24 @@ pub unsafe extern "C" fn reml_start(argc: c_int, argv: *const *const c_char, inf
         // SAFETY: `argv` has `argc` C strings.
         .map(|index| unsafe { CStr::from_ptr(*argv.add(index)) }.to_string_lossy().into_owned())
         .collect();
+    // SAFETY: `info` is as `abi` says.
+    let gate = match unsafe { gate::of_executable(&*info) } {
+        Ok(gate) => gate,
+        Err(problem) => {
+            report(format_args!("error: {problem}"));
+            return 1;
+        }
+    };
+    let options = RunOptions { gate, ..RunOptions::default() };
     // SAFETY: passed on to our caller.
-    unsafe { run_program(&*info, args, &RunOptions::default()).exit_code }
+    let outcome = unsafe { run_program(&*info, args, &options) };
+    match options.gate.as_ref().and_then(|gate| gate.sink()).map(|sink| sink.flush()) {
+        Some(Err(problem)) => {
+            report(format_args!("error: the audit log is not complete: {problem}"));
+            outcome.exit_code.max(1)
+        }
+        _ => outcome.exit_code,
+    }
 }
 
 /// Ends the program with this status, from any depth.
@@ -158,6 +180,8 @@ mod tests {
             drop_resource: ptr::null(),
             frames: ptr::null(),
             flags: 0,
+            policy: ptr::null(),
+            policy_len: 0,
         }
     }
 
@@ -167,7 +191,7 @@ mod tests {
             run_program(
                 &info(main),
                 vec!["a".to_string()],
-                &RunOptions { stack_size: Some(16 << 20), count_live: true },
+                &RunOptions { stack_size: Some(16 << 20), count_live: true, ..RunOptions::default() },
             )
         }
     }
@@ -293,10 +317,17 @@ mod tests {
             drop_resource: ptr::null(),
             frames: &frames,
             flags: 0,
+            policy: ptr::null(),
+            policy_len: 0,
         };
         // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
-        let outcome =
-            unsafe { run_program(&info, Vec::new(), &RunOptions { stack_size: Some(1 << 20), count_live: true }) };
+        let outcome = unsafe {
+            run_program(
+                &info,
+                Vec::new(),
+                &RunOptions { stack_size: Some(1 << 20), count_live: true, ..RunOptions::default() },
+            )
+        };
         assert_eq!(outcome, RunOutcome { exit_code: PANIC_EXIT, live_objects: None });
         let trace = "  at main.inner\n  backtrace:\n    1: main.inner\n    2: main.main\n";
         assert_eq!(*SEEN.lock().unwrap(), [format!("closure 16: {trace}"), format!("closure 8: {trace}")]);

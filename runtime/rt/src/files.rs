@@ -8,9 +8,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
+use reml_capability::policy::Power;
+
 use crate::array::{BytesRef, StrArray};
 use crate::context::Cx;
+use crate::gate::{self, Last};
 use crate::io::{errno_of, errno_status, status};
+use crate::panic::traced;
 use crate::resource::{Content, give_resource};
 use crate::string::{StrRef, new_lossy};
 use crate::taken::{Taken, give, give_ints, give_text};
@@ -34,26 +38,70 @@ fn kind(file_type: fs::FileType) -> i64 {
     }
 }
 
-/// The text of a file through `take_str`. A file that is not UTF-8 gives EILSEQ.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_read(cx: Cx, path: StrRef) -> i64 {
-    read_file(path, |file| give_all_text(cx, &[], file))
+traced! {
+    /// The text of a file through `take_str`. A file that is not UTF-8 gives EILSEQ.
+    reml_file_read = file_read;
+    /// The bytes of a file through `take_bytes`.
+    reml_file_read_bytes = file_read_bytes;
+    reml_file_write = file_write;
+    reml_file_write_bytes = file_write_bytes;
+    /// Follows symbolic links; a link that leads nowhere does not exist.
+    reml_file_exists = file_exists;
+    /// Removes files and links, not folders.
+    reml_file_remove = file_remove;
+    /// A file is not copied onto itself, by whatever name: it would be emptied before it is read.
+    reml_file_copy = file_copy;
+    /// Renames a file or folder; what has the new name already is replaced in one step.
+    reml_file_rename = file_rename;
+    reml_file_set_permissions = file_set_permissions;
+    /// Waits until a file, or the names in a folder, are on the disk.
+    reml_file_sync = file_sync;
+    /// Through `take_ints`: kind, size, permissions, then seconds and nanoseconds of the last change and of creation (seconds and -1
+    /// where that is not known).
+    reml_file_metadata = file_metadata;
+    /// The entries of a folder through `take_strs`, sorted by name: the digit of the kind, then the name. Links are not followed.
+    reml_folder_list = folder_list;
+    /// Makes a folder, with the folders around it when `all` is set; then it may be there already.
+    reml_folder_create = folder_create;
+    /// Removes a folder, with everything in it when `all` is set. Links in it are removed, not followed.
+    reml_folder_remove = folder_remove;
+    /// Makes `link` a symbolic link to `target`.
+    reml_link_create = link_create;
+    /// What a symbolic link leads to, as written in it, through `take_str`.
+    reml_link_read = link_read;
+    /// The absolute path without links, through `take_str`; the file must exist.
+    reml_path_canonical = path_canonical;
+    /// Makes a file, or a folder, of a name that nobody else has, in `folder` (empty: where the system keeps such things); it is removed when
+    /// the resource is closed. The permissions are as the process's mask leaves them. The resource through `take_resource`.
+    reml_temp_create = temp_create;
 }
 
-/// The bytes of a file through `take_bytes`.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_read_bytes(cx: Cx, path: StrRef) -> i64 {
-    read_file(path, |file| give_all_bytes(cx, file))
+extern "C" fn file_read(cx: Cx, path: StrRef) -> i64 {
+    read_file(cx, path, |file| give_all_text(cx, &[], file))
 }
 
-fn read_file(path: StrRef, read: impl FnOnce(&fs::File) -> Result<(), i32>) -> i64 {
-    match fs::File::open(path.as_str()) {
-        Ok(file) => errno_status(read(&file)),
-        Err(error) => errno_of(&error),
+extern "C" fn file_read_bytes(cx: Cx, path: StrRef) -> i64 {
+    read_file(cx, path, |file| give_all_bytes(cx, file))
+}
+
+/// Does something to a file if the program may.
+fn permitted(cx: Cx, power: Power, path: StrRef, last: Last, act: impl FnOnce(&Path) -> i64) -> i64 {
+    match gate::path(cx, power, path.as_str(), last) {
+        Ok(path) => act(&path),
+        Err(errno) => errno,
     }
 }
 
-fn write_file(path: StrRef, bytes: &[u8], append: u32) -> i64 {
+fn read_file(cx: Cx, path: StrRef, read: impl FnOnce(&fs::File) -> Result<(), i32>) -> i64 {
+    permitted(cx, Power::Read, path, Last::Followed, |path| {
+        match gate::open_only(cx, fs::OpenOptions::new().read(true)).open(path) {
+            Ok(file) => errno_status(read(&file)),
+            Err(error) => errno_of(&error),
+        }
+    })
+}
+
+fn write_file(cx: Cx, path: StrRef, bytes: &[u8], append: u32) -> i64 {
     use io::Write;
     let mut options = fs::OpenOptions::new();
     // Only the lowest byte of a Bool argument is defined.
@@ -62,86 +110,85 @@ fn write_file(path: StrRef, bytes: &[u8], append: u32) -> i64 {
     } else {
         options.write(true).truncate(true)
     };
-    status(options.create(true).open(path.as_str()).and_then(|mut file| file.write_all(bytes)))
+    gate::open_only(cx, options.create(true));
+    permitted(cx, Power::Write, path, Last::Followed, |path| {
+        status(options.open(path).and_then(|mut file| file.write_all(bytes)))
+    })
 }
 
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_write(_: Cx, path: StrRef, text: StrRef, append: u32) -> i64 {
-    write_file(path, text.as_bytes(), append)
+extern "C" fn file_write(cx: Cx, path: StrRef, text: StrRef, append: u32) -> i64 {
+    write_file(cx, path, text.as_bytes(), append)
 }
 
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_write_bytes(_: Cx, path: StrRef, bytes: BytesRef, append: u32) -> i64 {
-    write_file(path, bytes.as_slice(), append)
+extern "C" fn file_write_bytes(cx: Cx, path: StrRef, bytes: BytesRef, append: u32) -> i64 {
+    write_file(cx, path, bytes.as_slice(), append)
 }
 
-/// Follows symbolic links; a link that leads nowhere does not exist.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_exists(_: Cx, path: StrRef) -> bool {
-    Path::new(path.as_str()).exists()
+extern "C" fn file_exists(cx: Cx, path: StrRef) -> bool {
+    gate::demand_path(cx, Power::Read, path.as_str()).exists()
 }
 
-/// Removes files and links, not folders.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_remove(_: Cx, path: StrRef) -> i64 {
-    status(fs::remove_file(path.as_str()))
+extern "C" fn file_remove(cx: Cx, path: StrRef) -> i64 {
+    permitted(cx, Power::Write, path, Last::Itself, |path| status(fs::remove_file(path)))
 }
 
-/// A file is not copied onto itself, by whatever name: it would be emptied before it is read.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_copy(_: Cx, from: StrRef, to: StrRef) -> i64 {
-    let (from, to) = (from.as_str(), to.as_str());
-    let is_same = |a: Metadata, b: Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-    if let (Ok(source), Ok(target)) = (fs::metadata(from), fs::metadata(to))
-        && is_same(source, target)
-    {
-        return i64::from(libc::EINVAL);
-    }
-    status(fs::copy(from, to).map(|_| ()))
+extern "C" fn file_copy(cx: Cx, from: StrRef, to: StrRef) -> i64 {
+    let is_same = |a: &Metadata, b: &Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    permitted(cx, Power::Read, from, Last::Followed, |from| {
+        permitted(cx, Power::Write, to, Last::Followed, |to| match (fs::metadata(from), fs::metadata(to)) {
+            (Ok(source), Ok(target)) if is_same(&source, &target) => i64::from(libc::EINVAL),
+            _ => status(fs::copy(from, to).map(|_| ())),
+        })
+    })
 }
 
-/// Renames a file or folder; what has the new name already is replaced in one step.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_rename(_: Cx, from: StrRef, to: StrRef) -> i64 {
-    status(fs::rename(from.as_str(), to.as_str()))
+extern "C" fn file_rename(cx: Cx, from: StrRef, to: StrRef) -> i64 {
+    permitted(cx, Power::Write, from, Last::Itself, |from| {
+        permitted(cx, Power::Write, to, Last::Itself, |to| status(fs::rename(from, to)))
+    })
 }
 
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_set_permissions(_: Cx, path: StrRef, mode: i64) -> i64 {
+extern "C" fn file_set_permissions(cx: Cx, path: StrRef, mode: i64) -> i64 {
     let mode = u32::try_from(mode).unwrap_or(0) & 0o7777;
-    status(fs::set_permissions(path.as_str(), fs::Permissions::from_mode(mode)))
+    permitted(cx, Power::Write, path, Last::Followed, |path| {
+        status(fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+    })
 }
 
-/// Waits until a file, or the names in a folder, are on the disk.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_sync(_: Cx, path: StrRef) -> i64 {
-    status(fs::File::open(path.as_str()).and_then(|file| file.sync_all()))
+extern "C" fn file_sync(cx: Cx, path: StrRef) -> i64 {
+    permitted(cx, Power::Write, path, Last::Followed, |path| {
+        status(fs::File::open(path).and_then(|file| file.sync_all()))
+    })
 }
 
-/// Through `take_ints`: kind, size, permissions, then seconds and nanoseconds of the last change and of creation (seconds and -1
-/// where that is not known).
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_file_metadata(cx: Cx, path: StrRef, follow: u32) -> i64 {
-    let path = path.as_str();
-    match if follow & 1 != 0 { fs::metadata(path) } else { fs::symlink_metadata(path) } {
-        Ok(metadata) => {
-            let (created, created_nanos) = creation(&metadata).unwrap_or((0, -1));
-            give_ints(
-                cx,
-                &[
-                    kind(metadata.file_type()),
-                    metadata.len() as i64,
-                    i64::from(metadata.mode() & 0o7777),
-                    metadata.mtime(),
-                    metadata.mtime_nsec(),
-                    created,
-                    created_nanos,
-                ],
-            );
-            0
+extern "C" fn file_metadata(cx: Cx, path: StrRef, follow: u32) -> i64 {
+    let follow = follow & 1 != 0;
+    let last = if follow { Last::Followed } else { Last::Itself };
+    permitted(cx, Power::Read, path, last, |path| {
+        match if follow { fs::metadata(path) } else { fs::symlink_metadata(path) } {
+            Ok(metadata) => {
+                give_metadata(cx, &metadata);
+                0
+            }
+            Err(error) => errno_of(&error),
         }
-        Err(error) => errno_of(&error),
-    }
+    })
+}
+
+fn give_metadata(cx: Cx, metadata: &Metadata) {
+    let (created, created_nanos) = creation(metadata).unwrap_or((0, -1));
+    give_ints(
+        cx,
+        &[
+            kind(metadata.file_type()),
+            metadata.len() as i64,
+            i64::from(metadata.mode() & 0o7777),
+            metadata.mtime(),
+            metadata.mtime_nsec(),
+            created,
+            created_nanos,
+        ],
+    );
 }
 
 fn creation(metadata: &Metadata) -> Option<(i64, i64)> {
@@ -149,22 +196,9 @@ fn creation(metadata: &Metadata) -> Option<(i64, i64)> {
     Some((since.as_secs() as i64, i64::from(since.subsec_nanos())))
 }
 
-/// The entries of a folder through `take_strs`, sorted by name: the digit of the kind, then the name. Links are not followed.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_folder_list(cx: Cx, path: StrRef) -> i64 {
-    let entries = fs::read_dir(path.as_str()).and_then(|entries| {
-        let mut names = Vec::new();
-        for entry in entries {
-            let entry = entry?;
-            let mut name = vec![b'0' + kind(entry.file_type()?) as u8];
-            name.extend_from_slice(entry.file_name().as_bytes());
-            names.push(name);
-        }
-        Ok(names)
-    });
-    match entries {
-        Ok(mut names) => {
-            names.sort_by(|a, b| a[1..].cmp(&b[1..]));
+extern "C" fn folder_list(cx: Cx, path: StrRef) -> i64 {
+    permitted(cx, Power::Read, path, Last::Followed, |path| match entries(path) {
+        Ok(names) => {
             let mut array = StrArray::new(cx);
             for name in names {
                 array.push(new_lossy(cx, &name));
@@ -173,62 +207,69 @@ pub extern "C" fn reml_folder_list(cx: Cx, path: StrRef) -> i64 {
             0
         }
         Err(error) => errno_of(&error),
+    })
+}
+
+/// Sorted by name, behind the digit of the kind.
+fn entries(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let mut name = vec![b'0' + kind(entry.file_type()?) as u8];
+        name.extend_from_slice(entry.file_name().as_bytes());
+        names.push(name);
     }
+    names.sort_by(|a, b| a[1..].cmp(&b[1..]));
+    Ok(names)
 }
 
-/// Makes a folder, with the folders around it when `all` is set; then it may be there already.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_folder_create(_: Cx, path: StrRef, all: u32) -> i64 {
-    let path = path.as_str();
-    status(if all & 1 != 0 { fs::create_dir_all(path) } else { fs::create_dir(path) })
+extern "C" fn folder_create(cx: Cx, path: StrRef, all: u32) -> i64 {
+    permitted(cx, Power::Write, path, Last::Followed, |path| {
+        status(if all & 1 != 0 { fs::create_dir_all(path) } else { fs::create_dir(path) })
+    })
 }
 
-/// Removes a folder, with everything in it when `all` is set. Links in it are removed, not followed.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_folder_remove(_: Cx, path: StrRef, all: u32) -> i64 {
-    let path = path.as_str();
-    status(if all & 1 != 0 { fs::remove_dir_all(path) } else { fs::remove_dir(path) })
+extern "C" fn folder_remove(cx: Cx, path: StrRef, all: u32) -> i64 {
+    permitted(cx, Power::Write, path, Last::Itself, |path| {
+        status(if all & 1 != 0 { fs::remove_dir_all(path) } else { fs::remove_dir(path) })
+    })
 }
 
-/// Makes `link` a symbolic link to `target`.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_link_create(_: Cx, target: StrRef, link: StrRef) -> i64 {
-    status(std::os::unix::fs::symlink(target.as_str(), link.as_str()))
+extern "C" fn link_create(cx: Cx, target: StrRef, link: StrRef) -> i64 {
+    permitted(cx, Power::Write, link, Last::Itself, |link| status(std::os::unix::fs::symlink(target.as_str(), link)))
 }
 
-/// What a symbolic link leads to, as written in it, through `take_str`.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_link_read(cx: Cx, path: StrRef) -> i64 {
-    match fs::read_link(path.as_str()) {
+extern "C" fn link_read(cx: Cx, path: StrRef) -> i64 {
+    permitted(cx, Power::Read, path, Last::Itself, |path| match fs::read_link(path) {
         Ok(target) => give_text(cx, target.as_os_str().as_bytes()),
         Err(error) => errno_of(&error),
-    }
+    })
 }
 
-/// The absolute path without links, through `take_str`; the file must exist.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_path_canonical(cx: Cx, path: StrRef) -> i64 {
-    match fs::canonicalize(path.as_str()) {
+extern "C" fn path_canonical(cx: Cx, path: StrRef) -> i64 {
+    permitted(cx, Power::Read, path, Last::Followed, |path| match fs::canonicalize(path) {
         Ok(path) => give_text(cx, path.as_os_str().as_bytes()),
         Err(error) => errno_of(&error),
-    }
+    })
 }
 
-/// Makes a file, or a folder, of a name that nobody else has, in `folder` (empty: where the system keeps such things); it is removed when
-/// the resource is closed. The permissions are as the process's mask leaves them. The resource through `take_resource`.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_temp_create(cx: Cx, folder: StrRef, prefix: StrRef, is_folder: u32, permissions: i64) -> i64 {
-    let place = match folder.as_str() {
-        "" => std::env::temp_dir(),
-        path => path.into(),
+extern "C" fn temp_create(cx: Cx, folder: StrRef, prefix: StrRef, is_folder: u32, permissions: i64) -> i64 {
+    let system = std::env::temp_dir();
+    let folder = match folder.as_str() {
+        "" => &*system.to_string_lossy(),
+        folder => folder,
+    };
+    let place = match gate::path(cx, Power::Write, folder, Last::Followed) {
+        Ok(place) => place,
+        Err(errno) => return errno,
     };
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix.as_str());
     builder.permissions(fs::Permissions::from_mode(u32::try_from(permissions).unwrap_or(0) & 0o7777));
     let made = if is_folder & 1 != 0 {
-        builder.tempdir_in(place).map(|folder| (folder.path().to_owned(), Content::TempFolder(folder)))
+        builder.tempdir_in(&place).map(|folder| (folder.path().to_owned(), Content::TempFolder(folder)))
     } else {
-        builder.tempfile_in(place).map(|file| {
+        builder.tempfile_in(&place).map(|file| {
             let path = file.into_temp_path();
             (path.to_path_buf(), Content::TempFile(path))
         })
@@ -260,29 +301,29 @@ mod tests {
 
     #[test]
     fn files_are_written_appended_read_and_removed() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let folder = tempfile::tempdir().unwrap();
         let path = new_str(cx, folder.path().join("file").to_str().unwrap());
         let text = new_str(cx, "grüße\n");
-        assert_eq!(reml_file_read(cx, path.borrow()), i64::from(libc::ENOENT));
-        assert_eq!(reml_file_write(cx, path.borrow(), text.borrow(), 0), 0);
-        assert_eq!(reml_file_write(cx, path.borrow(), text.borrow(), 0xff01), 0);
-        assert!(reml_file_exists(cx, path.borrow()));
-        assert_eq!(reml_file_read(cx, path.borrow()), 0);
+        assert_eq!(file_read(cx, path.borrow()), i64::from(libc::ENOENT));
+        assert_eq!(file_write(cx, path.borrow(), text.borrow(), 0), 0);
+        assert_eq!(file_write(cx, path.borrow(), text.borrow(), 0xff01), 0);
+        assert!(file_exists(cx, path.borrow()));
+        assert_eq!(file_read(cx, path.borrow()), 0);
         assert_eq!(text_taken(cx), "grüße\ngrüße\n");
         assert_eq!(text_taken(cx), "");
-        assert_eq!(reml_file_write_bytes(cx, path.borrow(), bytes(cx, &[0xff, 0x00]), 0), 0);
-        assert_eq!(reml_file_read(cx, path.borrow()), i64::from(libc::EILSEQ));
-        assert_eq!(reml_file_read_bytes(cx, path.borrow()), 0);
+        assert_eq!(file_write_bytes(cx, path.borrow(), bytes(cx, &[0xff, 0x00]), 0), 0);
+        assert_eq!(file_read(cx, path.borrow()), i64::from(libc::EILSEQ));
+        assert_eq!(file_read_bytes(cx, path.borrow()), 0);
         let read = reml_take_bytes(cx);
         // SAFETY: a live array of bytes.
         unsafe {
             assert_eq!((*read).len, 2);
             heap::reml_free(cx, read.cast());
         }
-        assert_eq!(reml_file_remove(cx, path.borrow()), 0);
-        assert_eq!(reml_file_remove(cx, path.borrow()), i64::from(libc::ENOENT));
+        assert_eq!(file_remove(cx, path.borrow()), 0);
+        assert_eq!(file_remove(cx, path.borrow()), i64::from(libc::ENOENT));
         path.drop(cx);
         text.drop(cx);
         // Only the array of bytes made by `bytes` is left.
@@ -291,13 +332,13 @@ mod tests {
 
     #[test]
     fn temporary_things_go_with_their_resource() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let folder = tempfile::tempdir().unwrap();
         let place = new_str(cx, folder.path().to_str().unwrap());
         let prefix = new_str(cx, "part-");
         for is_folder in [0, 1] {
-            assert_eq!(reml_temp_create(cx, place.borrow(), prefix.borrow(), is_folder, 0o700), 0);
+            assert_eq!(temp_create(cx, place.borrow(), prefix.borrow(), is_folder, 0o700), 0);
             let resource = reml_take_resource(cx);
             // SAFETY: the resource is alive until it is freed.
             unsafe {

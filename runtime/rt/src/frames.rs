@@ -164,7 +164,8 @@ impl Iterator for Walk {
     }
 }
 
-fn is_library(function: &str, file: &str) -> bool {
+/// Is this a place in the library?
+pub fn is_library(function: &str, file: &str) -> bool {
     function.starts_with(LIBRARY_PREFIX) && file.starts_with(LIBRARY_FILES)
 }
 

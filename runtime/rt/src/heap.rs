@@ -302,7 +302,7 @@ mod tests {
 
     #[test]
     fn freed_memory_is_taken_again_and_counted() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         assert_eq!(live_objects(cx), 0);
         let first = alloc(cx, 40);
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn many_objects_of_every_class() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let mut objects = Vec::new();
         for round in 0..2_000 {
@@ -351,7 +351,7 @@ mod tests {
 
     #[test]
     fn owners_are_counted_and_immortals_left_alone() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let object = alloc(cx, 16);
         // SAFETY: the object is alive until the last release says so.

@@ -9,11 +9,14 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 
+use reml_capability::policy::{Power, Subject};
+
 use crate::abi::Array;
 use crate::array::{BytesRef, StrArray};
 use crate::context::Cx;
 use crate::entry;
-use crate::panic;
+use crate::gate;
+use crate::panic::{self, traced};
 use crate::string::{StrOwned, StrRef, new_lossy, new_str};
 use crate::taken::{Taken, give, give_text};
 use crate::whole::{give_all_text, standard_input};
@@ -294,6 +297,7 @@ const ERROR_KINDS: &[&[i32]] = &[
     &[libc::ECONNREFUSED],
     &[libc::ENOMEM, libc::EMFILE, libc::ENFILE],
     &[libc::ENOSYS, libc::EOPNOTSUPP],
+    &[gate::DENIED],
 ];
 
 /// The place of an errno in [`ERROR_KINDS`].
@@ -305,7 +309,10 @@ pub extern "C" fn reml_error_kind(_: Cx, errno: i64) -> i64 {
 
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_error_text(cx: Cx, errno: i64) -> StrOwned {
-    new_str(cx, &errno_text(i32::try_from(errno).unwrap_or(libc::EIO)))
+    match i32::try_from(errno).unwrap_or(libc::EIO) {
+        gate::DENIED => new_str(cx, &gate::denial(cx)),
+        errno => new_str(cx, &errno_text(errno)),
+    }
 }
 
 /// Number of program arguments; the program's own name is not one.
@@ -322,37 +329,51 @@ pub extern "C" fn reml_args_get(cx: Cx, index: i64) -> StrOwned {
     new_str(cx, arg.map_or("", String::as_str))
 }
 
-/// Is the variable set? Its text is then ready for `take_str`.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_env_get(cx: Cx, name: StrRef) -> bool {
+traced! {
+    /// Is the variable set? Its text is then ready for `take_str`.
+    reml_env_get = env_get;
+}
+
+extern "C" fn env_get(cx: Cx, name: StrRef) -> bool {
     let name = name.as_str();
     if name.is_empty() || name.contains(['=', '\0']) {
         return false;
     }
+    gate::demand(cx, Power::EnvRead, &Subject::Name(name));
     let Some(value) = std::env::var_os(name) else { return false };
     give(cx, Taken::Text(new_lossy(cx, value.as_bytes())));
     true
 }
 
-/// Sets a variable, or removes it when `present` is not set; false when the name or value cannot be one.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_env_set(_: Cx, name: StrRef, value: StrRef, present: u32) -> bool {
+traced! {
+    /// Sets a variable, or removes it when `present` is not set; false when the name or value cannot be one.
+    reml_env_set = env_set;
+}
+
+extern "C" fn env_set(cx: Cx, name: StrRef, value: StrRef, present: u32) -> bool {
     let (name, value) = (name.as_str(), value.as_str());
     if name.is_empty() || name.contains(['=', '\0']) || value.contains('\0') {
         return false;
     }
+    gate::demand(cx, Power::EnvWrite, &Subject::Name(name));
     // SAFETY: a program and its runtime are on one thread, and nothing else in the process touches the environment meanwhile.
     unsafe { if present & 1 != 0 { std::env::set_var(name, value) } else { std::env::remove_var(name) } }
     true
 }
 
-/// All variables as `NAME=value`, sorted by name.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_env_vars(cx: Cx) -> *mut Array {
+traced! {
+    /// All variables that the program may read as `NAME=value`, sorted by name.
+    reml_env_vars = env_vars;
+}
+
+extern "C" fn env_vars(cx: Cx) -> *mut Array {
     let mut vars: Vec<_> = std::env::vars_os().collect();
     vars.sort();
     let mut result = StrArray::new(cx);
     for (name, value) in vars {
+        if gate::ask(cx, Power::EnvRead, &Subject::Name(&name.to_string_lossy())).is_err() {
+            continue;
+        }
         let text = [name.as_os_str(), OsStr::new("="), value.as_os_str()].map(OsStrExt::as_bytes).concat();
         result.push(new_lossy(cx, &text));
     }
@@ -391,7 +412,7 @@ mod tests {
 
     #[test]
     fn an_unfetched_product_is_replaced() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         assert_eq!(reml_current_dir(cx), 0);
         assert_eq!(reml_current_dir(cx), 0);
@@ -401,7 +422,7 @@ mod tests {
 
     #[test]
     fn arguments_and_variables() {
-        let mut program = Program::new(vec!["one".to_string(), "two".to_string()]);
+        let mut program = Program::new(vec!["one".to_string(), "two".to_string()], None);
         let cx = program.cx();
         assert_eq!(reml_args_count(cx), 2);
         let arg = reml_args_get(cx, 1);
@@ -409,7 +430,7 @@ mod tests {
         arg.drop(cx);
         assert_eq!(reml_args_get(cx, -1).borrow().as_str(), "");
         let name = new_str(cx, "PATH");
-        assert!(reml_env_get(cx, name.borrow()));
+        assert!(env_get(cx, name.borrow()));
         assert_eq!(text_taken(cx), std::env::var("PATH").unwrap());
         name.drop(cx);
         assert_eq!(heap::live_objects(cx), 0);

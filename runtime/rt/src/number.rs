@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn integers() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         assert_eq!(with(cx, reml_int_to_str(cx, i64::MIN)), "-9223372036854775808");
         assert_eq!(with(cx, reml_uint_to_str(cx, u64::MAX)), "18446744073709551615");
@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn floats_read_back() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let cases = [
             (1.0, "1.0"),
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn floats_with_precision() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         assert_eq!(with(cx, reml_float_to_fixed(cx, 2.675, 2)), "2.67");
         assert_eq!(with(cx, reml_float_to_fixed(cx, 1e21, 1)), "1000000000000000000000.0");
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn texts_that_are_no_numbers() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         for text in ["", "1,5", "0x10", " 1", "one"] {
             let text = new_str(cx, text);

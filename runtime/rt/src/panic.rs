@@ -341,7 +341,7 @@ mod tests {
 
     #[test]
     fn report_without_frames() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let mut out = String::new();
         write_report(&mut out, program.cx(), "E7100", format_args!("two\nlines"), None).unwrap();
         assert_eq!(out, "panic: two\nlines\n  code: E7100\n");

@@ -308,7 +308,7 @@ mod tests {
     use crate::string::new_str;
 
     fn matches(pattern: &str, text: &str) -> bool {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let (pattern, text) = (new_str(cx, pattern), new_str(cx, text));
         let first = reml_regex_is_match(cx, pattern.borrow(), text.borrow());
@@ -331,7 +331,7 @@ mod tests {
 
     #[test]
     fn groups_and_validity() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let (pattern, text) = (new_str(cx, r"(\d+)-(\d+)(x)?"), new_str(cx, "12-2024"));
         let groups = [0, 1, 2, 3, 4, -1].map(|group| {
@@ -362,7 +362,7 @@ mod tests {
     }
 
     fn compiling(pattern: &str, options: i64, max_nodes: i64) -> Vec<String> {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let pattern = new_str(cx, pattern);
         let parts = elements::<*mut Str>(cx, reml_regex_compile(cx, pattern.borrow(), options, max_nodes));
@@ -387,7 +387,7 @@ mod tests {
     }
 
     fn spans(pattern: &str, options: i64, text: &str, start: i64, groups: bool) -> Vec<i64> {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let (pattern, text) = (new_str(cx, pattern), new_str(cx, text));
         let found =
@@ -414,7 +414,7 @@ mod tests {
 
     #[test]
     fn patterns_are_forgotten_before_they_fill_the_memory() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         for number in 0..16 {
             let pattern = new_str(cx, &format!(r"\w{{200}}{number}"));
@@ -429,7 +429,7 @@ mod tests {
 
     #[test]
     fn at_a_place() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let (pattern, text) = (new_str(cx, r"\b(\d+)"), new_str(cx, "x 12"));
         let end = |offset| reml_regex_end_at(cx, pattern.borrow(), 0, text.borrow(), offset);

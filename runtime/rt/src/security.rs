@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn look_alikes() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let texts = ["paypal", "р\u{430}ypal", "日本のテレビ", "Ω"].map(|text| new_str(cx, text));
         assert_eq!(texts.each_ref().map(|text| reml_str_mixes_scripts(cx, text.borrow())), [false, true, false, false]);

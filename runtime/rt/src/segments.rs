@@ -53,7 +53,7 @@ mod tests {
     use crate::string::new_str;
 
     fn offsets(find: extern "C" fn(Cx, StrRef) -> *mut Array, text: &str) -> Vec<i64> {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let text = new_str(cx, text);
         let array = find(cx, text.borrow());

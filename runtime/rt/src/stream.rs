@@ -9,11 +9,15 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::ptr;
 
+use reml_capability::policy::Power;
+
 use crate::abi::{Array, Resource};
 use crate::array::{self, BytesRef};
 use crate::context::Cx;
+use crate::gate::{self, Last};
 use crate::heap;
 use crate::io::{errno_of, errno_status, read_fd, reml_stdout_flush, write_fd};
+use crate::panic::traced;
 use crate::resource::{Content, give_resource};
 use crate::string::StrRef;
 use crate::taken::{Taken, give, give_text};
@@ -62,11 +66,18 @@ fn io_status(result: io::Result<()>) -> Result<(), i32> {
     result.map_err(|error| errno_of(&error) as i32)
 }
 
-/// Opens a file for reading; 0 or errno, the resource through `take_resource`. A folder is EISDIR.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_stream_open(cx: Cx, path: StrRef) -> i64 {
-    let opened = File::open(path.as_str()).and_then(|file| Ok((file.metadata()?, file)));
-    match opened {
+traced! {
+    /// Opens a file for reading; 0 or errno, the resource through `take_resource`. A folder is EISDIR.
+    reml_stream_open = stream_open;
+}
+
+extern "C" fn stream_open(cx: Cx, path: StrRef) -> i64 {
+    let allowed = match gate::path(cx, Power::Read, path.as_str(), Last::Followed) {
+        Ok(allowed) => allowed,
+        Err(errno) => return errno,
+    };
+    let opened = gate::open_only(cx, OpenOptions::new().read(true)).open(allowed);
+    match opened.and_then(|file| Ok((file.metadata()?, file))) {
         Ok((metadata, _)) if metadata.is_dir() => i64::from(libc::EISDIR),
         Ok((_, file)) => {
             give_resource(cx, Content::Reader(file), path.as_bytes().to_vec());
@@ -76,10 +87,13 @@ pub extern "C" fn reml_stream_open(cx: Cx, path: StrRef) -> i64 {
     }
 }
 
-/// Opens a file for writing and creates it when needed; 0 or errno, the resource through `take_resource`. The permissions of a new file are
-/// as the process's mask leaves them.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_stream_create(cx: Cx, path: StrRef, flags: i64, permissions: i64) -> i64 {
+traced! {
+    /// Opens a file for writing and creates it when needed; 0 or errno, the resource through `take_resource`. The permissions of a new file are
+    /// as the process's mask leaves them.
+    reml_stream_create = stream_create;
+}
+
+extern "C" fn stream_create(cx: Cx, path: StrRef, flags: i64, permissions: i64) -> i64 {
     let mut options = OpenOptions::new();
     options.create(true).mode(u32::try_from(permissions).unwrap_or(0o666) & 0o7777);
     if flags & APPEND != 0 {
@@ -88,7 +102,11 @@ pub extern "C" fn reml_stream_create(cx: Cx, path: StrRef, flags: i64, permissio
         options.write(true).truncate(flags & TRUNCATE != 0);
     }
     options.create_new(flags & NEW != 0);
-    match options.open(path.as_str()) {
+    let allowed = match gate::path(cx, Power::Write, path.as_str(), Last::Followed) {
+        Ok(allowed) => allowed,
+        Err(errno) => return errno,
+    };
+    match gate::open_only(cx, &mut options).open(allowed) {
         Ok(file) => {
             let writer = Writer { file, buffer: Vec::new() };
             give_resource(cx, Content::Writer(writer), path.as_bytes().to_vec());
@@ -270,19 +288,19 @@ mod tests {
 
     #[test]
     fn a_writer_sends_on_what_it_holds_and_a_reader_gets_it_in_pieces() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let folder = tempfile::tempdir().unwrap();
         let path = new_str(cx, folder.path().join("file").to_str().unwrap());
         let text = new_str(cx, "0123456789");
-        assert_eq!(reml_stream_create(cx, path.borrow(), TRUNCATE, 0o600), 0);
+        assert_eq!(stream_create(cx, path.borrow(), TRUNCATE, 0o600), 0);
         let writer = reml_take_resource(cx);
         // SAFETY: the resources are alive until they are freed, which ends their use here.
         unsafe {
             assert_eq!(reml_stream_write_str(cx, &*writer, text.borrow()), 0);
             assert_eq!(std::fs::read(path.borrow().as_str()).unwrap(), b"");
             reml_resource_free(cx, writer);
-            assert_eq!(reml_stream_open(cx, path.borrow()), 0);
+            assert_eq!(stream_open(cx, path.borrow()), 0);
             let reader = reml_take_resource(cx);
             let mut bytes = array::new_bytes(cx, &[0; 6]);
             assert_eq!(reml_stream_read(cx, &*reader, bytes, 2, 10), 4);
@@ -296,7 +314,7 @@ mod tests {
             reml_resource_free(cx, reader);
         }
         let folder = new_str(cx, folder.path().to_str().unwrap());
-        assert_eq!(reml_stream_open(cx, folder.borrow()), i64::from(libc::EISDIR));
+        assert_eq!(stream_open(cx, folder.borrow()), i64::from(libc::EISDIR));
         for text in [path, text, folder] {
             text.drop(cx);
         }
@@ -315,7 +333,7 @@ mod tests {
 
     #[test]
     fn shared_bytes_are_copied_before_they_change() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let shared = array::new_bytes(cx, b"ab");
         // SAFETY: alive; the second ownership is given to the call.

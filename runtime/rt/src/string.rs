@@ -432,7 +432,7 @@ mod tests {
 
     #[test]
     fn appending_to_a_unique_string_keeps_its_place() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let start = with_capacity(cx, 100);
         let place = start.0;
@@ -448,7 +448,7 @@ mod tests {
 
     #[test]
     fn appending_grows_from_small_to_large() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let mut text = empty();
         let mut expected = String::new();
@@ -466,7 +466,7 @@ mod tests {
 
     #[test]
     fn appending_to_a_shared_string_copies() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let first = new_str(cx, "shared");
         let second = first.borrow().share().append(cx, b" no more");
@@ -479,7 +479,7 @@ mod tests {
 
     #[test]
     fn slices_share_and_keep_their_owner() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let whole = new_str(cx, "the quick brown fox jumps over the lazy dog");
         let slice = whole.borrow().slice(cx, 4, 40);
@@ -505,7 +505,7 @@ mod tests {
 
     #[test]
     fn static_strings_cost_nothing() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         for text in ["", "x", "\n"] {
             let string = new_str(cx, text);
@@ -522,7 +522,7 @@ mod tests {
 
     #[test]
     fn slices_of_static_text_have_no_owner() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         static TEXT: Static = Static::new(b"a literal that is longer than sixteen bytes");
         // SAFETY: static.
@@ -537,7 +537,7 @@ mod tests {
 
     #[test]
     fn repeating() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let text = new_str(cx, "ab");
         let many = str_repeat(cx, text.borrow(), 1_000);

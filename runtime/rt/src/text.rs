@@ -436,7 +436,7 @@ mod tests {
 
     /// Runs a test on strings of these texts and checks that nothing leaks.
     fn on<const N: usize>(texts: [&str; N], test: impl FnOnce(Cx, [StrRef; N])) {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let strings = texts.map(|text| new_str(cx, text));
         test(cx, strings.each_ref().map(|string| string.borrow()));

@@ -3,7 +3,11 @@
 use std::sync::OnceLock;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use reml_capability::policy::{Power, Subject};
+
 use crate::context::Cx;
+use crate::gate;
+use crate::panic::traced;
 
 /// Nanoseconds since 1970-01-01 UTC, negative before; good until 2262.
 fn wall_nanos() -> i64 {
@@ -14,15 +18,19 @@ fn wall_nanos() -> i64 {
     }
 }
 
-/// Whole seconds since 1970-01-01 UTC, rounded down.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_time_wall_seconds(_: Cx) -> i64 {
-    wall_nanos().div_euclid(1_000_000_000)
+traced! {
+    /// Whole seconds since 1970-01-01 UTC, rounded down.
+    reml_time_wall_seconds = time_wall_seconds;
+    /// All nanoseconds since 1970-01-01 UTC (not only those within the second).
+    reml_time_wall_nanos = time_wall_nanos;
 }
 
-/// All nanoseconds since 1970-01-01 UTC (not only those within the second).
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_time_wall_nanos(_: Cx) -> i64 {
+extern "C" fn time_wall_seconds(cx: Cx) -> i64 {
+    time_wall_nanos(cx).div_euclid(1_000_000_000)
+}
+
+extern "C" fn time_wall_nanos(cx: Cx) -> i64 {
+    gate::demand(cx, Power::Clock, &Subject::Name("wall"));
     wall_nanos()
 }
 
@@ -47,13 +55,13 @@ mod tests {
 
     #[test]
     fn clocks_go_forward() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let before = reml_time_monotonic_nanos(cx);
         reml_time_sleep_nanos(cx, 2_000_000);
         reml_time_sleep_nanos(cx, -1);
         assert!(reml_time_monotonic_nanos(cx) - before >= 2_000_000);
-        assert!(reml_time_wall_seconds(cx) > 1_700_000_000);
-        assert!(reml_time_wall_nanos(cx) / 1_000_000_000 - reml_time_wall_seconds(cx) <= 1);
+        assert!(time_wall_seconds(cx) > 1_700_000_000);
+        assert!(time_wall_nanos(cx) / 1_000_000_000 - time_wall_seconds(cx) <= 1);
     }
 }

@@ -161,7 +161,7 @@ mod tests {
 
     #[test]
     fn texts_of_all_sizes_are_read_from_where_the_file_is() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         for size in [0, 1, 2, 100, 10_000, 1_000_000] {
             let content = "aé".repeat(size).into_bytes();
@@ -179,7 +179,7 @@ mod tests {
 
     #[test]
     fn a_text_that_was_read_can_be_appended_to() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let content = "0123456789".repeat(10_000);
         give_all_text(cx, b"", &file_of(content.as_bytes())).unwrap();
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn files_that_do_not_tell_their_size_are_read_to_the_end() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         for size in [3, PIECE, 5 * PIECE + 1] {
             let (reader, mut writer) = std::io::pipe().unwrap();
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn bytes_are_read_whatever_they_are_and_text_must_be_valid() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         for size in [0, 10, 100_000] {
             let content = vec![0xff; size];
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_leaves_nothing_behind() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let folder = File::open(".").unwrap();
         assert_eq!(give_all_text(cx, b"", &folder), Err(libc::EISDIR));

@@ -57,7 +57,7 @@ mod tests {
 
     #[test]
     fn clocks_are_put_forward_and_back() {
-        let mut program = Program::new(Vec::new());
+        let mut program = Program::new(Vec::new(), None);
         let cx = program.cx();
         let zone = new_str(cx, "Europe/Berlin");
         let offset = |seconds| reml_zone_offset(cx, zone.borrow(), seconds);

@@ -123,7 +123,7 @@ impl Builder {
     pub fn run(&self) -> RunOutcome {
         let sources = sources();
         let outcome = |release| {
-            let options = CodegenOptions { release, verify: true, leak_check: false };
+            let options = CodegenOptions { release, verify: true, ..CodegenOptions::default() };
             let loaded = jit::load(&self.program, &sources, &options).expect("the program is well-formed");
             loaded.run_with(&[], &RunOptions { count_live: true, ..RunOptions::default() })
         };

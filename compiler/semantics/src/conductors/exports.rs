@@ -1,6 +1,7 @@
 //! What does a program export as a DSL, and does it keep to what it says? `@dsl_export` on a parser, on a function that
 //! makes one, or on a conductor gives a signature, which is checked against the code and against the manifest.
 
+use reml_capability::stage::Stage;
 use reml_diagnostics::{Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind, ItemKind};
 
@@ -9,7 +10,6 @@ use crate::ManifestDsl;
 use crate::cx::*;
 use crate::effects::TagSet;
 use crate::infer::ty::{Node, Ty};
-use crate::stages::Stage;
 use crate::suggest;
 use crate::typed::{CapabilityRequirement, ChannelDef, ConductorDef, DslDef, DslExport, Dsls, ExportKind, StageBounds};
 

@@ -4,20 +4,20 @@
 //! exactly this stage, `"at_least:beta"` for this one or a later one. Of several requirements of one definition the
 //! strictest counts. Capabilities are known by the tags of the language, by declared effects, and by the stage table.
 
+use reml_capability::stage::{Stage, StageRequirement};
 use reml_diagnostics::{Diagnostic, Span, StageMismatch, codes};
 use reml_syntax::ast;
 
 use super::Conductor;
 use crate::cx::*;
 use crate::effects::TagSet;
-use crate::stages::{Requirement as Stages, Stage};
 use crate::suggest;
 
 /// One capability that a definition needs.
 #[derive(Clone, Debug)]
 pub(crate) struct Requirement {
     pub id: String,
-    pub stage: Stages,
+    pub stage: StageRequirement,
     /// What the definition does by way of the capability; ascending.
     pub declared_effects: Vec<String>,
     pub span: Span,
@@ -34,7 +34,7 @@ impl<'a> Checker<'a> {
     fn read_requirement(&mut self, function: ast::Ident, item: &'a ast::Expr) -> Option<Requirement> {
         let mut requirement = Requirement {
             id: String::new(),
-            stage: Stages::AtLeast(Stage::Stable),
+            stage: StageRequirement::AtLeast(Stage::Stable),
             declared_effects: Vec::new(),
             span: item.span,
         };
@@ -45,7 +45,7 @@ impl<'a> Checker<'a> {
                     let value = field.value.as_ref();
                     match (self.names.text(field.name.name), value.map(|value| (&*value.kind, value.span))) {
                         ("id", Some((ast::ExprKind::Str(id), _))) => requirement.id = id.to_string(),
-                        ("stage", Some((ast::ExprKind::Str(text), span))) => match Stages::parse(text) {
+                        ("stage", Some((ast::ExprKind::Str(text), span))) => match StageRequirement::parse(text) {
                             Some(stage) => requirement.stage = stage,
                             None => {
                                 let text = text.to_string();
@@ -111,7 +111,7 @@ impl<'a> Checker<'a> {
 
     /// A capability has one stage, which must do for all definitions that need it. Gives those where none does.
     fn check_agreement(&mut self, conductor: &Conductor<'a>) -> Vec<String> {
-        let mut joint: Vec<(&Requirement, Stages, ast::Ident)> = Vec::new();
+        let mut joint: Vec<(&Requirement, StageRequirement, ast::Ident)> = Vec::new();
         let mut broken = Vec::new();
         for dsl in &conductor.plan.dsls {
             for requirement in &dsl.requirements {
@@ -171,7 +171,7 @@ impl<'a> Checker<'a> {
             )));
             return;
         };
-        if requirement.stage.accepts(actual) {
+        if requirement.stage.satisfies(actual) {
             return;
         }
         let required = requirement.stage.to_string();

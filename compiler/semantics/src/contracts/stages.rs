@@ -4,19 +4,20 @@
 //! unless the stage table says otherwise, the tags of the language are stable. `@requires_capability(stage = "beta")`
 //! states what a function expects of the effects that it performs or handles; a run may admit settled ones only.
 
+use reml_capability::effects::{capability_named, default_stage};
+use reml_capability::stage::{Stage, StageRequirement};
 use reml_diagnostics::{Diagnostic, Span, StageMismatch, codes};
 use reml_syntax::ast;
 
 use crate::cx::*;
 use crate::effects::TagSet;
-use crate::stages::{Requirement, Stage};
 use crate::typed::*;
 
 /// `@requires_capability`, read.
 struct Demand {
     /// One capability, or all that the function needs.
     capability: Option<String>,
-    requirement: Requirement,
+    requirement: StageRequirement,
     span: Span,
 }
 
@@ -74,27 +75,19 @@ impl<'a> Checker<'a> {
 
     /// `foreign-call`, `io.async`.
     fn capability_of(&self, tag: u32) -> String {
-        let name = self.tags.name(tag);
-        let mut id = String::with_capacity(name.len() + 2);
-        for (index, c) in name.char_indices() {
-            if c.is_uppercase() && index > 0 {
-                id.push('-');
-            }
-            id.extend(c.to_lowercase());
-        }
-        id
+        capability_named(self.tags.name(tag))
     }
 
     fn stage_of(&self, tag: u32, declared: bool) -> Stage {
         let table = &self.options.stages.of;
         let known = table.get(&self.capability_of(tag)).or_else(|| table.get(self.tags.name(tag)));
-        known.copied().unwrap_or(if declared { Stage::Experimental } else { Stage::Stable })
+        known.copied().unwrap_or_else(|| default_stage(declared))
     }
 
     /// How settled a capability is; `None` when nothing needs or provides one of this name.
     pub(crate) fn capability_stage(&self, id: &str) -> Option<Stage> {
         let by_table = self.options.stages.of.get(id).copied();
-        let of_language = || self.tags.lookup(id).map(|_| Stage::Stable);
+        let of_language = || self.tags.lookup(id).map(|_| default_stage(false));
         let declared = || {
             let of = |info: &&EffectInfo<'_>| self.capability_of(info.tag) == id;
             self.effect_decls.values().find(of).map(|info| self.stage_of(info.tag, true))
@@ -127,7 +120,7 @@ impl<'a> Checker<'a> {
                     }
                 };
                 match arg.name.map(|name| self.names.text(name.name).to_owned()).as_deref() {
-                    Some("stage") => match Requirement::parse(&text) {
+                    Some("stage") => match StageRequirement::parse(&text) {
                         Some(parsed) => requirement = Some(parsed),
                         None => self.report(
                             Diagnostic::error(
@@ -154,7 +147,7 @@ impl<'a> Checker<'a> {
             if self.diagnostics.len() > before {
                 continue;
             }
-            let requirement = requirement.unwrap_or(Requirement::AtLeast(Stage::Stable));
+            let requirement = requirement.unwrap_or(StageRequirement::AtLeast(Stage::Stable));
             demands.push(Demand { capability, requirement, span: attr.span });
         }
         demands
@@ -185,7 +178,7 @@ impl<'a> Checker<'a> {
         let wrong: Vec<(u32, Option<EffectId>, Stage)> = meant
             .into_iter()
             .map(|(tag, effect)| (tag, effect, self.stage_of(tag, effect.is_some())))
-            .filter(|(_, _, stage)| !demand.requirement.accepts(*stage))
+            .filter(|(_, _, stage)| !demand.requirement.satisfies(*stage))
             .collect();
         if wrong.is_empty() {
             return;
@@ -262,7 +255,7 @@ impl<'a> Checker<'a> {
         }
         let Some((span, what)) = self.arises_here(def, tag) else { return };
         let capability = self.capability_of(tag);
-        let required = Requirement::AtLeast(Stage::Stable).to_string();
+        let required = StageRequirement::AtLeast(Stage::Stable).to_string();
         self.error_once(
             Diagnostic::error(
                 codes::EFFECT_STAGE_MISMATCH,

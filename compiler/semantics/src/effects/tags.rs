@@ -276,3 +276,15 @@ impl Tags {
         format!("{{{}}}", parts.join(", "))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runtime_backs_effects_that_there_are() {
+        for (effect, capability) in reml_capability::effects::backed() {
+            assert!(BUILTIN.contains(&effect), "{capability} is said to back `{effect}`");
+        }
+    }
+}

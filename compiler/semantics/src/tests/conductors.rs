@@ -1,10 +1,10 @@
 //! Conductors and exports: what is wrong with them, what they do to effects, and what is told of them.
 
 use super::{check, check_with, report, run_with};
-use crate::stages::{Stage, Stages};
 use crate::typed::DslExport;
 use crate::{CheckOptions, ManifestDsl};
 use expect_test::expect;
+use reml_capability::stage::{Stage, Stages};
 use reml_diagnostics::Span;
 
 #[test]

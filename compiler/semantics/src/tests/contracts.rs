@@ -2,8 +2,8 @@
 
 use super::{check, check_with, report};
 use crate::CheckOptions;
-use crate::stages::{Stage, Stages};
 use expect_test::expect;
+use reml_capability::stage::{Stage, Stages};
 
 #[test]
 fn a_violation_names_the_operation_and_the_way_to_it() {

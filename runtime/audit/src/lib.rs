@@ -1,0 +1,28 @@
+//! The audit log: events, where they go, and how a log is verified and read.
+//!
+//! The crate depends on neither the compiler nor the runtime library. Whoever does something that is to be audited builds an [`Event`] or a
+//! [`Record`] and gives it to a [`Sink`].
+
+mod chain;
+mod error;
+mod event;
+mod kind;
+mod line;
+mod lines;
+pub mod log;
+mod sink;
+pub mod sinks;
+mod stamp;
+mod validate;
+pub mod verify;
+
+pub use chain::{Hash, Tail};
+pub use error::AuditError;
+pub use event::{Event, Field, Record};
+pub use jiff::Timestamp;
+pub use kind::{EventKind, KNOWN};
+pub use line::SCHEMA_VERSION;
+pub use serde_json::Value;
+pub use sink::Sink;
+pub use uuid::Uuid;
+pub use validate::{MissingKeys, validate, validate_record};

@@ -1,0 +1,274 @@
+//! What is a rule about? Patterns, read for the power that they belong to.
+//!
+//! A path covers itself and what lies below it. A name may begin or end with `*`. An address is a host and perhaps a
+//! port, a library perhaps has a symbol; commands and libraries are given by name or by path.
+
+use std::fmt;
+use std::path::Path;
+
+use super::host;
+use super::power::{Form, Power};
+use super::resolve::resolve;
+
+/// What a rule is about. Equal patterns cover the same subjects, however they are written.
+#[derive(Clone, Debug)]
+pub struct Pattern {
+    text: String,
+    pub(super) shape: Shape,
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Shape {
+    /// Whatever the power is used on.
+    Any,
+    /// Without a slash at its end: the root is empty.
+    Path { key: Vec<u8>, symbol: Option<Name> },
+    /// `second` is the port or the symbol.
+    Name { first: Name, second: Option<Name> },
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) struct Name {
+    pub literal: Vec<u8>,
+    pub star: Star,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub(super) enum Star {
+    None,
+    Front,
+    Back,
+}
+
+/// Why a text is not a pattern, and what to write.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct PatternError {
+    pub text: String,
+    pub why: String,
+}
+
+impl Pattern {
+    /// Covers all that the power is used on.
+    pub fn any() -> Pattern {
+        Pattern { text: "*".to_owned(), shape: Shape::Any }
+    }
+
+    /// Reads what a rule for `power` is about. Relative paths start at `base`, which is absolute, and symbolic links in
+    /// them are followed now: later links lead elsewhere, and what they lead to is what is asked about.
+    ///
+    /// # Errors
+    ///
+    /// See [`PatternError`].
+    pub fn parse(power: Power, text: &str, base: &Path) -> Result<Pattern, PatternError> {
+        let fail = |why: String| PatternError { text: text.to_owned(), why };
+        if text.is_empty() {
+            return Err(fail("it is empty".to_owned()));
+        }
+        if text == "*" {
+            return Ok(Pattern::any());
+        }
+        let shape = match power.form() {
+            Form::Path => Shape::Path { key: path(text, base).map_err(fail)?, symbol: None },
+            Form::Name => Shape::Name { first: name(text).map_err(fail)?, second: None },
+            Form::Address => address(text).map_err(fail)?,
+            Form::Command => file(text, base, None).map_err(fail)?,
+            Form::Library => match text.rsplit_once(':') {
+                Some((library, symbol)) if !symbol.contains('/') => {
+                    let symbol = name(symbol).map_err(|why| fail(format!("the symbol after `:`: {why}")))?;
+                    file(library, base, Some(symbol)).map_err(fail)?
+                }
+                _ => file(text, base, None).map_err(fail)?,
+            },
+        };
+        Ok(Pattern { text: text.to_owned(), shape })
+    }
+
+    #[cfg(test)]
+    pub(super) fn of_path(key: Vec<u8>) -> Pattern {
+        let text = String::from_utf8_lossy(&key).into_owned();
+        Pattern { text, shape: Shape::Path { key, symbol: None } }
+    }
+
+    /// As it was written.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+}
+
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Pattern) -> bool {
+        self.shape == other.shape
+    }
+}
+
+impl Eq for Pattern {}
+
+impl fmt::Display for PatternError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` is not a pattern: {}", self.text, self.why)
+    }
+}
+
+impl std::error::Error for PatternError {}
+
+/// The bytes of a resolved path, without the slash that only the root has.
+pub(super) fn path_key(path: &Path) -> &[u8] {
+    let bytes = path.as_os_str().as_encoded_bytes();
+    if bytes == b"/" { b"" } else { bytes }
+}
+
+fn path(text: &str, base: &Path) -> Result<Vec<u8>, String> {
+    if let Some(folder) = text.strip_suffix("/*").or_else(|| text.strip_suffix("/**")) {
+        return Err(format!("a path covers all that lies below it, without `*`; write `{folder}`"));
+    }
+    if text.contains('*') {
+        return Err("`*` has no meaning in paths; name the folder, which covers all that lies below it".to_owned());
+    }
+    if text == "~" || text.starts_with("~/") {
+        return Err("`~` has no meaning here; write the path out".to_owned());
+    }
+    let path = resolve(Path::new(text), base).map_err(|error| error.to_string())?;
+    Ok(path_key(&path).to_vec())
+}
+
+fn name(text: &str) -> Result<Name, String> {
+    let (literal, star) = match (text.strip_prefix('*'), text.strip_suffix('*')) {
+        (_, Some(front)) => (front, Star::Back),
+        (Some(back), None) => (back, Star::Front),
+        (None, None) => (text, Star::None),
+    };
+    if literal.contains('*') {
+        return Err("only its beginning or its end can be `*`".to_owned());
+    }
+    if literal.is_empty() && star == Star::None {
+        return Err("it is empty".to_owned());
+    }
+    Ok(Name { literal: literal.as_bytes().to_vec(), star })
+}
+
+/// A command or a library, with the symbol that was split off.
+fn file(text: &str, base: &Path, symbol: Option<Name>) -> Result<Shape, String> {
+    let symbol = symbol.filter(|symbol| !symbol.literal.is_empty());
+    if text.contains('/') {
+        return Ok(Shape::Path { key: path(text, base)?, symbol });
+    }
+    Ok(Shape::Name { first: name(text)?, second: symbol })
+}
+
+fn address(text: &str) -> Result<Shape, String> {
+    let (host, port) = match text.strip_prefix('[') {
+        Some(rest) => {
+            let (host, rest) = rest.split_once(']').ok_or("the `[` of the address has no `]`")?;
+            let port = match rest {
+                "" => None,
+                rest => Some(rest.strip_prefix(':').ok_or("after `]` comes `:` and a port")?),
+            };
+            (host, port)
+        }
+        // More than one colon is an address of IPv6, which has its port after brackets.
+        None if text.matches(':').count() == 1 => {
+            let (host, port) = text.split_once(':').expect("it has one");
+            (host, Some(port))
+        }
+        None => (text, None),
+    };
+    let second = match port {
+        None | Some("*") => None,
+        Some(port) => {
+            let number: u16 = port.parse().map_err(|_| format!("`{port}` is not a port; ports are 0 to 65535"))?;
+            Some(Name { literal: number.to_string().into_bytes(), star: Star::None })
+        }
+    };
+    if host == "*" && second.is_none() {
+        return Ok(Shape::Any);
+    }
+    Ok(Shape::Name { first: host_pattern(host)?, second })
+}
+
+fn host_pattern(host: &str) -> Result<Name, String> {
+    if host == "*" {
+        return Ok(Name { literal: Vec::new(), star: Star::Back });
+    }
+    if let Some((address, length)) = host.split_once('/') {
+        let length = length.parse().map_err(|_| format!("`{length}` is not a number of bits"))?;
+        let literal = host::subnet(address, length)
+            .ok_or("a network is an address, `/` and how many of its bits count; the others are zero")?;
+        return Ok(Name { literal, star: Star::Back });
+    }
+    let mut buffer = host::EMPTY;
+    let invalid = || "hosts are names of letters, digits, `-` and `.`, or addresses".to_owned();
+    if let Some(beginning) = host.strip_suffix('*') {
+        let literal = host::network(beginning).ok_or_else(|| {
+            "`*` can end an address, after `.` or `:`, as in `10.0.*`; names are in the hand of whoever owns their end, \
+             as in `*.example.com`"
+                .to_owned()
+        })?;
+        return Ok(Name { literal, star: Star::Back });
+    }
+    if let Some(end) = host.strip_prefix('*') {
+        let domain = end.strip_prefix('.').ok_or_else(|| {
+            format!("`*` stands before a dot, else others could own what is covered; write `*.{end}`")
+        })?;
+        let normal = host::normal(domain, &mut buffer).ok_or_else(invalid)?;
+        if normal.starts_with(b"[") {
+            return Err("an address is given from its beginning, as in `10.0.*`".to_owned());
+        }
+        let literal = [b".", normal].concat();
+        return Ok(Name { literal, star: Star::Front });
+    }
+    let literal = host::normal(host, &mut buffer).ok_or_else(invalid)?.to_vec();
+    Ok(Name { literal, star: Star::None })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(power: Power, text: &str) -> Result<Pattern, PatternError> {
+        Pattern::parse(power, text, Path::new("/base"))
+    }
+
+    fn why(power: Power, text: &str) -> String {
+        parsed(power, text).unwrap_err().why
+    }
+
+    #[test]
+    fn patterns_that_cover_the_same_are_equal() {
+        for (power, a, b) in [
+            (Power::Read, "x/../y/", "/base/y"),
+            (Power::Read, ".", "/base"),
+            (Power::Connect, "EXAMPLE.com", "example.com."),
+            (Power::Connect, "10.0.*:80", "10.0.0.0/16:80"),
+            (Power::Connect, "*:*", "*"),
+            (Power::Connect, "[::1]", "0:0::1"),
+            (Power::Run, "./tool", "/base/tool"),
+            (Power::Ffi, "./x.so:cos", "/base/x.so:cos"),
+        ] {
+            assert_eq!(parsed(power, a), parsed(power, b), "{a} and {b}");
+        }
+        assert_ne!(parsed(Power::Run, "git"), parsed(Power::Run, "./git"));
+        assert_ne!(parsed(Power::Ffi, "libm.so"), parsed(Power::Ffi, "libm.so:cos"));
+        assert_ne!(parsed(Power::Connect, "example.com"), parsed(Power::Connect, "example.com:80"));
+    }
+
+    #[test]
+    fn what_is_not_a_pattern_says_what_to_write() {
+        assert_eq!(why(Power::Read, "src/*"), "a path covers all that lies below it, without `*`; write `src`");
+        assert_eq!(why(Power::Read, "~/x"), "`~` has no meaning here; write the path out");
+        assert_eq!(why(Power::EnvRead, "A*B"), "only its beginning or its end can be `*`");
+        assert_eq!(why(Power::EnvRead, "*A*"), "only its beginning or its end can be `*`");
+        assert_eq!(why(Power::EnvRead, ""), "it is empty");
+        assert_eq!(why(Power::Connect, "a:99999"), "`99999` is not a port; ports are 0 to 65535");
+        assert!(why(Power::Connect, "*example.com").ends_with("write `*.example.com`"));
+        assert!(why(Power::Connect, "db-*").starts_with("`*` can end an address"));
+        assert!(why(Power::Connect, "*.1.2.3.4").starts_with("an address is given from its beginning"));
+        assert_eq!(why(Power::Connect, "[::1"), "the `[` of the address has no `]`");
+        assert_eq!(why(Power::Ffi, "x.so:"), "the symbol after `:`: it is empty");
+    }
+}
