@@ -133,7 +133,7 @@ pub(crate) fn unwritable(output: &Path, why: &str) -> Box<Diagnostic> {
 }
 
 /// The system's words, without the number that Rust adds.
-pub(crate) fn describe(problem: &io::Error) -> String {
+pub fn describe(problem: &io::Error) -> String {
     let text = problem.to_string();
     let text = text.split(" (os error").next().unwrap_or(&text);
     let mut chars = text.chars();

@@ -15,7 +15,9 @@ mod panic;
 mod permissions;
 mod report;
 mod run;
+mod target;
 mod test;
+mod timings;
 
 use std::process::ExitCode;
 
@@ -54,6 +56,8 @@ enum Command {
     Explain(explain::Args),
     /// Start a package: a directory with a manifest and a first program.
     New(new::Args),
+    /// List, show and check the targets that programs can be compiled for.
+    Target(target::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -70,6 +74,7 @@ fn main() -> ExitCode {
         Command::Fmt(args) => fmt::execute(args),
         Command::Explain(args) => explain::execute(args),
         Command::New(args) => new::execute(args),
+        Command::Target(args) => target::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }
