@@ -13,7 +13,7 @@ use crate::isa::Target;
 use crate::place::Placer;
 use crate::plan::Plan;
 use crate::symbol::Symbol;
-use crate::{CodegenError, CodegenOptions};
+use crate::{CodeSummary, CodegenError, CodegenOptions};
 
 /// Address space for code and data. Only what is used takes memory; one piece keeps everything within reach of
 /// relative calls.
@@ -33,6 +33,7 @@ pub fn run(
 
 /// A program in executable memory. The memory is given back when it is dropped.
 pub struct Loaded {
+    pub code: CodeSummary,
     info: ProgramInfo,
     module: Option<JITModule>,
     _frames: Box<OwnedFrames>,
@@ -108,7 +109,8 @@ pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
         policy: std::ptr::null(),
         policy_len: 0,
     };
-    Ok(Loaded { info, module: Some(placer.module), _frames: frames })
+    let code = CodeSummary::of(&plan, &compiled);
+    Ok(Loaded { code, info, module: Some(placer.module), _frames: frames })
 }
 
 unsafe extern "C" {

@@ -17,6 +17,7 @@ pub mod object;
 mod place;
 mod plan;
 mod signature;
+mod summary;
 mod symbol;
 mod translate;
 mod unroll;
@@ -26,6 +27,7 @@ use std::fmt;
 pub use reml_rt::{RunOptions, RunOutcome};
 
 pub use emit::{asm as emit_asm, clif as emit_clif};
+pub use summary::CodeSummary;
 
 /// How code is generated.
 #[derive(Clone, Default, Debug)]

@@ -12,11 +12,17 @@ use crate::isa::Target;
 use crate::place::{Placer, Table};
 use crate::plan::Plan;
 use crate::symbol::Symbol;
-use crate::{CodegenError, CodegenOptions};
+use crate::{CodeSummary, CodegenError, CodegenOptions};
+
+/// A program as an object file.
+pub struct Object {
+    pub bytes: Vec<u8>,
+    pub code: CodeSummary,
+}
 
 /// An object file with a C `main`. It needs the static runtime library and the C and math libraries. The same program
 /// gives the same bytes.
-pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) -> Result<Vec<u8>, CodegenError> {
+pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) -> Result<Object, CodegenError> {
     let target = Target::baseline(options).map_err(CodegenError::message)?;
     let isa = target.isa.clone();
     let plan = Plan::new(program, target);
@@ -46,7 +52,11 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
         None => [0, 0].into_iter().for_each(|word| info.word(word)),
     }
     placer.define_table(Symbol::ProgramInfo, info)?;
-    placer.module.finish().emit().map_err(|problem| CodegenError::message(problem.to_string()))
+    let code = CodeSummary::of(&plan, &compiled);
+    match placer.module.finish().emit() {
+        Ok(bytes) => Ok(Object { bytes, code }),
+        Err(problem) => Err(CodegenError::message(problem.to_string())),
+    }
 }
 
 /// Bytes of `abi::ProgramInfo`.

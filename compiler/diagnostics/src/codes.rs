@@ -91,6 +91,7 @@ codes! {
     TARGET_UNKNOWN_VALUE = "target.config.unsupported_value";
     TARGET_MISMATCH = "target.config.mismatch";
     TARGET_PROFILE_MISSING = "target.profile.missing";
+    TARGET_PROFILE_INVALID = "target.profile.invalid";
     TARGET_ABI_MISMATCH = "target.abi.mismatch";
     TARGET_CAPABILITY_UNKNOWN = "target.capability.unknown";
     FEATURE_MISMATCH = "config.feature.mismatch";

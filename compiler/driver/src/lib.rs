@@ -13,6 +13,7 @@ mod overlay;
 pub mod package;
 pub mod permissions;
 pub mod pipeline;
+pub mod profile;
 mod signatures;
 pub mod stack;
 pub mod stages;

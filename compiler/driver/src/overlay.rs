@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::system::{System, normal};
+use crate::system::{System, Usage, normal};
 
 pub struct Overlay<'s> {
     below: &'s dyn System,
@@ -55,5 +55,9 @@ impl System for Overlay<'_> {
 
     fn now(&self) -> SystemTime {
         self.below.now()
+    }
+
+    fn usage(&self) -> Usage {
+        self.below.usage()
     }
 }

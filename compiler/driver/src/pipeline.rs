@@ -2,12 +2,12 @@
 //! run, or written as an executable. Each step collects diagnostics, timings, and the printed stages that were asked for.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use reml_capability::policy::{Policy, portable};
 pub use reml_capability::stage::{Stage as CapabilityStage, Stages};
 pub use reml_codegen::RunOptions;
-use reml_codegen::{CodegenError, CodegenOptions};
+use reml_codegen::{CodeSummary, CodegenError, CodegenOptions};
 use reml_diagnostics::render;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 use reml_middle::core;
@@ -15,14 +15,17 @@ use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
 pub use reml_rt::{AUDIT_VARIABLE, audit_log};
+use reml_semantics::cfg::Target;
 use reml_semantics::typed::{DslExport, FnId};
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
+use crate::link::describe;
 use crate::load::{self, Loaded};
 use crate::permissions::{self, Asked, Permissions};
-use crate::system::System;
-use crate::target::{self, Setting};
+use crate::profile::{self, Count, Profile, StageProfile};
+use crate::system::{self, System};
+use crate::target::{self, Setting, metadata};
 
 /// What can be printed along the way.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -51,6 +54,8 @@ pub struct Options {
     /// Stages of capabilities, and what the run admits, before what the manifest says.
     pub stages: Stages,
     pub emit: Vec<Stage>,
+    /// Count what each stage makes.
+    pub measure: bool,
     /// What is said of the target on the command line.
     pub target: Vec<Setting>,
 }
@@ -61,12 +66,13 @@ pub struct Compilation<'s> {
     pub sources: SourceMap,
     names: Names,
     pub diagnostics: Vec<Diagnostic>,
-    /// How long each stage took, in order.
-    pub timings: Vec<(&'static str, Duration)>,
+    /// How long each stage took, and what it made.
+    pub profile: Profile,
     /// The printed stages, in order.
     pub emitted: String,
     /// The last phase that was entered, in the words of the JSON envelope.
     pub phase: &'static str,
+    target: Target,
     package_name: Option<String>,
     permissions: Permissions,
     typed: Option<typed::Program>,
@@ -92,9 +98,10 @@ impl<'s> Compilation<'s> {
             sources: SourceMap::new(),
             names: Names::new(),
             diagnostics: Vec::new(),
-            timings: Vec::new(),
+            profile: Profile::default(),
             emitted: String::new(),
             phase: "Parsing",
+            target: Target::default(),
             package_name: None,
             permissions: Permissions::default(),
             typed: None,
@@ -136,10 +143,20 @@ impl<'s> Compilation<'s> {
     }
 
     fn timed<T>(&mut self, stage: &'static str, work: impl FnOnce(&mut Self) -> T) -> T {
-        let start = Instant::now();
+        let (start, before) = (Instant::now(), self.system.usage());
         let result = work(self);
-        self.timings.push((stage, start.elapsed()));
+        let (wall, after) = (start.elapsed(), self.system.usage());
+        let cpu = after.cpu.saturating_sub(before.cpu);
+        self.profile.stages.push(StageProfile { name: stage, wall, cpu, counts: Vec::new() });
+        self.profile.peak_memory = after.peak_memory;
         result
+    }
+
+    /// Notes what the latest stage has made, where somebody wants to know.
+    fn made(&mut self, counts: impl FnOnce() -> Vec<Count>) {
+        if self.options.measure {
+            self.profile.made(counts());
+        }
     }
 
     fn emit(&mut self, stage: &str, text: &str) {
@@ -155,10 +172,14 @@ impl<'s> Compilation<'s> {
 
     /// Loads, parses and checks. Answers whether the program is fit for the later stages.
     pub fn check(&mut self, input: &Path) -> bool {
-        let Loaded { modules, files, root, package_name, stages, permissions, dsls, target } = self
-            .timed("load and parse", |this| {
-                load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
-            });
+        let loaded = self.timed("load and parse", |this| {
+            load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
+        });
+        if self.options.measure {
+            self.profile.files = profile::file_sizes(&loaded, &self.sources);
+            self.profile.made(profile::of_files(&self.profile.files));
+        }
+        let Loaded { modules, files, root, package_name, stages, permissions, dsls, target } = loaded;
         self.package_name = package_name;
         self.permissions = permissions;
         if let Some(root) = root {
@@ -173,6 +194,7 @@ impl<'s> Compilation<'s> {
             self.phase = "TypeCheck";
             let (settings, system) = (&self.options.target, self.system);
             let target = target::resolve(settings, &target, system, &mut self.sources, &mut self.diagnostics);
+            self.target.clone_from(&target);
             let options = CheckOptions {
                 root: Some(modules[root].name.clone()),
                 // What did not parse may well have been `main`.
@@ -184,6 +206,7 @@ impl<'s> Compilation<'s> {
                 target,
             };
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
+            self.made(|| profile::of_typed(&checked.program));
             self.diagnostics.extend(checked.diagnostics);
             let fine = !self.diagnostics.iter().any(Diagnostic::is_error);
             if fine && self.wants(Stage::Typed) {
@@ -248,6 +271,7 @@ impl<'s> Compilation<'s> {
                 return false;
             }
         };
+        self.made(|| profile::of_core(&program));
         self.verify(&program, Form::Lowered, "lower");
         observe(Form::Lowered, &program);
         if self.wants(Stage::Core) {
@@ -255,12 +279,14 @@ impl<'s> Compilation<'s> {
         }
         let level = if release { OptLevel::Release } else { OptLevel::Debug };
         self.timed("optimise", |_| reml_middle::opt::optimise(&mut program, level));
+        self.made(|| profile::of_core(&program));
         self.verify(&program, Form::Optimised, "opt");
         observe(Form::Optimised, &program);
         if self.wants(Stage::Opt) {
             self.emit("opt", &reml_middle::core_print::dump(&program));
         }
         self.timed("count references", |_| reml_middle::rc::count(&mut program));
+        self.made(|| profile::of_core(&program));
         self.verify(&program, Form::Counted, "rc");
         observe(Form::Counted, &program);
         if self.wants(Stage::Rc) {
@@ -305,7 +331,10 @@ impl<'s> Compilation<'s> {
         let options = self.codegen_options();
         let program = self.core.take().expect("loading comes after lowering");
         match self.timed("generate code", |this| reml_codegen::jit::load(&program, &this.sources, &options)) {
-            Ok(loaded) => Some(loaded),
+            Ok(loaded) => {
+                self.generated(&loaded.code);
+                Some(loaded)
+            }
             Err(problem) => {
                 self.codegen_failed(&problem);
                 None
@@ -320,7 +349,10 @@ impl<'s> Compilation<'s> {
         let object = self.timed("generate code", |this| reml_codegen::object::emit(&program, &this.sources, &options));
         drop(program);
         let object = match object {
-            Ok(object) => object,
+            Ok(object) => {
+                self.generated(&object.code);
+                object.bytes
+            }
             Err(problem) => {
                 self.codegen_failed(&problem);
                 return false;
@@ -328,11 +360,50 @@ impl<'s> Compilation<'s> {
         };
         let linked = self.timed("link", |this| crate::link::link(&object, output, this.system));
         match linked {
-            Ok(()) => true,
+            Ok(()) => {
+                self.made(|| profile::of_executable(std::fs::metadata(output).map_or(0, |found| found.len())));
+                true
+            }
             Err(diagnostic) => {
                 self.diagnostics.push(*diagnostic);
                 false
             }
+        }
+    }
+
+    /// What other tools want to know of the executable that `build` has written, as JSON. Code is made for this machine, so a target with another
+    /// triple is an error.
+    pub fn metadata(&mut self, executable: &Path) -> Option<String> {
+        let (asked, made) = (self.target.values.get("target").cloned().unwrap_or_default(), metadata::code_triple());
+        let bytes = match self.system.read(executable) {
+            _ if asked != made => Err(Diagnostic::error(
+                codes::TARGET_MISMATCH,
+                Span::NONE,
+                format!("the target is `{asked}`, but the code is made for `{made}`"),
+            )
+            .with_help("build without a target, or with a profile of this machine")),
+            Ok(bytes) => Ok(bytes),
+            Err(problem) => {
+                let message = format!("`{}` cannot be read: {}", executable.display(), describe(&problem));
+                Err(Diagnostic::error(codes::OUTPUT_UNWRITABLE, Span::NONE, message))
+            }
+        };
+        match bytes {
+            Ok(bytes) => {
+                let now = system::timestamp(self.system.now());
+                Some(format!("{:#}\n", metadata::of_artifact(&self.target, &bytes, &now)))
+            }
+            Err(problem) => {
+                self.diagnostics.push(problem);
+                None
+            }
+        }
+    }
+
+    fn generated(&mut self, code: &CodeSummary) {
+        self.made(|| profile::of_code(code));
+        if self.options.measure {
+            self.profile.largest.clone_from(&code.largest);
         }
     }
 

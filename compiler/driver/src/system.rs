@@ -18,6 +18,17 @@ pub trait System: Send + Sync {
     fn env_starting_with(&self, prefix: &str) -> BTreeMap<String, String>;
     fn current_dir(&self) -> io::Result<PathBuf>;
     fn now(&self) -> SystemTime;
+    /// What the compiler has used so far.
+    fn usage(&self) -> Usage;
+}
+
+/// What a process has used of its machine.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Usage {
+    /// The time that all its threads have computed, and the processes that it has waited for, such as the linker.
+    pub cpu: Duration,
+    /// The most memory it has had at a time, in bytes.
+    pub peak_memory: u64,
 }
 
 /// The machine the compiler runs on.
@@ -60,6 +71,27 @@ impl System for OsSystem {
 
     fn now(&self) -> SystemTime {
         SystemTime::now()
+    }
+
+    fn usage(&self) -> Usage {
+        let (own, children) = (resources(libc::RUSAGE_SELF), resources(libc::RUSAGE_CHILDREN));
+        let time = |it: libc::timeval| Duration::new(it.tv_sec as u64, it.tv_usec as u32 * 1_000);
+        // Linux counts it in KiB, macOS in bytes.
+        let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
+        Usage {
+            cpu: [own, children].map(|it| time(it.ru_utime) + time(it.ru_stime)).iter().sum(),
+            peak_memory: own.ru_maxrss as u64 * unit,
+        }
+    }
+}
+
+/// What the system has written down of this process, or of those it has waited for.
+fn resources(whose: libc::c_int) -> libc::rusage {
+    // SAFETY: zeros are a valid `rusage`, which the call overwrites; with these arguments it does not fail.
+    unsafe {
+        let mut found = std::mem::zeroed();
+        libc::getrusage(whose, &mut found);
+        found
     }
 }
 
@@ -128,6 +160,10 @@ impl System for MemorySystem {
 
     fn now(&self) -> SystemTime {
         UNIX_EPOCH + Duration::from_secs(1_750_000_000)
+    }
+
+    fn usage(&self) -> Usage {
+        Usage::default()
     }
 }
 

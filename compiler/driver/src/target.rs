@@ -4,9 +4,12 @@
 //! package's manifest, then the target profile, then the machine the compiler runs on, which is also what it
 //! compiles for: a target that says otherwise is warned about.
 
-use std::path::PathBuf;
+pub mod metadata;
+pub mod profile;
 
-use reml_capability::platform::PlatformInfo;
+use std::collections::BTreeSet;
+
+use reml_capability::platform::{self, Os, PlatformInfo, TARGET_CAPABILITIES};
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes, suggest};
 use reml_semantics::cfg::{KEYS, Target, values_of};
 use toml::de::{DeTable, DeValue};
@@ -65,15 +68,6 @@ const VARIABLES: &[(&str, &str)] = &[
 ];
 const EXTRA: &str = "REML_TARGET_EXTRA_";
 
-/// Profiles that come with the compiler.
-const PROFILES: &[(&str, &str)] = &[
-    ("desktop-x86_64", "x86_64-unknown-linux-gnu"),
-    ("desktop-aarch64", "aarch64-unknown-linux-gnu"),
-    ("macos-arm64", "aarch64-apple-darwin"),
-    ("windows-msvc", "x86_64-pc-windows-msvc"),
-    ("wasi-preview2", "wasm32-unknown-wasi"),
-];
-
 /// The version of the standard library, and of the runtime that is linked to programs.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -127,18 +121,29 @@ pub fn resolve(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Target {
     let environment = environment(system);
-    let mut resolver = Resolver { target: host(), diagnostics };
+    let mut resolver = Resolver::new(diagnostics);
+    let mut of_profile = Vec::new();
     let chosen = [command_line, &environment, manifest]
         .into_iter()
         .find_map(|settings| settings.iter().rev().find(|it| matches!(&*it.key, "profile_id" | "target_profile")));
     if let Some(chosen) = chosen {
-        match profile(&chosen.value, system, sources) {
-            Some(settings) => settings.iter().for_each(|setting| resolver.set(setting)),
+        match profile::find(&chosen.value, system, sources) {
+            Some(settings) => of_profile = settings,
             None => resolver.unknown_profile(chosen),
         }
     }
-    [manifest, &environment, command_line].into_iter().flatten().for_each(|setting| resolver.set(setting));
-    resolver.check([manifest, &environment, command_line]);
+    for settings in [&of_profile, manifest, &environment, command_line] {
+        resolver.set_all(settings);
+    }
+    resolver.check(&[(&of_profile, true), (manifest, false), (&environment, true), (command_line, false)]);
+    resolver.target
+}
+
+/// The target that a profile describes by itself; what is wrong with it is reported.
+pub fn of_profile(settings: &[Setting], diagnostics: &mut Vec<Diagnostic>) -> Target {
+    let mut resolver = Resolver::new(diagnostics);
+    resolver.set_all(settings);
+    resolver.check(&[(settings, true)]);
     resolver.target
 }
 
@@ -200,45 +205,33 @@ fn environment(system: &dyn System) -> Vec<Setting> {
     settings
 }
 
-/// The settings of a profile: from a file of that name, or one that comes with the compiler.
-fn profile(id: &str, system: &dyn System, sources: &mut SourceMap) -> Option<Vec<Setting>> {
-    let mut places = Vec::new();
-    if let Some(path) = system.env("REML_TARGET_PROFILE_PATH").map(PathBuf::from) {
-        places.push(path.join(format!("{id}.toml")));
-        places.push(path);
-    }
-    if let Some(home) = system.env("REML_TOOLCHAIN_HOME").map(PathBuf::from) {
-        places.push(home.join("profiles").join(format!("{id}.toml")));
-    }
-    for place in places.iter().filter(|place| system.is_file(place)) {
-        let Some(text) = system.read(place).ok().and_then(|bytes| String::from_utf8(bytes).ok()) else { continue };
-        let Ok(file) = sources.add(place.display().to_string(), text) else { continue };
-        let file = sources.file(file);
-        let Ok(root) = DeTable::parse(&file.text) else { continue };
-        let Some(table) = root.get_ref().get("profile").and_then(|profile| profile.get_ref().as_table()) else {
-            continue;
-        };
-        let settings = section(table, file.base, &mut |_, _| {});
-        if settings.iter().any(|setting| setting.key == "profile_id" && setting.value == id) {
-            return Some(settings);
-        }
-    }
-    let (_, triple) = PROFILES.iter().find(|(known, _)| *known == id)?;
-    Some(vec![Setting { key: "target".to_owned(), value: (*triple).to_owned(), span: Span::NONE }])
-}
-
 struct Resolver<'d> {
     target: Target,
     diagnostics: &'d mut Vec<Diagnostic>,
+    /// The capabilities that were set, and not just follow from the operating system.
+    added: BTreeSet<String>,
 }
 
-impl Resolver<'_> {
+impl<'d> Resolver<'d> {
+    fn new(diagnostics: &'d mut Vec<Diagnostic>) -> Self {
+        Resolver { target: host(), diagnostics, added: BTreeSet::new() }
+    }
+
+    fn set_all(&mut self, settings: &[Setting]) {
+        // A triple says much that other settings say more exactly.
+        let (triples, others): (Vec<_>, Vec<_>) = settings.iter().partition(|setting| setting.key == "target");
+        triples.into_iter().chain(others).for_each(|setting| self.set(setting));
+    }
+
     fn set(&mut self, setting: &Setting) {
         let Setting { key, value, span } = setting;
         let target = &mut self.target;
         match &**key {
             "feature" => _ = target.features.insert(value.clone()),
-            "capability" => _ = target.capabilities.insert(value.clone()),
+            "capability" => {
+                self.added.insert(value.clone());
+                target.capabilities.insert(value.clone());
+            }
             CUSTOM => _ = target.custom_capabilities.insert(value.clone()),
             DECLARED => _ = target.declared_features.get_or_insert_default().insert(value.clone()),
             REQUIREMENT => {}
@@ -277,11 +270,15 @@ impl Resolver<'_> {
             _ => "unix",
         };
         set("target_family", family);
+        if os != host().values["target_os"] {
+            self.target.capabilities = platform::target_capabilities(Os::named(os));
+            self.target.capabilities.extend(self.added.iter().cloned());
+        }
     }
 
     fn unknown_profile(&mut self, setting: &Setting) {
         let message = format!("there is no target profile `{}`", setting.value);
-        let known = PROFILES.iter().map(|(id, _)| *id);
+        let known = profile::BUNDLED.iter().map(|(id, _)| *id);
         let mut diagnostic = Diagnostic::error(codes::TARGET_PROFILE_MISSING, setting.span, message);
         diagnostic = match suggest::closest(&setting.value, known) {
             Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
@@ -293,11 +290,20 @@ impl Resolver<'_> {
     }
 
     /// What does not fit: values that do not exist, features that are missing, another version, another machine.
-    fn check(&mut self, sources: [&[Setting]; 3]) {
+    /// Strict sources are about the target alone: the capabilities that a manifest names may also be the program's.
+    fn check(&mut self, sources: &[(&[Setting], bool)]) {
         let machine = host();
         let mut other = Vec::new();
-        for setting in sources.into_iter().flatten() {
+        for (setting, strict) in
+            sources.iter().flat_map(|(settings, strict)| settings.iter().map(move |it| (it, *strict)))
+        {
             let Setting { key, value, span } = setting;
+            if strict && key == "capability" {
+                self.check_capability(value, *span);
+            }
+            if strict && key == "target" {
+                self.check_triple(value, *span);
+            }
             if let Some(known) = values_of(key)
                 && !known.contains(&&**value)
             {
@@ -333,6 +339,33 @@ impl Resolver<'_> {
                 Diagnostic::warning(codes::TARGET_MISMATCH, Span::NONE, message)
                     .with_note("conditions are decided for the target; machine code is made for this machine"),
             );
+        }
+    }
+
+    fn check_capability(&mut self, name: &str, span: Span) {
+        if TARGET_CAPABILITIES.contains(&name) || self.target.custom_capabilities.contains(name) {
+            return;
+        }
+        let known = TARGET_CAPABILITIES.iter().copied();
+        let help = match suggest::closest(name, known) {
+            Some(near) => format!("did you mean \"{near}\"?"),
+            None => "`run.target.custom_capabilities` of `reml.toml` adds capabilities of your own".to_owned(),
+        };
+        let message = format!("there is no capability \"{name}\"");
+        self.diagnostics.push(Diagnostic::error(codes::TARGET_CAPABILITY_UNKNOWN, span, message).with_help(help));
+    }
+
+    fn check_triple(&mut self, triple: &str, span: Span) {
+        let parts: Vec<&str> = triple.split('-').collect();
+        let known = |key: &str| {
+            let value = self.target.values.get(key).map_or("", String::as_str);
+            values_of(key).is_some_and(|known| known.contains(&value))
+        };
+        let is_current = self.target.values["target"] == triple;
+        if !(3..=4).contains(&parts.len()) || is_current && !(known("target_os") && known("target_arch")) {
+            let message = format!("`{triple}` is not the triple of a known machine");
+            let help = "a triple is architecture, vendor and system, as in `x86_64-unknown-linux-gnu`";
+            self.diagnostics.push(Diagnostic::error(codes::TARGET_UNKNOWN_VALUE, span, message).with_help(help));
         }
     }
 }

@@ -5,6 +5,7 @@ pub mod core_print;
 pub mod core_verify;
 pub mod layout;
 pub mod lower;
+pub mod measure;
 pub mod opt;
 mod parallel;
 pub mod prim;

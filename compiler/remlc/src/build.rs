@@ -10,6 +10,7 @@ use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
+use crate::output;
 use crate::permissions::Permissions;
 use crate::report::{self, Subject};
 
@@ -20,6 +21,9 @@ pub struct Args {
     /// The file to write [default: the name of the source file or package]
     #[arg(short = 'o', long = "output", value_name = "FILE")]
     output_file: Option<PathBuf>,
+    /// Write what other tools want to know of the executable to FILE: triple, data layout, versions, digest
+    #[arg(long, value_name = "FILE")]
+    emit_metadata: Option<PathBuf>,
     #[command(flatten)]
     compile: Compile,
     #[command(flatten)]
@@ -40,18 +44,18 @@ pub fn execute(args: Args) -> ExitCode {
     });
     let input = args.input.path();
     let mut subject = Subject::new("build", "Build", &input, args.compile.fail_on_warning);
-    let mut compilation = Compilation::new(&OsSystem, args.compile.options(true));
+    let mut compilation = Compilation::new(&OsSystem, args.compile.options(true, &args.output));
     let mut fine = compilation.check(&input) && compilation.lower();
-    let output = args.output_file.clone().unwrap_or_else(|| default_output(&input, &compilation));
+    let executable = args.output_file.clone().unwrap_or_else(|| default_output(&input, &compilation));
     if fine {
         compilation.emit_code();
-        fine = if same_file(&output, &input) {
-            let message = format!("`{}` is the source file; choose another output with `-o`", output.display());
+        fine = if output::same_file(&executable, &input) {
+            let message = format!("`{}` is the source file; choose another output with `-o`", executable.display());
             compilation.diagnostics.push(Diagnostic::error(codes::OUTPUT_UNWRITABLE, Span::NONE, message));
             false
         } else {
             match args.permissions.policy(&compilation) {
-                Ok(policy) => compilation.build(&output, &policy),
+                Ok(policy) => compilation.build(&executable, &policy),
                 Err(problem) => {
                     report::plain_error(&problem);
                     return ExitCode::from(FAILURE);
@@ -63,11 +67,15 @@ pub fn execute(args: Args) -> ExitCode {
         std::process::exit(INTERRUPTED);
     }
     if fine {
-        subject.artifact = Some(&output);
+        subject.artifact = Some(&executable);
+        if let Some(path) = &args.emit_metadata {
+            let metadata = compilation.metadata(&executable);
+            fine = metadata.is_some_and(|text| output::write_file(path, text.as_bytes(), &input));
+        }
     }
     report::emitted(&mut compilation);
     report::diagnostics(&compilation, &subject, &args.output);
-    report::progress(&compilation, &args.output);
+    fine &= report::progress(&compilation, &subject, &args.output);
     if fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
 }
 
@@ -78,11 +86,4 @@ fn default_output(input: &Path, compilation: &Compilation<'_>) -> PathBuf {
     };
     let name = PathBuf::from(stem);
     if cfg!(windows) { name.with_extension("exe") } else { name }
-}
-
-fn same_file(a: &Path, b: &Path) -> bool {
-    match (a.canonicalize(), b.canonicalize()) {
-        (Ok(a), Ok(b)) => a == b,
-        _ => false,
-    }
 }

@@ -27,7 +27,7 @@ pub fn execute(args: Args) -> ExitCode {
     let subject = Subject::new("check", "Check", &input, args.compile.fail_on_warning);
     // Later stages need a program, and so a `main`.
     let late = args.compile.emit.iter().any(|stage| stage.is_late());
-    let mut options = args.compile.options(late);
+    let mut options = args.compile.options(late, &args.output);
     options.check_library = args.check_library;
     let mut compilation = Compilation::new(&OsSystem, options);
     let mut fine = compilation.check(&input);
@@ -37,6 +37,6 @@ pub fn execute(args: Args) -> ExitCode {
     }
     report::emitted(&mut compilation);
     report::diagnostics(&compilation, &subject, &args.output);
-    report::progress(&compilation, &args.output);
+    fine &= report::progress(&compilation, &subject, &args.output);
     if fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
 }

@@ -19,7 +19,9 @@ mod panic;
 mod permissions;
 mod report;
 mod run;
+mod target;
 mod test;
+mod timings;
 
 use std::process::ExitCode;
 
@@ -66,6 +68,8 @@ enum Command {
     Audit(audit::Args),
     /// List capabilities, and change how settled those of a package are.
     Capability(capability::Args),
+    /// List, show and check the targets that programs can be compiled for.
+    Target(target::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -86,6 +90,7 @@ fn main() -> ExitCode {
         Command::Config(args) => config::execute(args),
         Command::Audit(args) => audit::execute(args),
         Command::Capability(args) => capability::execute(args),
+        Command::Target(args) => target::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

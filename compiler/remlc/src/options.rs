@@ -74,7 +74,7 @@ fn setting(text: &str) -> Result<Setting, String> {
 }
 
 impl Compile {
-    pub fn options(&self, require_main: bool) -> Options {
+    pub fn options(&self, require_main: bool, output: &Output) -> Options {
         let mut emit: Vec<Stage> = self.emit.iter().map(|stage| stage.stage()).collect();
         emit.sort_unstable();
         emit.dedup();
@@ -90,6 +90,7 @@ impl Compile {
             stages: Stages { of: self.capability_stage.iter().cloned().collect(), admitted: self.effect_stage },
             emit,
             target,
+            measure: output.timings.is_some(),
             ..Options::default()
         }
     }
@@ -157,9 +158,9 @@ pub struct Output {
     #[arg(short, long, action = ArgAction::Count, conflicts_with = "quiet")]
     pub verbose: u8,
 
-    /// Show how long each stage took
-    #[arg(long)]
-    pub timings: bool,
+    /// Show how long each stage took and what it made: on standard error, or as a page for browsers in FILE
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true)]
+    pub timings: Option<Option<PathBuf>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum)]

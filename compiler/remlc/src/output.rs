@@ -1,10 +1,13 @@
-//! How does remlc itself write to standard output?
+//! How does remlc itself write: to standard output, and to files that were asked for besides the program?
 
 use std::fs::File;
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::ops::ControlFlow;
 use std::os::fd::AsFd;
+use std::path::Path;
 use std::process;
+
+use reml_driver::link::describe;
 
 use crate::FAILURE;
 use crate::report;
@@ -53,4 +56,24 @@ fn goes_on(written: io::Result<()>) -> ControlFlow<()> {
 fn fail(problem: &io::Error) -> ! {
     report::plain_error(&format!("cannot write to standard output: {problem}"));
     process::exit(i32::from(FAILURE));
+}
+
+/// Writes a file about the program that was read from `input`. Says so, and answers false, when that cannot be done.
+pub fn write_file(path: &Path, bytes: &[u8], input: &Path) -> bool {
+    let written = if same_file(path, input) {
+        Err("it is the source file".to_owned())
+    } else {
+        std::fs::write(path, bytes).map_err(|problem| describe(&problem))
+    };
+    if let Err(problem) = &written {
+        report::plain_error(&format!("`{}` cannot be written: {problem}", path.display()));
+    }
+    written.is_ok()
+}
+
+pub fn same_file(a: &Path, b: &Path) -> bool {
+    match (a.canonicalize(), b.canonicalize()) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
 }

@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
 use std::process;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use reml_diagnostics::render::{self, Counts, Human, Json, JsonContext, Renderer, Short};
 use reml_diagnostics::{Diagnostic, Severity, SourceMap};
@@ -11,7 +11,7 @@ use reml_driver::pipeline::Compilation;
 use reml_driver::system::timestamp;
 
 use crate::options::{Format, Output};
-use crate::output;
+use crate::{output, timings};
 
 /// What is being reported on.
 pub struct Subject<'a> {
@@ -111,26 +111,31 @@ pub fn plain_error(message: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {message}");
 }
 
-/// What `-v` and `--timings` say.
-pub fn progress(compilation: &Compilation<'_>, output: &Output) {
+/// What `-v` and `--timings` say. Whether all of it could be said.
+pub fn progress(compilation: &Compilation<'_>, subject: &Subject<'_>, options: &Output) -> bool {
     let mut text = String::new();
-    if output.verbose > 0 {
+    if options.verbose > 0 {
         let files = compilation.sources.files().count();
         let bytes: usize = compilation.sources.files().map(|(_, file)| file.text.len()).sum();
         text.push_str(&format!("read {files} modules, {bytes} bytes\n"));
-        if output.verbose > 1 {
+        if options.verbose > 1 {
             for (_, file) in compilation.sources.files() {
                 text.push_str(&format!("  {} ({} bytes)\n", file.name, file.text.len()));
             }
         }
     }
-    if output.timings {
-        let total: Duration = compilation.timings.iter().map(|(_, time)| *time).sum();
-        for (stage, time) in compilation.timings.iter().chain([&("total", total)]) {
-            text.push_str(&format!("{stage:<20} {:>9.3} ms\n", time.as_secs_f64() * 1_000.0));
+    let mut fine = true;
+    match &options.timings {
+        None => {}
+        Some(None) => text.push_str(&timings::table(&compilation.profile)),
+        Some(Some(path)) => {
+            let title = format!("remlc {} {}", subject.verb, subject.input.display());
+            let page = timings::page(&title, &timestamp(subject.started), &compilation.profile);
+            fine = output::write_file(path, page.as_bytes(), subject.input);
         }
     }
     let _ = io::stderr().lock().write_all(text.as_bytes());
+    fine
 }
 
 fn colored(output: &Output) -> bool {

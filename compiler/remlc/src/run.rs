@@ -29,7 +29,7 @@ pub struct Args {
 pub fn execute(args: Args) -> ExitCode {
     let input = args.input.path();
     let subject = Subject::new("run", "Run", &input, args.compile.fail_on_warning);
-    let mut compilation = Compilation::new(&OsSystem, args.compile.options(true));
+    let mut compilation = Compilation::new(&OsSystem, args.compile.options(true, &args.output));
     let fine = compilation.check(&input) && compilation.lower();
     if fine {
         compilation.emit_code();
@@ -37,8 +37,8 @@ pub fn execute(args: Args) -> ExitCode {
     let loaded = if fine { compilation.load() } else { None };
     report::emitted(&mut compilation);
     report::diagnostics(&compilation, &subject, &args.output);
-    report::progress(&compilation, &args.output);
-    let Some(program) = loaded else { return ExitCode::from(FAILURE) };
+    let shown = report::progress(&compilation, &subject, &args.output);
+    let Some(program) = loaded.filter(|_| shown) else { return ExitCode::from(FAILURE) };
     let gate = match args.permissions.gate(&compilation) {
         Ok(gate) => gate,
         Err(problem) => {

@@ -78,7 +78,7 @@ impl PlatformInfo {
             variant: None,
             features: BTreeSet::new(),
             runtime_capabilities: host_runtime(),
-            target_capabilities: host_target(os),
+            target_capabilities: target_capabilities(os),
             profile_id: None,
             triple: None,
             stdlib_version: None,
@@ -96,7 +96,8 @@ impl PlatformInfo {
 }
 
 impl Os {
-    fn named(name: &str) -> Os {
+    /// As `@cfg(target_os = "..")` names it.
+    pub fn named(name: &str) -> Os {
         match name {
             "windows" => Os::Windows,
             "linux" | "android" => Os::Linux,
@@ -166,7 +167,8 @@ fn host_runtime() -> BTreeSet<RuntimeCapability> {
     found
 }
 
-fn host_target(os: Os) -> BTreeSet<String> {
+/// What every target with this operating system can do.
+pub fn target_capabilities(os: Os) -> BTreeSet<String> {
     let everywhere = ["unicode.nfc", "unicode.grapheme", "thread.local", "clock.monotonic", "clock.highres"];
     let by_family: &[&str] = match os.family() {
         Family::Unix => &["fs.path_utf8", "process.job_control", "ffi.callconv.c", "ffi.callconv.sysv"],
