@@ -40,6 +40,14 @@ pub fn declared(text: &str) -> Result<Vec<(String, Stage)>, String> {
     table.iter().map(|(id, item)| Ok((id.to_owned(), stage(id, item)?))).collect()
 }
 
+/// The name and the version of the package, as far as they are written.
+pub fn package(text: &str) -> (String, Option<String>) {
+    let document = parse(text).unwrap_or_default();
+    let project = ["project", "package"].iter().find_map(|key| document.get(key)?.as_table_like());
+    let get = |key: &str| Some(project?.get(key)?.as_str()?.to_owned());
+    (get("name").unwrap_or_default(), get("version"))
+}
+
 /// The manifest in which a capability has this stage, or is not mentioned.
 ///
 /// # Errors

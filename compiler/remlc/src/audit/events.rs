@@ -58,7 +58,7 @@ pub fn human(entry: &Entry) -> String {
     if let Some(time) = event.timestamp {
         _ = write!(line, "  {time:.3}");
     }
-    _ = write!(line, "  {:<16}  {:<12}  ", event.kind.name(), event.capability.as_deref().unwrap_or("-"));
+    _ = write!(line, "  {:<16}  {:<15}  ", event.kind.name(), event.capability.as_deref().unwrap_or("-"));
     match decision(entry) {
         Some(text) => line.push_str(&text),
         None => metadata(&mut line, entry),
@@ -137,13 +137,13 @@ mod tests {
             .with("gate.column", 5);
         assert_eq!(
             shown(decision),
-            "    -  2025-07-01T10:31:55.250Z  gate.decision     io.fs.read    allowed read /app/data, by \
+            "    -  2025-07-01T10:31:55.250Z  gate.decision     io.fs.read       allowed read /app/data, by \
              `--allow-read=data`, at app.load (src/app.reml:12:5)\n"
         );
         let order = Event::new(EventKind::named("shop.order")).with("id", 7).with("name", "Ada L.").with("by", "x");
         assert_eq!(
             shown(order),
-            "    -  2025-07-01T10:31:55.250Z  shop.order        -             by=x id=7 name=\"Ada L.\"\n"
+            "    -  2025-07-01T10:31:55.250Z  shop.order        -                by=x id=7 name=\"Ada L.\"\n"
         );
     }
 

@@ -26,11 +26,12 @@ pub struct Args {
     /// The log
     #[arg(value_name = "FILE")]
     log: PathBuf,
-    #[command(flatten)]
-    which: Which,
     /// How they are printed
     #[arg(long, value_enum, default_value_t = Format::Ndjson)]
     format: Format,
+    // Last, because its heading is that of all options behind it.
+    #[command(flatten)]
+    which: Which,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -58,8 +59,9 @@ pub fn show(args: &ShowArgs) -> Result<ExitCode, String> {
 pub fn execute(args: &Args) -> Result<ExitCode, String> {
     let mut out = Stream::open();
     // Nothing is printed of what turns out to be no log.
-    let header = format!("{{\"schema_version\":\"{SCHEMA_VERSION}\",\"events\":[\n");
-    let mut before: &[u8] = header.as_bytes();
+    let header = format!("{{\"schema_version\":\"{SCHEMA_VERSION}\",\"events\":[");
+    let first = format!("{header}\n");
+    let mut before: &[u8] = first.as_bytes();
     let count = events::read(&args.log, &args.which.filter(), |entry, line| match args.format {
         Format::Human => out.write(human(&entry).as_bytes()),
         Format::Ndjson => {
@@ -73,7 +75,7 @@ pub fn execute(args: &Args) -> Result<ExitCode, String> {
     })?;
     if args.format == Format::Json {
         if count.found == 0 {
-            _ = out.write(before);
+            _ = out.write(header.as_bytes());
         }
         let Count { lines, found, unreadable, torn } = count;
         let end = format!("\n],\"lines\":{lines},\"found\":{found},\"unreadable\":{unreadable},\"torn\":{torn}}}\n");

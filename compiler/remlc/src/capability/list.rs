@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use reml_audit::SCHEMA_VERSION;
 use reml_capability::stage::Stage;
-use reml_capability::{CapabilityDescriptor, CapabilityId, CapabilitySecurity, registry};
+use reml_capability::{CapabilityDescriptor, CapabilityId, CapabilityProvider, CapabilitySecurity, registry};
 use reml_diagnostics::suggest;
 use reml_driver::stages;
 use serde_json::json;
@@ -75,7 +75,10 @@ fn known(package: &Package) -> Result<Vec<Known>, String> {
     for (name, stage) in stages::declared(&text).map_err(|why| format!("`{manifest}`: {why}"))? {
         let id = id(&name).map_err(|why| format!("`{manifest}`: {why}"))?;
         let index = all.iter().position(|known| known.descriptor.id == id).unwrap_or_else(|| {
-            let descriptor = CapabilityDescriptor::new(id, stage, []);
+            let mut descriptor = CapabilityDescriptor::new(id, stage, []);
+            // What the runtime does not know, handlers of the package provide.
+            let (package, version) = stages::package(&text);
+            descriptor.provider = CapabilityProvider::Plugin { package, version };
             all.push(Known { descriptor, security: CapabilitySecurity::default() });
             all.len() - 1
         });
@@ -105,7 +108,8 @@ fn human(all: &[Known]) -> String {
     let width = all.iter().map(|known| known.descriptor.id.as_str().len()).max().unwrap_or(0);
     let mut text = String::new();
     for Known { descriptor, .. } in all {
-        let mut line = format!("{:<width$}  {:<12}  {}", descriptor.id, descriptor.stage.name(), scope(descriptor));
+        let mut line =
+            format!("{:<width$}  {:<12}  {}", descriptor.id.as_str(), descriptor.stage.name(), scope(descriptor));
         if let Some(manifest) = &descriptor.manifest_path {
             _ = write!(line, "  ({manifest})");
         }
@@ -143,7 +147,11 @@ pub fn describe(args: &DescribeArgs) -> Result<ExitCode, String> {
         return Ok(ExitCode::SUCCESS);
     }
     let mut text = format!("{}\n", descriptor.id);
-    let mut tell = |what: &str, value: &str| _ = writeln!(text, "  {what:<10} {value}");
+    let mut tell = |what: &str, value: &str| {
+        if !value.is_empty() {
+            _ = writeln!(text, "  {what:<10} {value}");
+        }
+    };
     if let Some(short) = descriptor.id.alias() {
         tell("short", short);
     }
@@ -157,7 +165,6 @@ pub fn describe(args: &DescribeArgs) -> Result<ExitCode, String> {
     if security.audit_required {
         tell("audit", "required");
     }
-    let text = text.lines().map(|line| format!("{}\n", line.trim_end())).collect::<String>();
     output::write(text.as_bytes());
     Ok(ExitCode::SUCCESS)
 }

@@ -46,7 +46,7 @@ pub fn page(title: &str, started: &str, profile: &Profile) -> String {
     text.push_str("<h2>Files</h2>\n");
     files(&mut text, own);
     if !library.is_empty() {
-        let _ = write!(text, "<details><summary>{} modules of the library</summary>\n", separated(library.len()));
+        let _ = writeln!(text, "<details><summary>{} modules of the library</summary>", separated(library.len()));
         files(&mut text, library);
         text.push_str("</details>\n");
     }

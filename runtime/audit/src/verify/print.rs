@@ -26,12 +26,19 @@ pub fn print(found: &Verification, out: &mut impl Write) -> io::Result<()> {
     }
     if !found.is_intact() {
         for segment in &found.segments {
+            let alone = segment.first == segment.last;
             let reason = match (segment.from_start, segment.confirmed) {
+                (_, true) if alone => "is what is known of the end",
                 (_, true) => "lead up to what is known of the end",
+                (true, _) if alone => "is the beginning",
                 (true, _) => "are linked from the beginning",
+                _ if alone => "is linked to no other",
                 _ => "are linked to each other only",
             };
-            writeln!(out, "lines {} to {} {reason}", segment.first, segment.last)?;
+            match alone {
+                true => writeln!(out, "line {} {reason}", segment.first)?,
+                false => writeln!(out, "lines {} to {} {reason}", segment.first, segment.last)?,
+            }
         }
     }
     let tail = found.tail.map(|tail| format!("line {} is {}", tail.seq, tail.hash));
