@@ -66,6 +66,10 @@ fn special(code: &str) -> Option<Case> {
         "package.dependency.missing" => {
             Case::new(&[("reml.toml", manifest), ("src/main.reml", HELLO)], &["check", "."])
         }
+        "target.profile.invalid" => Case::new(
+            &[("board.toml", b"[profile]\nid = \"board\"\ntripel = \"aarch64-unknown-linux-gnu\"\n")],
+            &["target", "validate", "board.toml"],
+        ),
         "config.manifest.io_error" => linting(&[], &["config", "lint", "--manifest", "reml.toml"]),
         "config.compat.duplicate_key" => linting(
             &[("app.json", "{\n  \"port\": 80,\n  \"host\": \"::1\",\n  \"port\": 8080\n}\n")],
