@@ -54,8 +54,12 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 /// Compiles `reml_rt` with a cargo of its own: the outer one builds it only as a Rust library. Always optimised, since
 /// it is part of every program built. The target directory is private, so the outer cargo's lock is not waited for.
 fn runtime_archive(root: &Path, out: &Path) {
-    println!("cargo::rerun-if-changed={}", root.join("runtime/rt/src").display());
-    println!("cargo::rerun-if-changed={}", root.join("runtime/rt/Cargo.toml").display());
+    // The runtime and the crates of the house that it consists of: executables must not keep an older gate.
+    for part in ["audit", "capability", "rt"] {
+        let part = root.join("runtime").join(part);
+        println!("cargo::rerun-if-changed={}", part.join("src").display());
+        println!("cargo::rerun-if-changed={}", part.join("Cargo.toml").display());
+    }
     println!("cargo::rerun-if-changed={}", root.join("Cargo.lock").display());
     let target = out.join("runtime");
     let build = |offline: bool| {
