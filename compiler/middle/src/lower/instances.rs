@@ -13,6 +13,7 @@ use super::analysis::BodyInfo;
 use super::build::FunctionBuilder;
 use super::derive::Derived;
 use super::function::FnLower;
+use super::native::LIBC;
 use super::{Lower, MethodTarget};
 use crate::core::{
     Atom, Block, Callee, End, ForeignFn, ForeignId, FuncId, Function, Global, GlobalId, Inline, Mode, Op, RuntimeFn,
@@ -57,13 +58,17 @@ impl<'a> Lower<'a> {
         while let Some(work) = self.worklist.pop() {
             match work {
                 Work::Instance(func, id, args) => {
-                    if let FnKind::Reml(body) = &self.src.fns[id].kind {
+                    let def = &self.src.fns[id];
+                    if let FnKind::Reml(body) = &def.kind {
+                        self.note_escapes(body, def.module, &def.path);
                         let info = self.info(id, body);
                         FnLower::new(self, body, info, args).function(func, id);
                     }
                 }
                 Work::Global(func, id) => {
-                    let body = &self.src.globals[id].body;
+                    let def = &self.src.globals[id];
+                    let body = &def.body;
+                    self.note_escapes(body, def.module, &def.path);
                     let info = Rc::new(BodyInfo::of(body, &self.src.types));
                     FnLower::new(self, body, info, Vec::new()).global(func, id);
                 }
@@ -270,6 +275,7 @@ impl<'a> Lower<'a> {
     }
 
     pub fn foreign_of(&mut self, id: FnId, symbol: &str, variadic: bool) -> (ForeignId, TypeId) {
+        let def = &self.src.fns[id];
         let Signature { params, ret } = self.signature_of(id, &[]);
         let foreign = match self.foreign_ids.get(&id) {
             Some(&foreign) => foreign,
@@ -277,6 +283,7 @@ impl<'a> Lower<'a> {
                 let params = params.into_iter().map(|(ty, _)| ty).collect();
                 let foreign = self.foreign.push(ForeignFn { symbol: symbol.into(), params, ret, variadic });
                 self.foreign_ids.insert(id, foreign);
+                self.note_native(LIBC, Some(symbol), def.module, &def.path, def.span);
                 foreign
             }
         };

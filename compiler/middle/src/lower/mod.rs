@@ -24,6 +24,7 @@ mod expr;
 mod function;
 mod instances;
 mod matching;
+mod native;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -75,6 +76,7 @@ pub fn lower(
         return Err(lower.diagnostics);
     }
     let type_defs = lower.core_type_defs();
+    let native = lower.native_uses();
     let mut type_names = SecondaryMap::new();
     for (id, def) in &program.type_defs {
         type_names[id] = names.text(def.name).into();
@@ -88,6 +90,7 @@ pub fn lower(
         strings: lower.strings,
         runtime: lower.runtime,
         foreign: lower.foreign,
+        native,
         entry,
         library: program.library.clone(),
     })
@@ -131,6 +134,8 @@ struct Lower<'a> {
     runtime_ids: FxHashMap<(Box<str>, TypeId), core::RuntimeId>,
     foreign: PrimaryMap<core::ForeignId, core::ForeignFn>,
     foreign_ids: FxHashMap<FnId, core::ForeignId>,
+    /// As they are met: instances of one function repeat them.
+    native: Vec<core::NativeUse>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
     effects: Effects,
 }
@@ -171,6 +176,7 @@ impl<'a> Lower<'a> {
             runtime_ids: FxHashMap::default(),
             foreign: PrimaryMap::new(),
             foreign_ids: FxHashMap::default(),
+            native: Vec::new(),
             effects: Effects::default(),
         }
     }
