@@ -14,6 +14,7 @@ mod defer;
 mod entry;
 mod fiber;
 mod fiber_switch;
+mod file_place;
 mod files;
 mod frames;
 mod gate;

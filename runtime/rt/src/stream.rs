@@ -14,7 +14,8 @@ use reml_capability::policy::Power;
 use crate::abi::{Array, Resource};
 use crate::array::{self, BytesRef};
 use crate::context::Cx;
-use crate::gate::{self, Last};
+use crate::file_place::Last;
+use crate::gate;
 use crate::heap;
 use crate::io::{errno_of, errno_status, read_fd, reml_stdout_flush, write_fd};
 use crate::panic::traced;
@@ -72,12 +73,11 @@ traced! {
 }
 
 extern "C" fn stream_open(cx: Cx, path: StrRef) -> i64 {
-    let allowed = match gate::path(cx, Power::Read, path.as_str(), Last::Followed) {
-        Ok(allowed) => allowed,
+    let place = match gate::place(cx, Power::Read, path.as_str(), Last::Followed) {
+        Ok(place) => place,
         Err(errno) => return errno,
     };
-    let opened = gate::open_only(cx, OpenOptions::new().read(true)).open(allowed);
-    match opened.and_then(|file| Ok((file.metadata()?, file))) {
+    match place.open(OpenOptions::new().read(true)).and_then(|file| Ok((file.metadata()?, file))) {
         Ok((metadata, _)) if metadata.is_dir() => i64::from(libc::EISDIR),
         Ok((_, file)) => {
             give_resource(cx, Content::Reader(file), path.as_bytes().to_vec());
@@ -102,11 +102,11 @@ extern "C" fn stream_create(cx: Cx, path: StrRef, flags: i64, permissions: i64) 
         options.write(true).truncate(flags & TRUNCATE != 0);
     }
     options.create_new(flags & NEW != 0);
-    let allowed = match gate::path(cx, Power::Write, path.as_str(), Last::Followed) {
-        Ok(allowed) => allowed,
+    let place = match gate::place(cx, Power::Write, path.as_str(), Last::Followed) {
+        Ok(place) => place,
         Err(errno) => return errno,
     };
-    match gate::open_only(cx, &mut options).open(allowed) {
+    match place.open(&mut options) {
         Ok(file) => {
             let writer = Writer { file, buffer: Vec::new() };
             give_resource(cx, Content::Writer(writer), path.as_bytes().to_vec());
