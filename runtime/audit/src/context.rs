@@ -63,12 +63,7 @@ impl AuditContext {
                 }
             }
         }
-        let own_key = match &kind {
-            EventKind::FfiCall => "ffi",
-            EventKind::FfiBindgen | EventKind::FfiBuild | EventKind::GcStats => event,
-            _ => "event",
-        };
-        metadata.insert(own_key.to_owned(), payload);
+        metadata.insert(kind.payload_key().to_owned(), payload);
         self.sink.log(&Event { metadata, capability: self.capability.clone(), ..Event::new(kind) })
     }
 

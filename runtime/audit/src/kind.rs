@@ -145,6 +145,17 @@ impl EventKind {
     pub fn named(name: &str) -> EventKind {
         EventKind::known(name).unwrap_or_else(|| EventKind::Custom(Cow::Owned(name.to_owned())))
     }
+
+    /// The key under which what is told about such an event is kept as a whole.
+    pub fn payload_key(&self) -> &'static str {
+        match self {
+            EventKind::FfiCall => "ffi",
+            EventKind::FfiBindgen => "ffi.bindgen",
+            EventKind::FfiBuild => "ffi.build",
+            EventKind::GcStats => "gc.stats",
+            _ => "event",
+        }
+    }
 }
 
 impl fmt::Display for EventKind {

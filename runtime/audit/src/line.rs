@@ -103,6 +103,7 @@ fn write_field(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Bool(false) => out.extend_from_slice(b"false"),
         Field::Int(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
         Field::Text(text) => write_text(out, text),
+        Field::Json(text) => out.extend_from_slice(text.as_bytes()),
         Field::Texts(texts) => {
             out.push(b'[');
             for (index, text) in texts.iter().enumerate() {
@@ -182,6 +183,7 @@ mod tests {
             ("b", Field::Bool(true)),
             ("c", Field::Int(-7)),
             ("f", Field::Texts(&["x", "\""])),
+            ("j", Field::Json("{\"x\":[1,null]}")),
             ("z", Field::Text("\\")),
         ];
         let kind = EventKind::named("k");

@@ -1,0 +1,228 @@
+//! What may a program put into the log of its run?
+//!
+//! Events of a program come as JSON that it has made, and stand in one chain with what the gate and the runtime record. So a program must not be able
+//! to say what only they know: their kinds and keys are reserved, and all that a program says is marked as such, under `audit.channel`.
+
+use std::collections::BTreeMap;
+
+use serde_json::value::RawValue;
+
+use crate::error::AuditError;
+use crate::event::{Event, Field, Record};
+use crate::kind::EventKind;
+use crate::sink::Sink;
+use crate::validate::{validate, validate_record};
+
+/// What stands under `audit.channel` in events of programs.
+const CHANNEL: &str = "program";
+const CHANNEL_KEY: &str = "audit.channel";
+
+/// Kinds and keys that begin so are the runtime's.
+const RESERVED_PREFIXES: [&str; 2] = ["gate.", "audit."];
+/// Other kinds that only the runtime records.
+const RESERVED_KINDS: [&str; 5] =
+    ["capability.revoked", "capability_check", "plugin.revoke", "security.policy_enforced", "security.violation"];
+/// Other keys that only the runtime writes.
+const RESERVED_KEYS: [&str; 4] = ["chain", "event.kind", "policy_digest", "schema.version"];
+/// What a program may say although it begins like what is reserved: keys of events about its own pipelines and bridges.
+const OPEN_KEYS: [&str; 1] = ["audit.policy.version"];
+
+/// An event of a program.
+#[derive(Debug, Clone, Copy)]
+pub struct Submission<'a> {
+    pub kind: &'a str,
+    pub capability: Option<&'a str>,
+    /// A JSON object: keys beside each other.
+    pub metadata: &'a str,
+    /// Any JSON: kept as a whole under the key that the kind has for it. Keys that the kind requires are taken out of it, too.
+    pub payload: Option<&'a str>,
+    /// Any JSON: what changes.
+    pub change_set: Option<&'a str>,
+}
+
+type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+impl Submission<'_> {
+    /// Gives the event to a sink.
+    ///
+    /// ```
+    /// use reml_audit::{Submission, sinks::Memory};
+    /// let sink = Memory::default();
+    /// let order = Submission {
+    ///     kind: "shop.order",
+    ///     capability: None,
+    ///     metadata: r#"{"event.domain":"shop"}"#,
+    ///     payload: Some(r#"{"id":7}"#),
+    ///     change_set: None,
+    /// };
+    /// order.log(&sink)?;
+    /// assert_eq!(sink.events()[0].metadata["event"]["id"], 7);
+    /// assert_eq!(sink.events()[0].metadata["audit.channel"], "program");
+    /// # Ok::<(), reml_audit::AuditError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Reserved`], [`AuditError::NotJson`], [`AuditError::Invalid`], and those of the sink.
+    pub fn log(&self, sink: &dyn Sink) -> Result<(), AuditError> {
+        let kind = self.kind()?;
+        let members = self.members(&kind)?;
+        let fields = fields(&members);
+        let record = Record { kind: &kind, capability: self.capability, fields: &fields };
+        match self.change_set {
+            None => sink.record(&record),
+            Some(changes) => sink.log(&changed(&record, changes)?),
+        }
+    }
+
+    /// Would a log take the event?
+    ///
+    /// # Errors
+    ///
+    /// As [`log`](Submission::log), but for those of the sink.
+    pub fn validate(&self) -> Result<(), AuditError> {
+        let kind = self.kind()?;
+        let members = self.members(&kind)?;
+        let fields = fields(&members);
+        let record = Record { kind: &kind, capability: self.capability, fields: &fields };
+        match self.change_set {
+            None => Ok(validate_record(&record)?),
+            Some(changes) => Ok(validate(&changed(&record, changes)?)?),
+        }
+    }
+
+    fn kind(&self) -> Result<EventKind, AuditError> {
+        if is_reserved(self.kind, &RESERVED_KINDS) {
+            return Err(AuditError::Reserved { name: self.kind.to_owned() });
+        }
+        Ok(EventKind::named(self.kind))
+    }
+
+    /// The metadata, sorted by key.
+    fn members(&self, kind: &EventKind) -> Result<Members<'_>, AuditError> {
+        let mut members = object(self.metadata, "metadata")?;
+        if let Some(payload) = self.payload {
+            let whole = value(payload, "payload")?;
+            if !kind.required().is_empty() && payload.starts_with('{') {
+                let told = object(payload, "payload")?;
+                for key in kind.required() {
+                    if let Some(value) = told.get(*key) {
+                        members.entry((*key).to_owned()).or_insert(value);
+                    }
+                }
+            }
+            members.insert(kind.payload_key().to_owned(), whole);
+        }
+        let reserved = members.keys().find(|key| is_reserved(key, &RESERVED_KEYS) && !OPEN_KEYS.contains(&key.as_str()));
+        if let Some(name) = reserved {
+            return Err(AuditError::Reserved { name: name.clone() });
+        }
+        Ok(members)
+    }
+}
+
+fn is_reserved(name: &str, names: &[&str]) -> bool {
+    names.contains(&name) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+}
+
+/// The fields of a record, with the mark in its place.
+fn fields<'m>(members: &'m Members<'_>) -> Vec<(&'m str, Field<'m>)> {
+    let own = members.iter().map(|(key, value)| (key.as_str(), Field::Json(value.get())));
+    let mut fields: Vec<(&str, Field<'_>)> = own.collect();
+    let place = fields.partition_point(|(key, _)| *key < CHANNEL_KEY);
+    fields.insert(place, (CHANNEL_KEY, Field::Text(CHANNEL)));
+    fields
+}
+
+fn changed(record: &Record<'_>, changes: &str) -> Result<Event, AuditError> {
+    let changes = serde_json::from_str(changes)
+        .map_err(|error| AuditError::NotJson { what: "change set", reason: error.to_string() })?;
+    Ok(record.to_event().change_set(changes))
+}
+
+fn object<'a>(text: &'a str, what: &'static str) -> Result<Members<'a>, AuditError> {
+    on_one_line(text, what)?;
+    serde_json::from_str(text).map_err(|error| AuditError::NotJson { what, reason: error.to_string() })
+}
+
+fn value<'a>(text: &'a str, what: &'static str) -> Result<&'a RawValue, AuditError> {
+    on_one_line(text, what)?;
+    serde_json::from_str(text).map_err(|error| AuditError::NotJson { what, reason: error.to_string() })
+}
+
+/// What is copied into a line must not end it.
+fn on_one_line(text: &str, what: &'static str) -> Result<(), AuditError> {
+    if text.bytes().any(|byte| byte < 0x20) {
+        return Err(AuditError::NotJson { what, reason: "it is not on one line".to_owned() });
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::Memory;
+    use serde_json::json;
+
+    const PLAIN: Submission<'static> =
+        Submission { kind: "shop.order", capability: None, metadata: "{}", payload: None, change_set: None };
+
+    fn refused(submission: Submission<'_>) -> String {
+        let sink = Memory::default();
+        let error = submission.log(&sink).unwrap_err();
+        assert!(sink.events().is_empty());
+        assert_eq!(submission.validate().unwrap_err().to_string(), error.to_string());
+        error.to_string()
+    }
+
+    #[test]
+    fn what_the_runtime_records_cannot_be_forged() {
+        for kind in ["gate.decision", "gate.x", "audit.checkpoint", "capability_check", "security.violation"] {
+            assert!(refused(Submission { kind, ..PLAIN }).starts_with(&format!("`{kind}` is logged by the runtime alone")));
+        }
+        for key in ["gate.decision", "audit.channel", "chain", "event.kind", "schema.version", "policy_digest"] {
+            let metadata = json!({ key: "x" }).to_string();
+            assert!(refused(Submission { metadata: &metadata, ..PLAIN }).contains(key), "{key}");
+        }
+        // An escape does not hide a key.
+        assert!(refused(Submission { metadata: "{\"\\u0067ate.x\":1}", ..PLAIN }).contains("`gate.x`"));
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        assert!(refused(Submission { metadata: "[]", ..PLAIN }).starts_with("the metadata of an audit event is not JSON"));
+        assert!(refused(Submission { metadata: "{\n}", ..PLAIN }).ends_with("it is not on one line"));
+        for payload in ["", "{", "1}", "1 2", "\"a\",\"chain\":1"] {
+            let told = refused(Submission { payload: Some(payload), ..PLAIN });
+            assert!(told.starts_with("the payload of an audit event is not JSON"), "{told}");
+        }
+        assert!(refused(Submission { change_set: Some("{"), ..PLAIN }).starts_with("the change set"));
+    }
+
+    #[test]
+    fn required_keys_come_from_the_payload_or_the_metadata() {
+        let sink = Memory::default();
+        let payload = json!({ "process.pid": 7, "process.command": "ls", "args": ["-l"] }).to_string();
+        let spawned = Submission {
+            kind: "process.spawned",
+            metadata: "{\"process.exit_status\":null,\"z\":1}",
+            payload: Some(&payload),
+            change_set: Some("{\"items\":[]}"),
+            capability: Some("core.process"),
+        };
+        spawned.log(&sink).unwrap();
+        let event = &sink.events()[0];
+        assert_eq!(event.metadata["process.pid"], 7);
+        assert_eq!(event.metadata["event"]["args"][0], "-l");
+        assert_eq!(event.change_set.as_ref().unwrap()["items"], json!([]));
+        let without = Submission { metadata: "{}", ..spawned };
+        assert!(refused(without).ends_with("missing keys [process.exit_status]"));
+    }
+
+    #[test]
+    fn keys_are_sorted_around_the_mark() {
+        let members = object("{\"b\":1,\"a\":2,\"audit.policy.version\":\"v\"}", "metadata").unwrap();
+        let keys: Vec<&str> = fields(&members).into_iter().map(|(key, _)| key).collect();
+        assert_eq!(keys, ["a", "audit.channel", "audit.policy.version", "b"]);
+    }
+}
