@@ -33,8 +33,8 @@ pub enum AuditError {
     TooLong { bytes: usize },
     /// A program may not log this: only the runtime does.
     Reserved { name: String },
-    /// What a program gives as JSON is none.
-    NotJson { what: &'static str, reason: String },
+    /// What a program has given is not what it should be: JSON on one line, or an id.
+    Unreadable { what: &'static str, reason: String },
     /// The log was closed.
     Closed,
     /// A sink that sends events elsewhere could not.
@@ -46,7 +46,7 @@ impl AuditError {
     pub fn kind(&self) -> &'static str {
         match self {
             AuditError::Invalid(_) | AuditError::Reserved { .. } => "PolicyViolation",
-            AuditError::Damaged { .. } | AuditError::TooLong { .. } | AuditError::NotJson { .. } => "Encoding",
+            AuditError::Damaged { .. } | AuditError::TooLong { .. } | AuditError::Unreadable { .. } => "Encoding",
             _ => "Transport",
         }
     }
@@ -112,9 +112,14 @@ impl fmt::Display for AuditError {
                 "an audit event of {bytes} bytes is longer than the {MAX_LINE} that a line may have; log what is large elsewhere, and its hash here"
             ),
             AuditError::Reserved { name } => {
-                write!(f, "`{name}` is logged by the runtime alone; choose another name for an event or a key of the program's own")
+                write!(
+                    f,
+                    "`{name}` is logged by the runtime alone; choose another name for an event or a key of the program's own"
+                )
             }
-            AuditError::NotJson { what, reason } => write!(f, "the {what} of an audit event is not JSON: {reason}"),
+            AuditError::Unreadable { what, reason } => {
+                write!(f, "the {what} of an audit event cannot be read: {reason}")
+            }
             AuditError::Closed => write!(f, "the audit log is closed"),
             AuditError::Transport { target, reason } => write!(f, "cannot send audit events to {target}: {reason}"),
         }

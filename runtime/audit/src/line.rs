@@ -16,11 +16,21 @@ pub const SCHEMA_VERSION: &str = "3.0.0-alpha";
 
 /// Appends the body of an event. What it has no time and no identity for gets them now.
 pub fn write_event(out: &mut Vec<u8>, event: &Event) {
+    write_with_id(out, event, Some(event.audit_id.unwrap_or_else(Uuid::now_v7)));
+}
+
+/// The same without giving it an identity.
+pub fn write_as_given(out: &mut Vec<u8>, event: &Event) {
+    write_with_id(out, event, event.audit_id);
+}
+
+fn write_with_id(out: &mut Vec<u8>, event: &Event, id: Option<Uuid>) {
     begin(out, event.timestamp.unwrap_or_else(Timestamp::now));
-    out.extend_from_slice(b"\"audit_id\":\"");
-    let id = event.audit_id.unwrap_or_else(Uuid::now_v7);
-    out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
-    out.extend_from_slice(b"\",");
+    if let Some(id) = id {
+        out.extend_from_slice(b"\"audit_id\":\"");
+        out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+        out.extend_from_slice(b"\",");
+    }
     if let Some(capability) = &event.capability {
         member(out, "capability", capability);
     }

@@ -5,13 +5,15 @@
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 use crate::error::AuditError;
 use crate::event::{Event, Field, Record};
 use crate::kind::EventKind;
+use crate::line;
 use crate::sink::Sink;
-use crate::validate::{validate, validate_record};
+use crate::validate::validate_record;
 
 /// What stands under `audit.channel` in events of programs.
 const CHANNEL: &str = "program";
@@ -38,6 +40,8 @@ pub struct Submission<'a> {
     pub payload: Option<&'a str>,
     /// Any JSON: what changes.
     pub change_set: Option<&'a str>,
+    /// By which it can be found again, if it has to be.
+    pub audit_id: Option<&'a str>,
 }
 
 type Members<'a> = BTreeMap<String, &'a RawValue>;
@@ -54,6 +58,7 @@ impl Submission<'_> {
     ///     metadata: r#"{"event.domain":"shop"}"#,
     ///     payload: Some(r#"{"id":7}"#),
     ///     change_set: None,
+    ///     audit_id: None,
     /// };
     /// order.log(&sink)?;
     /// assert_eq!(sink.events()[0].metadata["event"]["id"], 7);
@@ -63,32 +68,49 @@ impl Submission<'_> {
     ///
     /// # Errors
     ///
-    /// [`AuditError::Reserved`], [`AuditError::NotJson`], [`AuditError::Invalid`], and those of the sink.
+    /// [`AuditError::Reserved`], [`AuditError::Unreadable`], [`AuditError::Invalid`], and those of the sink.
     pub fn log(&self, sink: &dyn Sink) -> Result<(), AuditError> {
-        let kind = self.kind()?;
-        let members = self.members(&kind)?;
-        let fields = fields(&members);
-        let record = Record { kind: &kind, capability: self.capability, fields: &fields };
-        match self.change_set {
-            None => sink.record(&record),
-            Some(changes) => sink.log(&changed(&record, changes)?),
-        }
+        self.with_record(|record| match self.has_more() {
+            false => sink.record(record),
+            true => sink.log(&self.event(record)?),
+        })
     }
 
-    /// Would a log take the event?
+    /// Appends the line of the event to `out`, without a chain and the end of the line. Nothing is appended on errors.
     ///
     /// # Errors
     ///
-    /// As [`log`](Submission::log), but for those of the sink.
-    pub fn validate(&self) -> Result<(), AuditError> {
+    /// As [`log`](Submission::log), but for those of a sink.
+    pub fn write(&self, out: &mut Vec<u8>, time: Timestamp) -> Result<(), AuditError> {
+        self.with_record(|record| {
+            validate_record(record)?;
+            line::write_as_given(out, &self.event(record)?.at(time));
+            out.push(b'}');
+            Ok(())
+        })
+    }
+
+    fn with_record<T>(&self, give: impl FnOnce(&Record<'_>) -> Result<T, AuditError>) -> Result<T, AuditError> {
         let kind = self.kind()?;
         let members = self.members(&kind)?;
         let fields = fields(&members);
-        let record = Record { kind: &kind, capability: self.capability, fields: &fields };
-        match self.change_set {
-            None => Ok(validate_record(&record)?),
-            Some(changes) => Ok(validate(&changed(&record, changes)?)?),
+        give(&Record { kind: &kind, capability: self.capability, fields: &fields })
+    }
+
+    /// Is there what a record cannot have?
+    fn has_more(&self) -> bool {
+        self.change_set.is_some() || self.audit_id.is_some()
+    }
+
+    fn event(&self, record: &Record<'_>) -> Result<Event, AuditError> {
+        let mut event = record.to_event();
+        if let Some(changes) = self.change_set {
+            event.change_set = Some(serde_json::from_str(changes).map_err(|error| unreadable("change set", &error))?);
         }
+        if let Some(id) = self.audit_id {
+            event.audit_id = Some(id.parse().map_err(|error| unreadable("id", &error))?);
+        }
+        Ok(event)
     }
 
     fn kind(&self) -> Result<EventKind, AuditError> {
@@ -113,7 +135,8 @@ impl Submission<'_> {
             }
             members.insert(kind.payload_key().to_owned(), whole);
         }
-        let reserved = members.keys().find(|key| is_reserved(key, &RESERVED_KEYS) && !OPEN_KEYS.contains(&key.as_str()));
+        let reserved =
+            members.keys().find(|key| is_reserved(key, &RESERVED_KEYS) && !OPEN_KEYS.contains(&key.as_str()));
         if let Some(name) = reserved {
             return Err(AuditError::Reserved { name: name.clone() });
         }
@@ -134,26 +157,24 @@ fn fields<'m>(members: &'m Members<'_>) -> Vec<(&'m str, Field<'m>)> {
     fields
 }
 
-fn changed(record: &Record<'_>, changes: &str) -> Result<Event, AuditError> {
-    let changes = serde_json::from_str(changes)
-        .map_err(|error| AuditError::NotJson { what: "change set", reason: error.to_string() })?;
-    Ok(record.to_event().change_set(changes))
-}
-
 fn object<'a>(text: &'a str, what: &'static str) -> Result<Members<'a>, AuditError> {
     on_one_line(text, what)?;
-    serde_json::from_str(text).map_err(|error| AuditError::NotJson { what, reason: error.to_string() })
+    serde_json::from_str(text).map_err(|error| unreadable(what, &error))
 }
 
 fn value<'a>(text: &'a str, what: &'static str) -> Result<&'a RawValue, AuditError> {
     on_one_line(text, what)?;
-    serde_json::from_str(text).map_err(|error| AuditError::NotJson { what, reason: error.to_string() })
+    serde_json::from_str(text).map_err(|error| unreadable(what, &error))
+}
+
+fn unreadable(what: &'static str, error: &dyn std::fmt::Display) -> AuditError {
+    AuditError::Unreadable { what, reason: error.to_string() }
 }
 
 /// What is copied into a line must not end it.
 fn on_one_line(text: &str, what: &'static str) -> Result<(), AuditError> {
     if text.bytes().any(|byte| byte < 0x20) {
-        return Err(AuditError::NotJson { what, reason: "it is not on one line".to_owned() });
+        return Err(unreadable(what, &"it is not on one line"));
     }
     Ok(())
 }
@@ -164,21 +185,31 @@ mod tests {
     use crate::sinks::Memory;
     use serde_json::json;
 
-    const PLAIN: Submission<'static> =
-        Submission { kind: "shop.order", capability: None, metadata: "{}", payload: None, change_set: None };
+    const PLAIN: Submission<'static> = Submission {
+        kind: "shop.order",
+        capability: None,
+        metadata: "{}",
+        payload: None,
+        change_set: None,
+        audit_id: None,
+    };
 
     fn refused(submission: Submission<'_>) -> String {
         let sink = Memory::default();
         let error = submission.log(&sink).unwrap_err();
         assert!(sink.events().is_empty());
-        assert_eq!(submission.validate().unwrap_err().to_string(), error.to_string());
+        let mut line = Vec::new();
+        assert_eq!(submission.write(&mut line, Timestamp::UNIX_EPOCH).unwrap_err().to_string(), error.to_string());
+        assert!(line.is_empty());
         error.to_string()
     }
 
     #[test]
     fn what_the_runtime_records_cannot_be_forged() {
         for kind in ["gate.decision", "gate.x", "audit.checkpoint", "capability_check", "security.violation"] {
-            assert!(refused(Submission { kind, ..PLAIN }).starts_with(&format!("`{kind}` is logged by the runtime alone")));
+            assert!(
+                refused(Submission { kind, ..PLAIN }).starts_with(&format!("`{kind}` is logged by the runtime alone"))
+            );
         }
         for key in ["gate.decision", "audit.channel", "chain", "event.kind", "schema.version", "policy_digest"] {
             let metadata = json!({ key: "x" }).to_string();
@@ -189,14 +220,29 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_json_is_refused() {
-        assert!(refused(Submission { metadata: "[]", ..PLAIN }).starts_with("the metadata of an audit event is not JSON"));
+    fn what_is_unreadable_is_refused() {
+        assert!(
+            refused(Submission { metadata: "[]", ..PLAIN })
+                .starts_with("the metadata of an audit event cannot be read")
+        );
         assert!(refused(Submission { metadata: "{\n}", ..PLAIN }).ends_with("it is not on one line"));
         for payload in ["", "{", "1}", "1 2", "\"a\",\"chain\":1"] {
             let told = refused(Submission { payload: Some(payload), ..PLAIN });
-            assert!(told.starts_with("the payload of an audit event is not JSON"), "{told}");
+            assert!(told.starts_with("the payload of an audit event cannot be read"), "{told}");
         }
         assert!(refused(Submission { change_set: Some("{"), ..PLAIN }).starts_with("the change set"));
+        assert!(refused(Submission { audit_id: Some("7"), ..PLAIN }).starts_with("the id"));
+    }
+
+    #[test]
+    fn a_line_is_that_of_the_event() {
+        let mut line = Vec::new();
+        Submission { payload: Some("7"), ..PLAIN }.write(&mut line, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!(
+            String::from_utf8(line).unwrap(),
+            "{\"timestamp\":\"1970-01-01T00:00:00Z\",\"envelope\":{\"metadata\":{\"audit.channel\":\"program\",\
+             \"event\":7,\"event.kind\":\"shop.order\",\"schema.version\":\"3.0.0-alpha\"}}}"
+        );
     }
 
     #[test]
@@ -209,12 +255,14 @@ mod tests {
             payload: Some(&payload),
             change_set: Some("{\"items\":[]}"),
             capability: Some("core.process"),
+            audit_id: Some("c6cdebe5-2a50-4b2b-96c6-0f74f1fa0f11"),
         };
         spawned.log(&sink).unwrap();
         let event = &sink.events()[0];
         assert_eq!(event.metadata["process.pid"], 7);
         assert_eq!(event.metadata["event"]["args"][0], "-l");
         assert_eq!(event.change_set.as_ref().unwrap()["items"], json!([]));
+        assert_eq!(event.audit_id.unwrap().to_string(), "c6cdebe5-2a50-4b2b-96c6-0f74f1fa0f11");
         let without = Submission { metadata: "{}", ..spawned };
         assert!(refused(without).ends_with("missing keys [process.exit_status]"));
     }

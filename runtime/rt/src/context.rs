@@ -53,6 +53,8 @@ pub struct Runtime {
     pub roots: RootIndex,
     /// The program ended by panic or `exit`: what is alive then is no leak.
     pub cut_short: Cell<bool>,
+    /// The registry of capabilities records in the log of this run.
+    pub registry_records: Cell<bool>,
     /// A test has announced that it will panic with a message that contains this.
     pub expected_panic: RefCell<Option<String>>,
 }

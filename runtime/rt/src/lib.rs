@@ -6,7 +6,9 @@
 
 pub mod abi;
 mod array;
+mod audit;
 mod big;
+mod capabilities;
 mod chars;
 mod context;
 mod crypto;
