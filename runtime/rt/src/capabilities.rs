@@ -129,14 +129,20 @@ fn enforce(cx: Cx, policy: &str, requirement: &str) -> Answer {
         .ok_or_else(|| violation("the program runs without a gate; there is nothing to take away from".to_owned()))?;
     let here = std::env::current_dir()
         .map_err(|error| violation(format!("the current folder, where patterns begin, is not known: {error}")))?;
-    security.enforce(&policy, requirement, gate, &here)
+    let digest = security.enforce(&policy, requirement, gate, &here)?;
+    Ok(quoted(&digest))
 }
 
-/// The digest of the policy that the program has put into force; empty if there is none.
+/// The digest of the policy that the program has put into force; null if there is none.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_security_policy_digest(cx: Cx) -> StrOwned {
     let policy = of_program(cx).security().current_policy();
-    answer(cx, Ok(policy.map(|policy| policy.digest()).unwrap_or_default()))
+    answer(cx, Ok(policy.map_or("null".to_owned(), |policy| quoted(&policy.digest()))))
+}
+
+/// A text without anything to escape, as JSON.
+fn quoted(digest: &str) -> String {
+    format!("\"{digest}\"")
 }
 
 /// Records that somebody has not kept to a policy: what was tried, and the id of the capability that it takes, if that is known.
