@@ -92,7 +92,8 @@ kinds! {
     ParserStreamPending = "parser.stream.pending" ["reason", "resume_hint"];
     ParserStreamProgress = "parser.stream.progress" ["buffer_fill_ratio", "consumed_bytes", "lap"];
     ParserStreamError = "parser.stream.error" ["last_checkpoint", "stream.last_reason"];
-    ProcessSpawned = "process.spawned" ["process.command", "process.exit_status", "process.pid"];
+    /// What is told is up to who starts the process.
+    ProcessSpawned = "process.spawned" [];
     ProcessSpawn = "process.spawn" ["process.command", "process.exit_status", "process.pid"];
     ProcessWait = "process.wait" ["process.command", "process.exit_status", "process.pid"];
     ProcessKill = "process.kill" ["process.command", "process.exit_status", "process.pid"];

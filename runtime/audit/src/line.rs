@@ -49,7 +49,12 @@ fn write_with_id(out: &mut Vec<u8>, event: &Event, id: Option<Uuid>) {
 
 /// Appends the body of a record. It has no identity but its place in the chain.
 pub fn write_record(out: &mut Vec<u8>, record: &Record<'_>) {
-    begin(out, Timestamp::now());
+    write_record_at(out, record, Timestamp::now());
+}
+
+/// The same of one that has happened at this time.
+pub fn write_record_at(out: &mut Vec<u8>, record: &Record<'_>, time: Timestamp) {
+    begin(out, time);
     if let Some(capability) = record.capability {
         member(out, "capability", capability);
     }

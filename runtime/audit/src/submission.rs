@@ -13,7 +13,7 @@ use crate::event::{Event, Field, Record};
 use crate::kind::EventKind;
 use crate::line;
 use crate::sink::Sink;
-use crate::validate::validate_record;
+use crate::validate::{promised, validate_record};
 
 /// What stands under `audit.channel` in events of programs.
 const CHANNEL: &str = "program";
@@ -84,7 +84,10 @@ impl Submission<'_> {
     pub fn write(&self, out: &mut Vec<u8>, time: Timestamp) -> Result<(), AuditError> {
         self.with_record(|record| {
             validate_record(record)?;
-            line::write_as_given(out, &self.event(record)?.at(time));
+            match self.has_more() {
+                false => line::write_record_at(out, record, time),
+                true => line::write_as_given(out, &self.event(record)?.at(time)),
+            }
             out.push(b'}');
             Ok(())
         })
@@ -103,6 +106,12 @@ impl Submission<'_> {
     }
 
     fn event(&self, record: &Record<'_>) -> Result<Event, AuditError> {
+        for (_, field) in record.fields {
+            // Not every number of JSON is one of an event.
+            if let Field::Json(text) = field {
+                serde_json::from_str::<serde_json::Value>(text).map_err(|error| unreadable("metadata", &error))?;
+            }
+        }
         let mut event = record.to_event();
         if let Some(changes) = self.change_set {
             event.change_set = Some(serde_json::from_str(changes).map_err(|error| unreadable("change set", &error))?);
@@ -122,14 +131,16 @@ impl Submission<'_> {
 
     /// The metadata, sorted by key.
     fn members(&self, kind: &EventKind) -> Result<Members<'_>, AuditError> {
-        let mut members = object(self.metadata, "metadata")?;
+        // Most events have nothing but a payload.
+        let mut members = if self.metadata == "{}" { Members::new() } else { object(self.metadata, "metadata")? };
         if let Some(payload) = self.payload {
             let whole = value(payload, "payload")?;
-            if !kind.required().is_empty() && payload.starts_with('{') {
+            let mut keys = promised(kind).peekable();
+            if keys.peek().is_some() && payload.starts_with('{') {
                 let told = object(payload, "payload")?;
-                for key in kind.required() {
-                    if let Some(value) = told.get(*key) {
-                        members.entry((*key).to_owned()).or_insert(value);
+                for key in keys {
+                    if let Some(value) = told.get(key) {
+                        members.entry(key.to_owned()).or_insert(value);
                     }
                 }
             }
@@ -232,6 +243,8 @@ mod tests {
         }
         assert!(refused(Submission { change_set: Some("{"), ..PLAIN }).starts_with("the change set"));
         assert!(refused(Submission { audit_id: Some("7"), ..PLAIN }).starts_with("the id"));
+        let large = Submission { payload: Some("1e400"), ..PLAIN };
+        assert!(refused(Submission { change_set: Some("{}"), ..large }).contains("number out of range"));
     }
 
     #[test]
@@ -250,7 +263,7 @@ mod tests {
         let sink = Memory::default();
         let payload = json!({ "process.pid": 7, "process.command": "ls", "args": ["-l"] }).to_string();
         let spawned = Submission {
-            kind: "process.spawned",
+            kind: "process.spawn",
             metadata: "{\"process.exit_status\":null,\"z\":1}",
             payload: Some(&payload),
             change_set: Some("{\"items\":[]}"),
@@ -263,6 +276,9 @@ mod tests {
         assert_eq!(event.metadata["event"]["args"][0], "-l");
         assert_eq!(event.change_set.as_ref().unwrap()["items"], json!([]));
         assert_eq!(event.audit_id.unwrap().to_string(), "c6cdebe5-2a50-4b2b-96c6-0f74f1fa0f11");
+        let stage = r#"{"bridge.id":"fs","bridge.stage.actual":"beta","bridge.stage.required":"exact:beta"}"#;
+        Submission { kind: "bridge.promote", payload: Some(stage), ..PLAIN }.log(&sink).unwrap();
+        assert_eq!(sink.events()[1].metadata["bridge.id"], "fs");
         let without = Submission { metadata: "{}", ..spawned };
         assert!(refused(without).ends_with("missing keys [process.exit_status]"));
     }

@@ -18,10 +18,12 @@ use crate::gate::Guard;
 use crate::handler;
 use crate::heap::Heap;
 use crate::io::{Input, Output};
+use crate::io_effects::IoEffects;
 use crate::resource::Resources;
 use crate::roots::RootIndex;
 use crate::stack::StackBounds;
 use crate::taken::Taken;
+use crate::time;
 
 /// The context pointer as runtime functions receive it.
 #[derive(Clone, Copy)]
@@ -37,6 +39,7 @@ pub struct Runtime {
     /// What waits for one of the `take_*` functions.
     pub taken: Cell<Taken>,
     pub resources: Resources,
+    pub io_effects: IoEffects,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,
     pub guard: Guard,
@@ -85,6 +88,7 @@ pub struct Program {
 impl Program {
     /// Without a gate the program may do everything.
     pub fn new(args: Vec<String>, gate: Option<Arc<Gate>>) -> Program {
+        time::begin();
         let runtime = Box::new(Runtime { args: RefCell::new(args), guard: Guard::new(gate), ..Runtime::default() });
         let context = Box::new(Context {
             free: [ptr::null_mut(); CLASSES],

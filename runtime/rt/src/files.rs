@@ -112,7 +112,11 @@ fn write_file(cx: Cx, path: StrRef, bytes: &[u8], append: u32) -> i64 {
     };
     gate::open_only(cx, options.create(true));
     permitted(cx, Power::Write, path, Last::Followed, |path| {
-        status(options.open(path).and_then(|mut file| file.write_all(bytes)))
+        let written = options.open(path).and_then(|mut file| file.write_all(bytes));
+        if written.is_ok() {
+            cx.runtime().io_effects.has_written(bytes.len());
+        }
+        status(written)
     })
 }
 

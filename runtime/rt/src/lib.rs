@@ -23,6 +23,7 @@ mod handler;
 mod heap;
 mod image;
 mod io;
+mod io_effects;
 mod machine;
 mod math;
 mod number;

@@ -3,8 +3,9 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, audit, big, capabilities, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine,
-    math, number, panic, random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
+    array, audit, big, capabilities, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, io_effects,
+    machine, math, number, panic, random, regex, resource, security, segments, stack, stream, string, taken, text,
+    time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -151,6 +152,9 @@ table! {
         reml_process_exit
         reml_test_expect_panic
         reml_current_dir
+    ;
+    io_effects:
+        reml_io_effects_take
     ;
     machine:
         reml_machine_pause
