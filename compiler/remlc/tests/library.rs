@@ -12,7 +12,13 @@ const ALLOW_CHANGE_SET: [&str; 2] =
 
 fn laws_hold(flags: &[&str]) {
     let mut command = remlc();
-    command.arg("test").args(flags).args(ALLOW_SCRATCH).args(ALLOW_CHANGE_SET).arg(format!("--allow-read={LAWS}")).arg(LAWS);
+    command
+        .arg("test")
+        .args(flags)
+        .args(ALLOW_SCRATCH)
+        .args(ALLOW_CHANGE_SET)
+        .arg(format!("--allow-read={LAWS}"))
+        .arg(LAWS);
     let ran = run(&mut command, "").unwrap();
     assert_eq!(ran.exit, Some(0), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("test result: ok"), "{}", ran.stdout);
