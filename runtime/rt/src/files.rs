@@ -111,7 +111,11 @@ fn write_file(cx: Cx, path: StrRef, bytes: &[u8], append: u32) -> i64 {
     };
     options.create(true);
     permitted(cx, Power::Write, path, Last::Followed, |place| {
-        status(place.open(&mut options).and_then(|mut file| file.write_all(bytes)))
+        let written = place.open(&mut options).and_then(|mut file| file.write_all(bytes));
+        if written.is_ok() {
+            cx.runtime().io_effects.has_written(bytes.len());
+        }
+        status(written)
     })
 }
 

@@ -85,6 +85,16 @@ pub fn log(path: &Path) -> Result<Arc<dyn Sink>, String> {
     log.map(|log| Arc::new(log) as Arc<dyn Sink>).map_err(|error| error.to_string())
 }
 
+/// The program's gate.
+pub fn of_program<'a>(cx: Cx) -> Option<&'a Gate> {
+    cx.runtime().guard.gate.as_deref()
+}
+
+/// The log of the run, if it has one.
+pub fn sink<'a>(cx: Cx) -> Option<&'a Arc<dyn Sink>> {
+    of_program(cx)?.sink()
+}
+
 /// Asks the program's gate.
 ///
 /// # Errors

@@ -6,7 +6,9 @@
 
 pub mod abi;
 mod array;
+mod audit;
 mod big;
+mod capabilities;
 mod chars;
 mod context;
 mod crypto;
@@ -22,6 +24,7 @@ mod handler;
 mod heap;
 mod image;
 mod io;
+mod io_effects;
 mod machine;
 mod math;
 pub mod native;

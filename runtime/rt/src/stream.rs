@@ -131,6 +131,7 @@ fn read_into(
     let start = usize::try_from(at).unwrap_or(0).min(room.len());
     let count = usize::try_from(count).unwrap_or(0).min(room.len() - start);
     let result = read(&mut room[start..start + count]);
+    cx.runtime().io_effects.has_read(result.unwrap_or(0));
     give(cx, Taken::Bytes(bytes));
     result.map_or_else(|errno| -i64::from(errno), |count| count as i64)
 }
@@ -183,16 +184,24 @@ fn with_writer(cx: Cx, stream: &Resource, act: impl FnOnce(&mut Writer) -> Resul
     }))
 }
 
+fn write(cx: Cx, stream: &Resource, bytes: &[u8]) -> i64 {
+    let errno = with_writer(cx, stream, |writer| writer.write(bytes));
+    if errno == 0 {
+        cx.runtime().io_effects.has_written(bytes.len());
+    }
+    errno
+}
+
 /// 0 or errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_stream_write(cx: Cx, stream: &Resource, bytes: BytesRef) -> i64 {
-    with_writer(cx, stream, |writer| writer.write(bytes.as_slice()))
+    write(cx, stream, bytes.as_slice())
 }
 
 /// 0 or errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_stream_write_str(cx: Cx, stream: &Resource, text: StrRef) -> i64 {
-    with_writer(cx, stream, |writer| writer.write(text.as_bytes()))
+    write(cx, stream, text.as_bytes())
 }
 
 /// Sends what is buffered to the system: 0 or errno.
