@@ -42,12 +42,22 @@ const ALWAYS: &[&str] = &[
     "Core.Bool",
 ];
 
-/// Modules that the prelude gives every program a name of, but that few programs need: they are loaded, with all that they use, where a
+/// Modules that a library module gives whoever uses it a name of, but that few programs need: they are loaded, with all that they use, where a
 /// program's text asks for them.
-const ON_DEMAND: &[(&str, AsksFor)] = &[("Core.IO", |text| text.contains("IO")), ("Core.Data.Json", may_mention_json)];
+const ON_DEMAND: &[OnDemand] = &[
+    OnDemand { user: PRELUDE, module: "Core.IO", asks: |text| text.contains("IO") },
+    OnDemand { user: PRELUDE, module: "Core.Data.Json", asks: may_mention_json },
+    OnDemand { user: "Core.Env", module: "Core.Env.Target", asks: |text| text.contains("arget") },
+    OnDemand { user: "Core.Env", module: "Core.Env.Profiles", asks: |text| text.contains("_profile") },
+];
 
-/// Does a text ask for a module?
-type AsksFor = fn(&str) -> bool;
+struct OnDemand {
+    /// The module that names it.
+    user: &'static str,
+    module: &'static str,
+    /// Does a text ask for it?
+    asks: fn(&str) -> bool,
+}
 
 /// The modules of a program, parsed.
 pub struct Loaded {
@@ -179,18 +189,21 @@ impl Loader<'_> {
             self.want_core(name);
         }
         self.drain();
-        self.trim_prelude();
+        self.trim();
     }
 
-    /// Takes out of the prelude what has not been loaded.
-    fn trim_prelude(&mut self) {
+    /// Takes out of library modules the names of what has not been loaded.
+    fn trim(&mut self) {
         let names = &*self.names;
         let seen = &self.seen;
-        let Some(prelude) = self.loaded.modules.iter_mut().find(|module| &*module.name == PRELUDE) else { return };
-        prelude.ast.items.retain(|item| match &item.kind {
-            ast::ItemKind::Use(use_) => on_demand(&use_.tree, names).is_none_or(|module| seen.contains(module)),
-            _ => true,
-        });
+        let is_user = |name: &str| ON_DEMAND.iter().any(|it| it.user == name);
+        for module in self.loaded.modules.iter_mut().filter(|module| module.is_core && is_user(&module.name)) {
+            let name = module.name.clone();
+            module.ast.items.retain(|item| match &item.kind {
+                ast::ItemKind::Use(use_) => on_demand(&name, &use_.tree, names).is_none_or(|it| seen.contains(it)),
+                _ => true,
+            });
+        }
     }
 
     /// The package a file belongs to: that of the nearest manifest when the file lies in its source directory; else
@@ -317,7 +330,7 @@ impl Loader<'_> {
                 let module = self.parse(id);
                 for item in &module.items {
                     if let ast::ItemKind::Use(use_) = &item.kind
-                        && (&*name != PRELUDE || on_demand(&use_.tree, self.names).is_none())
+                        && on_demand(&name, &use_.tree, self.names).is_none()
                     {
                         let mut paths = Vec::new();
                         flatten(&use_.tree, ast::PathAnchor::Relative, &[], &mut paths);
@@ -340,7 +353,7 @@ impl Loader<'_> {
         for path in library_paths(&text) {
             self.want_core(&path);
         }
-        for (module, asks) in ON_DEMAND {
+        for OnDemand { module, asks, .. } in ON_DEMAND {
             if asks(&text) {
                 self.want_core(module);
             }
@@ -573,11 +586,13 @@ struct UsePath {
 }
 
 /// All paths that a module's `use`s mention.
-/// The module of [`ON_DEMAND`] that a `use` is about.
-fn on_demand(tree: &ast::UseTree, names: &Names) -> Option<&'static str> {
+/// The module of [`ON_DEMAND`] that a `use` in `user` is about.
+fn on_demand(user: &str, tree: &ast::UseTree, names: &Names) -> Option<&'static str> {
+    let mut of_user = ON_DEMAND.iter().filter(|it| it.user == user).peekable();
+    of_user.peek()?;
     let path: Vec<&str> = tree.path.segments.iter().map(|segment| names.text(segment.name)).collect();
     let path = path.join(".");
-    ON_DEMAND.iter().map(|(module, _)| *module).find(|module| *module == path)
+    of_user.map(|it| it.module).find(|module| *module == path)
 }
 
 /// Does a text name JSON, or could it contain an object `{ "key": value }`?

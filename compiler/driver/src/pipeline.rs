@@ -261,7 +261,7 @@ impl<'s> Compilation<'s> {
         let Some(typed) = self.typed.take() else { return false };
         self.phase = "Codegen";
         let release = self.options.release;
-        let options = LowerOptions { entry: self.entry };
+        let options = LowerOptions { entry: self.entry, target: metadata::describe(&self.target).to_string() };
         let lowered = self.timed("lower", |this| reml_middle::lower::lower(&typed, &this.names, &options));
         let mut program = match lowered {
             Ok(program) => program,

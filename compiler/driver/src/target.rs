@@ -9,7 +9,7 @@ pub mod profile;
 
 use std::collections::BTreeSet;
 
-use reml_capability::platform::{self, Os, PlatformInfo, TARGET_CAPABILITIES};
+use reml_capability::platform::{self, Family, PROFILES, PlatformInfo, TARGET_CAPABILITIES, Triple};
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes, suggest};
 use reml_semantics::cfg::{KEYS, Target, values_of};
 use toml::de::{DeTable, DeValue};
@@ -31,6 +31,8 @@ pub const REQUIREMENT: &str = "feature_requirement";
 pub const DECLARED: &str = "declared_feature";
 /// Capabilities that exist besides the compiler's: `run.target.custom_capabilities`.
 pub const CUSTOM: &str = "custom_capability";
+/// Do diagnostics tell how conditions were decided? `run.target.diagnostics`.
+pub const DIAGNOSTICS: &str = "diagnostics";
 
 /// Keys of `[run.target]` and of a profile's `[profile]`, and the properties they set.
 const SECTION_KEYS: &[(&str, &str)] = &[
@@ -65,8 +67,12 @@ const VARIABLES: &[(&str, &str)] = &[
     ("REML_RUNTIME_REVISION", "runtime_revision"),
     ("REML_TARGET_FEATURES", "feature"),
     ("REML_TARGET_CAPABILITIES", "capability"),
+    ("REML_TARGET_DIAGNOSTICS", DIAGNOSTICS),
 ];
 const EXTRA: &str = "REML_TARGET_EXTRA_";
+
+/// The values of `diagnostics`.
+const TRUTH: &[&str] = &["true", "false", "1", "0"];
 
 /// The version of the standard library, and of the runtime that is linked to programs.
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -100,7 +106,9 @@ pub fn section(table: &DeTable<'_>, base: u32, unknown: &mut impl FnMut(&str, Sp
                     }
                 }
             }
-            (None, DeValue::Boolean(_)) if name == "diagnostics" => {}
+            (None, DeValue::Boolean(told)) if name == DIAGNOSTICS => {
+                add(DIAGNOSTICS, if *told { "true" } else { "false" }, at(value.span()));
+            }
             _ => unknown(name, at(key.span())),
         }
     }
@@ -109,7 +117,7 @@ pub fn section(table: &DeTable<'_>, base: u32, unknown: &mut impl FnMut(&str, Sp
 
 /// The properties that exist in `[run.target]`, for suggestions.
 pub fn section_keys() -> impl Iterator<Item = &'static str> {
-    SECTION_KEYS.iter().map(|(key, _)| *key).chain(["extra", "diagnostics"])
+    SECTION_KEYS.iter().map(|(key, _)| *key).chain(["extra", DIAGNOSTICS])
 }
 
 /// Puts together what is known of the target.
@@ -170,11 +178,7 @@ fn host() -> Target {
     ] {
         target.values.insert(key.to_owned(), value.to_owned());
     }
-    let abi = match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("windows", _) => "msvc",
-        ("macos", "aarch64") => "darwin_aapcs64",
-        _ => "system_v",
-    };
+    let abi = platform::calling_convention(std::env::consts::OS, std::env::consts::ARCH);
     target.values.insert("target_abi".to_owned(), abi.to_owned());
     let part = |key: &str| target.values[key].clone();
     let os = if part("target_os") == "macos" { "darwin".to_owned() } else { part("target_os") };
@@ -235,6 +239,7 @@ impl<'d> Resolver<'d> {
             CUSTOM => _ = target.custom_capabilities.insert(value.clone()),
             DECLARED => _ = target.declared_features.get_or_insert_default().insert(value.clone()),
             REQUIREMENT => {}
+            DIAGNOSTICS => target.diagnostics = matches!(&**value, "1" | "true"),
             "target" => self.set_triple(value),
             "target_profile" => drop(target.values.insert("profile_id".to_owned(), value.clone())),
             "has_target_profile" => {}
@@ -255,30 +260,26 @@ impl<'d> Resolver<'d> {
 
     /// `x86_64-unknown-linux-gnu` sets what it is made of.
     fn set_triple(&mut self, triple: &str) {
-        let mut parts = triple.split('-');
         let mut set = |key: &str, value: &str| drop(self.target.values.insert(key.to_owned(), value.to_owned()));
         set("target", triple);
-        let (Some(arch), Some(vendor), Some(os)) = (parts.next(), parts.next(), parts.next()) else { return };
-        let os = if os == "darwin" { "macos" } else { os };
+        let Some(Triple { arch, vendor, os, env }) = Triple::parse(triple) else { return };
         set("target_arch", arch);
         set("target_vendor", vendor);
         set("target_os", os);
-        set("target_env", parts.next().unwrap_or_default());
-        let family = match os {
-            "windows" => "windows",
-            _ if os.starts_with("wasi") => "wasm",
-            _ => "unix",
-        };
-        set("target_family", family);
+        set("target_env", env);
+        set("target_abi", platform::calling_convention(os, arch));
+        let family = Family::of(os);
+        // A machine without an operating system is of no family.
+        set("target_family", if family == Family::Other { "" } else { family.tag() });
         if os != host().values["target_os"] {
-            self.target.capabilities = platform::target_capabilities(Os::named(os));
+            self.target.capabilities = platform::target_capabilities(os);
             self.target.capabilities.extend(self.added.iter().cloned());
         }
     }
 
     fn unknown_profile(&mut self, setting: &Setting) {
         let message = format!("there is no target profile `{}`", setting.value);
-        let known = profile::BUNDLED.iter().map(|(id, _)| *id);
+        let known = PROFILES.iter().map(|(id, _)| *id);
         let mut diagnostic = Diagnostic::error(codes::TARGET_PROFILE_MISSING, setting.span, message);
         diagnostic = match suggest::closest(&setting.value, known) {
             Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
@@ -304,7 +305,8 @@ impl<'d> Resolver<'d> {
             if strict && key == "target" {
                 self.check_triple(value, *span);
             }
-            if let Some(known) = values_of(key)
+            let known = if key == DIAGNOSTICS { Some(TRUTH) } else { values_of(key) };
+            if let Some(known) = known
                 && !known.contains(&&**value)
             {
                 let message = format!("`{key}` is never \"{value}\"");
@@ -356,13 +358,12 @@ impl<'d> Resolver<'d> {
     }
 
     fn check_triple(&mut self, triple: &str, span: Span) {
-        let parts: Vec<&str> = triple.split('-').collect();
         let known = |key: &str| {
             let value = self.target.values.get(key).map_or("", String::as_str);
             values_of(key).is_some_and(|known| known.contains(&value))
         };
         let is_current = self.target.values["target"] == triple;
-        if !(3..=4).contains(&parts.len()) || is_current && !(known("target_os") && known("target_arch")) {
+        if Triple::parse(triple).is_none() || is_current && !(known("target_os") && known("target_arch")) {
             let message = format!("`{triple}` is not the triple of a known machine");
             let help = "a triple is architecture, vendor and system, as in `x86_64-unknown-linux-gnu`";
             self.diagnostics.push(Diagnostic::error(codes::TARGET_UNKNOWN_VALUE, span, message).with_help(help));

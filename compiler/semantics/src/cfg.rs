@@ -25,6 +25,8 @@ pub struct Target {
     pub capabilities: BTreeSet<String>,
     /// Capabilities that exist besides [`TARGET_CAPABILITIES`].
     pub custom_capabilities: BTreeSet<String>,
+    /// Do diagnostics about the target tell how conditions were decided?
+    pub diagnostics: bool,
 }
 
 /// The keys of conditions; those that start with `extra.` are free.

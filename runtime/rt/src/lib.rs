@@ -25,6 +25,7 @@ mod machine;
 mod math;
 mod number;
 mod panic;
+mod platform;
 mod random;
 mod regex;
 mod resource;

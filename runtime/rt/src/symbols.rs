@@ -4,7 +4,7 @@
 
 use crate::{
     array, big, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic,
-    random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
+    platform, random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -189,6 +189,10 @@ table! {
         reml_panic_match
         reml_panic_str
         reml_panic_text
+    ;
+    platform:
+        reml_platform_facts
+        reml_platform_triple
     ;
     random:
         reml_random_bytes

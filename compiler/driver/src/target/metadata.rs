@@ -51,6 +51,7 @@ pub fn describe(target: &Target) -> Value {
     let extra = target.values.iter().filter_map(|(key, value)| Some((key.strip_prefix("extra.")?, value)));
     object.insert("features".to_owned(), json!(target.features));
     object.insert("capabilities".to_owned(), json!(target.capabilities));
+    object.insert("diagnostics".to_owned(), json!(target.diagnostics));
     object.insert("extra".to_owned(), extra.map(|(key, value)| (key.to_owned(), json!(value))).collect());
     Value::Object(object)
 }
