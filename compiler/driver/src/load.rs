@@ -16,6 +16,8 @@ use reml_syntax::ast;
 use reml_syntax::names::Names;
 use rustc_hash::FxHashSet;
 
+use crate::config::tree::Node;
+use crate::contract;
 use crate::package::{self, MANIFEST, Manifest};
 use crate::permissions::Permissions;
 use crate::stdlib;
@@ -48,6 +50,12 @@ const ON_DEMAND: &[OnDemand] = &[
     OnDemand { user: PRELUDE, module: "Core.IO", asks: |text| text.contains("IO") },
     OnDemand { user: PRELUDE, module: "Core.Data.Json", asks: may_mention_json },
     OnDemand { user: "Core.Env", module: "Core.Env.Target", asks: |text| text.contains("arget") },
+    OnDemand {
+        user: "Core.Runtime",
+        module: "Core.Runtime.Gc",
+        asks: |text| text.contains("gc_profile") || text.contains("Gc"),
+    },
+    OnDemand { user: "Core.Config", module: "Core.Config.Manifest", asks: |text| text.contains("manifest") },
     OnDemand { user: "Core.Env", module: "Core.Env.Profiles", asks: |text| text.contains("_profile") },
 ];
 
@@ -75,6 +83,10 @@ pub struct Loaded {
     pub dsls: Vec<ManifestDsl>,
     /// What that package says of the target.
     pub target: Vec<Setting>,
+    /// What the program's own manifest says that conductors require.
+    pub contract: Vec<contract::Entry>,
+    /// All that the manifests say which were read; absent for one that is not TOML.
+    pub manifests: Vec<(FileId, Option<Node>)>,
 }
 
 /// A package, as the loader sees it.
@@ -145,6 +157,8 @@ pub fn load(
             permissions: Permissions::default(),
             dsls: Vec::new(),
             target: Vec::new(),
+            contract: Vec::new(),
+            manifests: Vec::new(),
         },
     };
     loader.program(input);
@@ -250,7 +264,8 @@ impl Loader<'_> {
         let file = self.add(&path.display().to_string(), text)?;
         let parsed = package::parse(self.sources.file(file));
         self.diagnostics.extend(parsed.diagnostics);
-        let Manifest { name, src, dependencies, stages, permissions, dsls, target, .. } = parsed.manifest?;
+        self.loaded.manifests.push((file, parsed.tree));
+        let Manifest { name, src, dependencies, stages, permissions, dsls, target, contract, .. } = parsed.manifest?;
         let index = self.packages.len();
         if index == 0 {
             self.loaded.package_name = Some(name);
@@ -258,6 +273,7 @@ impl Loader<'_> {
             self.loaded.permissions = Permissions { file: path, sets: permissions };
             self.loaded.dsls = dsls;
             self.loaded.target = target;
+            self.loaded.contract = contract;
         }
         self.packages.push(Package { prefix: prefix.map(Into::into), src: root.join(src), dependencies: Vec::new() });
         self.package_roots.push(key);

@@ -10,10 +10,12 @@ pub mod profile;
 use std::collections::BTreeSet;
 
 use reml_capability::platform::{self, Family, PROFILES, PlatformInfo, TARGET_CAPABILITIES, Triple};
-use reml_diagnostics::{Diagnostic, SourceMap, Span, codes, suggest};
-use reml_semantics::cfg::{KEYS, Target, values_of};
+use reml_diagnostics::{Diagnostic, Severity, SourceMap, Span, codes, suggest};
+use reml_semantics::cfg::{Decision, KEYS, Target, values_of};
+use serde_json::json;
 use toml::de::{DeTable, DeValue};
 
+use crate::config;
 use crate::system::System;
 
 /// One property of a target, as a condition names it, and where it was set.
@@ -75,7 +77,7 @@ const EXTRA: &str = "REML_TARGET_EXTRA_";
 const TRUTH: &[&str] = &["true", "false", "1", "0"];
 
 /// The version of the standard library, and of the runtime that is linked to programs.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The settings in a section of a manifest or profile. Keys that mean nothing here are given to `unknown`.
 pub fn section(table: &DeTable<'_>, base: u32, unknown: &mut impl FnMut(&str, Span)) -> Vec<Setting> {
@@ -129,6 +131,7 @@ pub fn resolve(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Target {
     let environment = environment(system);
+    let before = diagnostics.len();
     let mut resolver = Resolver::new(diagnostics);
     let mut of_profile = Vec::new();
     let chosen = [command_line, &environment, manifest]
@@ -144,7 +147,62 @@ pub fn resolve(
         resolver.set_all(settings);
     }
     resolver.check(&[(&of_profile, true), (manifest, false), (&environment, true), (command_line, false)]);
-    resolver.target
+    let target = resolver.target;
+    config::limit(diagnostics, before, Span::NONE);
+    target
+}
+
+/// More decisions than these are not told.
+const DECISIONS: usize = 100;
+
+/// Adds to what is said of targets and conditions how the conditions in the same file were decided.
+pub fn explain_conditions(diagnostics: &mut [Diagnostic], decisions: &[Decision], sources: &SourceMap) {
+    let about_conditions = |code: &str| code.starts_with("target.") || code.contains(".cfg");
+    for diagnostic in diagnostics.iter_mut().filter(|it| about_conditions(it.code.0)) {
+        let file = sources.file_of(diagnostic.primary);
+        let near = |it: &&Decision| file.is_none() || sources.file_of(it.condition) == file;
+        let near: Vec<&Decision> = decisions.iter().filter(near).take(DECISIONS).collect();
+        let text = |it: &Decision| sources.text(it.condition).unwrap_or_default().to_owned();
+        let evaluated = near.iter().map(|it| {
+            let line = sources.position(it.condition).map(|(_, at)| at.line);
+            json!({ "condition": text(it), "line": line, "holds": it.holds })
+        });
+        let keys: BTreeSet<&str> = near.iter().flat_map(|it| &it.keys).map(String::as_str).collect();
+        let active: Vec<String> = near.iter().filter(|it| it.holds).map(|it| text(it)).collect();
+        diagnostic.facts.push(("cfg.keys", json!(keys)));
+        diagnostic.facts.push(("cfg.evaluated", evaluated.collect()));
+        diagnostic.facts.push(("cfg.active", json!(active)));
+    }
+}
+
+/// Makes an error of the warning that the target is another machine than this one.
+pub fn refuse_other_machine(diagnostics: &mut [Diagnostic]) {
+    for diagnostic in diagnostics.iter_mut().filter(|it| it.code == codes::TARGET_MISMATCH) {
+        diagnostic.severity = Severity::Error;
+        diagnostic.helps.push("`remlc check` checks a program for another machine".to_owned());
+    }
+}
+
+/// Adds to what is said of a target which one was asked for, and which one code is made for.
+pub fn annotate(diagnostics: &mut [Diagnostic], target: &Target) {
+    let machine = of_machine();
+    let value = |target: &Target, key: &str| target.values.get(key).filter(|it| !it.is_empty()).cloned();
+    for diagnostic in diagnostics.iter_mut().filter(|it| it.code.0.starts_with("target.")) {
+        if diagnostic.has_fact("target.requested.os") {
+            continue;
+        }
+        for (key, of, property) in [
+            ("target.profile_id", target, "profile_id"),
+            ("target.requested.os", target, "target_os"),
+            ("target.requested.arch", target, "target_arch"),
+            ("target.requested.triple", target, "target"),
+            ("target.detected.os", &machine, "target_os"),
+            ("target.detected.arch", &machine, "target_arch"),
+            ("target.detected.triple", &machine, "target"),
+        ] {
+            diagnostic.facts.push((key, value(of, property).into()));
+        }
+    }
 }
 
 /// The target that a profile describes by itself; what is wrong with it is reported.
@@ -155,8 +213,8 @@ pub fn of_profile(settings: &[Setting], diagnostics: &mut Vec<Diagnostic>) -> Ta
     resolver.target
 }
 
-/// The machine the compiler runs on.
-fn host() -> Target {
+/// The machine the compiler runs on, which is what it makes code for.
+pub fn of_machine() -> Target {
     let mut target = Target::default();
     for (key, value) in [
         ("target_os", std::env::consts::OS),
@@ -218,7 +276,7 @@ struct Resolver<'d> {
 
 impl<'d> Resolver<'d> {
     fn new(diagnostics: &'d mut Vec<Diagnostic>) -> Self {
-        Resolver { target: host(), diagnostics, added: BTreeSet::new() }
+        Resolver { target: of_machine(), diagnostics, added: BTreeSet::new() }
     }
 
     fn set_all(&mut self, settings: &[Setting]) {
@@ -271,7 +329,7 @@ impl<'d> Resolver<'d> {
         let family = Family::of(os);
         // A machine without an operating system is of no family.
         set("target_family", if family == Family::Other { "" } else { family.tag() });
-        if os != host().values["target_os"] {
+        if os != of_machine().values["target_os"] {
             self.target.capabilities = platform::target_capabilities(os);
             self.target.capabilities.extend(self.added.iter().cloned());
         }
@@ -293,7 +351,7 @@ impl<'d> Resolver<'d> {
     /// What does not fit: values that do not exist, features that are missing, another version, another machine.
     /// Strict sources are about the target alone: the capabilities that a manifest names may also be the program's.
     fn check(&mut self, sources: &[(&[Setting], bool)]) {
-        let machine = host();
+        let machine = of_machine();
         let mut other = Vec::new();
         for (setting, strict) in
             sources.iter().flat_map(|(settings, strict)| settings.iter().map(move |it| (it, *strict)))
@@ -326,7 +384,12 @@ impl<'d> Resolver<'d> {
             if matches!(&**key, "stdlib_version" | "runtime_revision") && value != VERSION {
                 let what = if key == "stdlib_version" { "standard library" } else { "runtime" };
                 let message = format!("the target asks for version {value} of the {what}; this compiler has {VERSION}");
-                self.diagnostics.push(Diagnostic::error(codes::TARGET_ABI_MISMATCH, *span, message));
+                self.diagnostics.push(
+                    Diagnostic::error(codes::TARGET_ABI_MISMATCH, *span, message)
+                        .with_fact("target.runtime_revision.profile", value.as_str())
+                        .with_fact("target.runtime_revision.artifact", VERSION)
+                        .with_help("leave the version out, or use the compiler that has it"),
+                );
             }
         }
         for key in ["target_os", "target_arch"] {
@@ -354,7 +417,11 @@ impl<'d> Resolver<'d> {
             None => "`run.target.custom_capabilities` of `reml.toml` adds capabilities of your own".to_owned(),
         };
         let message = format!("there is no capability \"{name}\"");
-        self.diagnostics.push(Diagnostic::error(codes::TARGET_CAPABILITY_UNKNOWN, span, message).with_help(help));
+        self.diagnostics.push(
+            Diagnostic::error(codes::TARGET_CAPABILITY_UNKNOWN, span, message)
+                .with_fact("target.capability", name)
+                .with_help(help),
+        );
     }
 
     fn check_triple(&mut self, triple: &str, span: Span) {
