@@ -4,6 +4,7 @@
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
 pub mod config;
+mod contract;
 pub mod files;
 pub mod format;
 pub mod link;
@@ -21,5 +22,6 @@ pub mod stdlib;
 pub mod system;
 pub mod target;
 pub mod testing;
+pub mod toolchain;
 
 pub use reml_rt::hold_standard_streams;

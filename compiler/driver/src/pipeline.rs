@@ -20,6 +20,8 @@ use reml_semantics::typed::{DslExport, FnId};
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
+use crate::config::key_path::{self, Origin};
+use crate::contract;
 use crate::link::describe;
 use crate::load::{self, Loaded};
 use crate::permissions::{self, Asked, Permissions};
@@ -58,6 +60,8 @@ pub struct Options {
     pub measure: bool,
     /// What is said of the target on the command line.
     pub target: Vec<Setting>,
+    /// The program is going to run on this machine, so that a target which is another one is an error.
+    pub runs_here: bool,
 }
 
 pub struct Compilation<'s> {
@@ -179,7 +183,8 @@ impl<'s> Compilation<'s> {
             self.profile.files = profile::file_sizes(&loaded, &self.sources);
             self.profile.made(profile::of_files(&self.profile.files));
         }
-        let Loaded { modules, files, root, package_name, stages, permissions, dsls, target } = loaded;
+        let Loaded { modules, files, root, package_name, stages, permissions, dsls, target, contract, manifests } =
+            loaded;
         self.package_name = package_name;
         self.permissions = permissions;
         if let Some(root) = root {
@@ -195,6 +200,9 @@ impl<'s> Compilation<'s> {
             let (settings, system) = (&self.options.target, self.system);
             let target = target::resolve(settings, &target, system, &mut self.sources, &mut self.diagnostics);
             self.target.clone_from(&target);
+            if self.options.runs_here {
+                target::refuse_other_machine(&mut self.diagnostics);
+            }
             let options = CheckOptions {
                 root: Some(modules[root].name.clone()),
                 // What did not parse may well have been `main`.
@@ -208,6 +216,7 @@ impl<'s> Compilation<'s> {
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
             self.made(|| profile::of_typed(&checked.program));
             self.diagnostics.extend(checked.diagnostics);
+            contract::check(&checked.program, &self.names, &contract, &self.sources, &mut self.diagnostics);
             let fine = !self.diagnostics.iter().any(Diagnostic::is_error);
             if fine && self.wants(Stage::Typed) {
                 let program = &checked.program;
@@ -220,7 +229,16 @@ impl<'s> Compilation<'s> {
                 self.emit("dsl", &text);
             }
             self.typed = Some(checked.program);
+            target::annotate(&mut self.diagnostics, &self.target);
+            if self.target.diagnostics {
+                target::explain_conditions(&mut self.diagnostics, &checked.decisions, &self.sources);
+            }
         }
+        let origins: Vec<Origin<'_>> = manifests
+            .iter()
+            .map(|(file, root)| Origin { file: *file, root: root.as_ref(), source: "manifest" })
+            .collect();
+        key_path::annotate(&mut self.diagnostics, &origins, &self.sources);
         render::arrange(&mut self.diagnostics);
         !self.failed()
     }
@@ -261,7 +279,7 @@ impl<'s> Compilation<'s> {
         let Some(typed) = self.typed.take() else { return false };
         self.phase = "Codegen";
         let release = self.options.release;
-        let options = LowerOptions { entry: self.entry };
+        let options = LowerOptions { entry: self.entry, target: metadata::describe(&self.target).to_string() };
         let lowered = self.timed("lower", |this| reml_middle::lower::lower(&typed, &this.names, &options));
         let mut program = match lowered {
             Ok(program) => program,

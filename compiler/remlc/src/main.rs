@@ -22,6 +22,7 @@ mod run;
 mod target;
 mod test;
 mod timings;
+mod toolchain;
 
 use std::process::ExitCode;
 
@@ -70,6 +71,8 @@ enum Command {
     Capability(capability::Args),
     /// List, show and check the targets that programs can be compiled for.
     Target(target::Args),
+    /// Show this toolchain, and find out whether its parts agree with a target.
+    Toolchain(toolchain::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::execute(args),
         Command::Capability(args) => capability::execute(args),
         Command::Target(args) => target::execute(args),
+        Command::Toolchain(args) => toolchain::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

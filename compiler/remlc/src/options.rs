@@ -174,6 +174,15 @@ pub enum Format {
     Json,
 }
 
+/// How a subcommand prints what it has found, where that is no list of diagnostics.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Lines for people
+    Human,
+    /// One JSON value
+    Json,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
 pub enum Color {
     #[default]

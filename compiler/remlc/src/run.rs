@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reml_driver::pipeline::{Compilation, RunOptions};
+use reml_driver::pipeline::{Compilation, Options, RunOptions};
 use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
@@ -29,7 +29,8 @@ pub struct Args {
 pub fn execute(args: Args) -> ExitCode {
     let input = args.input.path();
     let subject = Subject::new("run", "Run", &input, args.compile.fail_on_warning);
-    let mut compilation = Compilation::new(&OsSystem, args.compile.options(true, &args.output));
+    let options = Options { runs_here: true, ..args.compile.options(true, &args.output) };
+    let mut compilation = Compilation::new(&OsSystem, options);
     let fine = compilation.check(&input) && compilation.lower();
     if fine {
         compilation.emit_code();

@@ -19,6 +19,7 @@ impl<'a> Checker<'a> {
         self.solve_effects();
         self.check_contracts();
         self.check_conductors();
+        let decisions = std::mem::take(&mut self.removed.decisions);
         let dsls = self.dsls();
         let init_order = self.initialisation_order();
         let main = self.find_main();
@@ -86,7 +87,7 @@ impl<'a> Checker<'a> {
             library,
             dsls,
         };
-        Checked { program, diagnostics }
+        Checked { program, diagnostics, decisions }
     }
 
     /// Exhaustiveness and reachability of the program's own matches.

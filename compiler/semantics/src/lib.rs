@@ -95,6 +95,8 @@ pub struct Checked {
     /// Meaningful for later stages only when no diagnostic is an error.
     pub program: typed::Program,
     pub diagnostics: Vec<Diagnostic>,
+    /// How conditions were decided, where the target asks for that.
+    pub decisions: Vec<cfg::Decision>,
 }
 
 impl Checked {
@@ -109,7 +111,7 @@ pub fn check(mut modules: Vec<SourceModule>, names: &mut Names, options: &CheckO
     let mut diagnostics = Vec::new();
     let mut scopes = Vec::new();
     for module in modules.iter_mut().filter(|module| module.ast.has_cfg) {
-        cfg::apply(&mut module.ast, &options.target, names, &mut removed, &mut diagnostics);
+        cfg::apply(module, &options.target, names, &mut removed, &mut diagnostics);
     }
     cfg::check_left(&mut modules, &removed, names, &mut diagnostics);
     for (index, module) in modules.iter_mut().enumerate().filter(|(_, module)| module.ast.has_local_items) {

@@ -30,6 +30,7 @@ mod math;
 pub mod native;
 mod number;
 mod panic;
+mod platform;
 mod random;
 mod regex;
 mod resource;

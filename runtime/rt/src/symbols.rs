@@ -4,8 +4,8 @@
 
 use crate::{
     array, audit, big, capabilities, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, io_effects,
-    machine, math, number, panic, random, regex, resource, security, segments, stack, stream, string, taken, text,
-    time, zone,
+    machine, math, number, panic, platform, random, regex, resource, security, segments, stack, stream, string, taken,
+    text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -216,6 +216,10 @@ table! {
         reml_panic_match
         reml_panic_str
         reml_panic_text
+    ;
+    platform:
+        reml_platform_facts
+        reml_platform_triple
     ;
     random:
         reml_random_bytes
