@@ -20,6 +20,7 @@ pub mod stages;
 pub mod stdlib;
 pub mod system;
 pub mod target;
+pub mod telemetry;
 pub mod testing;
 
 pub use reml_rt::hold_standard_streams;

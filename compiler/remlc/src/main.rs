@@ -20,6 +20,7 @@ mod permissions;
 mod report;
 mod run;
 mod target;
+mod telemetry;
 mod test;
 mod timings;
 
@@ -70,6 +71,8 @@ enum Command {
     Capability(capability::Args),
     /// List, show and check the targets that programs can be compiled for.
     Target(target::Args),
+    /// Draw what `--emit-telemetry` has written.
+    Telemetry(telemetry::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -91,6 +94,7 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::execute(args),
         Command::Capability(args) => capability::execute(args),
         Command::Target(args) => target::execute(args),
+        Command::Telemetry(args) => telemetry::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

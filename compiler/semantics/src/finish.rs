@@ -86,7 +86,9 @@ impl<'a> Checker<'a> {
             library,
             dsls,
         };
-        Checked { program, diagnostics }
+        let mut constraints = std::mem::take(&mut self.constraints);
+        constraints.sort_by_key(|it| (it.span.start, it.span.end));
+        Checked { program, diagnostics, constraints }
     }
 
     /// Exhaustiveness and reachability of the program's own matches.

@@ -5,6 +5,7 @@
 
 pub mod cfg;
 mod conductors;
+pub mod constraints;
 mod contracts;
 mod cx;
 mod effects;
@@ -56,6 +57,8 @@ pub struct CheckOptions {
     pub dsls: Vec<ManifestDsl>,
     /// What `@cfg` conditions are compared with.
     pub target: cfg::Target,
+    /// Collect what is required of types, and what answers it.
+    pub constraints: bool,
 }
 
 /// What a manifest expects of the exports of one DSL.
@@ -95,6 +98,8 @@ pub struct Checked {
     /// Meaningful for later stages only when no diagnostic is an error.
     pub program: typed::Program,
     pub diagnostics: Vec<Diagnostic>,
+    /// The definitions with constraints, in the order of their places; empty unless `CheckOptions::constraints` asks for them.
+    pub constraints: Vec<constraints::Constrained>,
 }
 
 impl Checked {
