@@ -21,6 +21,7 @@ pub mod stages;
 pub mod stdlib;
 pub mod system;
 pub mod target;
+pub mod telemetry;
 pub mod testing;
 pub mod toolchain;
 

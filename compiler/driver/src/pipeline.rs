@@ -16,6 +16,7 @@ use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
 pub use reml_rt::{AUDIT_VARIABLE, audit_log};
 use reml_semantics::cfg::Target;
+use reml_semantics::constraints::Constrained;
 use reml_semantics::typed::{DslExport, FnId};
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
@@ -58,6 +59,8 @@ pub struct Options {
     pub emit: Vec<Stage>,
     /// Count what each stage makes.
     pub measure: bool,
+    /// Note what is required of types, and what answers it.
+    pub constraints: bool,
     /// What is said of the target on the command line.
     pub target: Vec<Setting>,
     /// The program is going to run on this machine, so that a target which is another one is an error.
@@ -74,6 +77,8 @@ pub struct Compilation<'s> {
     pub profile: Profile,
     /// The printed stages, in order.
     pub emitted: String,
+    /// What was required of types in the program's own definitions, if that was asked for; known after `check`.
+    pub constraints: Vec<Constrained>,
     /// The last phase that was entered, in the words of the JSON envelope.
     pub phase: &'static str,
     target: Target,
@@ -104,6 +109,7 @@ impl<'s> Compilation<'s> {
             diagnostics: Vec::new(),
             profile: Profile::default(),
             emitted: String::new(),
+            constraints: Vec::new(),
             phase: "Parsing",
             target: Target::default(),
             package_name: None,
@@ -212,11 +218,13 @@ impl<'s> Compilation<'s> {
                 stages: self.stages(stages),
                 dsls,
                 target,
+                constraints: self.options.constraints,
             };
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
             self.made(|| profile::of_typed(&checked.program));
             self.diagnostics.extend(checked.diagnostics);
             contract::check(&checked.program, &self.names, &contract, &self.sources, &mut self.diagnostics);
+            self.constraints = checked.constraints;
             let fine = !self.diagnostics.iter().any(Diagnostic::is_error);
             if fine && self.wants(Stage::Typed) {
                 let program = &checked.program;

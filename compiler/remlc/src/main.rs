@@ -20,6 +20,7 @@ mod permissions;
 mod report;
 mod run;
 mod target;
+mod telemetry;
 mod test;
 mod timings;
 mod toolchain;
@@ -73,6 +74,8 @@ enum Command {
     Target(target::Args),
     /// Show this toolchain, and find out whether its parts agree with a target.
     Toolchain(toolchain::Args),
+    /// Draw what `--emit-telemetry` has written.
+    Telemetry(telemetry::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Command::Capability(args) => capability::execute(args),
         Command::Target(args) => target::execute(args),
         Command::Toolchain(args) => toolchain::execute(args),
+        Command::Telemetry(args) => telemetry::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

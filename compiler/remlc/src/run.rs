@@ -10,6 +10,7 @@ use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
 use crate::permissions::Permissions;
 use crate::report::{self, Subject};
+use crate::telemetry;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -37,8 +38,9 @@ pub fn execute(args: Args) -> ExitCode {
     }
     let loaded = if fine { compilation.load() } else { None };
     report::emitted(&mut compilation);
+    let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
-    let shown = report::progress(&compilation, &subject, &args.output);
+    let shown = written & report::progress(&compilation, &subject, &args.output);
     let Some(program) = loaded.filter(|_| shown) else { return ExitCode::from(FAILURE) };
     let gate = match args.permissions.gate(&compilation) {
         Ok(gate) => gate,

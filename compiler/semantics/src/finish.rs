@@ -87,7 +87,9 @@ impl<'a> Checker<'a> {
             library,
             dsls,
         };
-        Checked { program, diagnostics, decisions }
+        let mut constraints = std::mem::take(&mut self.constraints);
+        constraints.sort_by_key(|it| (it.span.start, it.span.end));
+        Checked { program, diagnostics, decisions, constraints }
     }
 
     /// Exhaustiveness and reachability of the program's own matches.

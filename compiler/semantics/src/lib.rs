@@ -5,6 +5,7 @@
 
 pub mod cfg;
 mod conductors;
+pub mod constraints;
 mod contracts;
 mod cx;
 mod effects;
@@ -56,6 +57,8 @@ pub struct CheckOptions {
     pub dsls: Vec<ManifestDsl>,
     /// What `@cfg` conditions are compared with.
     pub target: cfg::Target,
+    /// Collect what is required of types, and what answers it.
+    pub constraints: bool,
 }
 
 /// What a manifest expects of the exports of one DSL.
@@ -97,6 +100,8 @@ pub struct Checked {
     pub diagnostics: Vec<Diagnostic>,
     /// How conditions were decided, where the target asks for that.
     pub decisions: Vec<cfg::Decision>,
+    /// The definitions with constraints, in the order of their places; empty unless `CheckOptions::constraints` asks for them.
+    pub constraints: Vec<constraints::Constrained>,
 }
 
 impl Checked {
