@@ -5,6 +5,7 @@
 //! and taken back when any of this fails. The crate knows nothing of the compiler; what it has to say is values and audit events.
 
 mod bridge;
+pub mod config;
 mod descriptor;
 mod diagnostic;
 mod error;

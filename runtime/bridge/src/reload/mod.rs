@@ -48,7 +48,7 @@ pub trait Reloadable {
     /// # Errors
     ///
     /// Why it could not be changed.
-    fn apply(&mut self, diff: &Self::Diff, stamp: &Stamp) -> Result<(), String>;
+    fn apply(&mut self, diff: &Self::Diff, stamp: &Stamp<'_>) -> Result<(), String>;
 
     /// Brings back the value of a checkpoint.
     ///
@@ -64,12 +64,14 @@ pub trait Reloadable {
 }
 
 /// Which reload it is.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stamp {
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub struct Stamp<'r> {
     pub audit_id: Option<Uuid>,
     /// The run that begins with the reload.
     pub run_id: Uuid,
     pub applied_at: Timestamp,
+    /// What takes it back, for values that keep that themselves.
+    pub rollback: &'r RollbackInfo,
 }
 
 /// A value, and since when it is what it is.
@@ -185,7 +187,7 @@ impl ReloadHandle {
             last_applied_at: state.last_applied_at,
             point,
         };
-        match self.change(state, diff, request) {
+        match self.change(state, diff, request, &info) {
             Ok(()) => Ok(info),
             Err(failure) => Err(self.undo(state, info, request, failure)),
         }
@@ -266,13 +268,15 @@ impl ReloadHandle {
         state: &mut ReloadState<T>,
         diff: &T::Diff,
         request: &ReloadRequest,
+        rollback: &RollbackInfo,
     ) -> Result<(), ReloadError> {
         let not_undone = Undone::Nothing;
         let before = self.bridge.journal().fired.clone();
-        let stamp = Stamp { audit_id: request.audit_id, run_id: Uuid::now_v7(), applied_at: Timestamp::now() };
+        let (run_id, applied_at) = (Uuid::now_v7(), Timestamp::now());
+        let stamp = Stamp { audit_id: request.audit_id, run_id, applied_at, rollback };
         let failed = |detail| ReloadError::ApplyFailed { detail, undone: Undone::Nothing };
         state.value.apply(diff, &stamp).map_err(failed)?;
-        (state.run_id, state.last_applied_at) = (stamp.run_id, Some(stamp.applied_at));
+        (state.run_id, state.last_applied_at) = (run_id, Some(applied_at));
         let log = |event| self.bridge.log(&event).map_err(|error| incomplete(error, not_undone.clone()));
         log(events::event(EventKind::ParserReload, &self.bridge.descriptor)
             .with("audit_id", request.audit_id.map(|id| id.to_string()))

@@ -30,7 +30,7 @@ impl Reloadable for Number {
         Ok(self.value.into())
     }
 
-    fn apply(&mut self, diff: &i64, _: &Stamp) -> Result<(), String> {
+    fn apply(&mut self, diff: &i64, _: &Stamp<'_>) -> Result<(), String> {
         self.value += diff;
         if self.fails_to_apply { Err("half of it is done".into()) } else { Ok(()) }
     }
