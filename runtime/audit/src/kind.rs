@@ -89,6 +89,10 @@ kinds! {
     BridgePromote = "bridge.promote" [];
     BridgeRollout = "bridge.rollout" ["outcome"];
     BridgeSmokeTest = "bridge.smoke_test" [];
+    /// The step of an API that has replaced a parser or a configuration.
+    ParserReload = "parser.reload" ["audit_id", "diff"];
+    /// What a command line has reloaded, or tried to.
+    RemlReload = "reml.reload" ["audit_id", "status"];
     ParserStreamPending = "parser.stream.pending" ["reason", "resume_hint"];
     ParserStreamProgress = "parser.stream.progress" ["buffer_fill_ratio", "consumed_bytes", "lap"];
     ParserStreamError = "parser.stream.error" ["last_checkpoint", "stream.last_reason"];
