@@ -97,6 +97,9 @@ impl Submission<'_> {
         if is_reserved(self.kind, &RESERVED_KINDS) {
             return Err(AuditError::Reserved { name: self.kind.to_owned() });
         }
+        if self.kind.is_empty() {
+            return Err(unreadable("kind", &"it is empty"));
+        }
         let kind = EventKind::named(self.kind);
         // Most events have nothing but a payload.
         let own = if self.metadata == "{}" { Members::new() } else { object(self.metadata, "metadata")? };
@@ -104,24 +107,21 @@ impl Submission<'_> {
         if let Some(name) = reserved {
             return Err(AuditError::Reserved { name: name.clone() });
         }
-        let (whole, told) = match self.payload {
-            None => (None, Members::new()),
-            Some(payload) => {
-                let looked_into = promised(&kind).next().is_some() && payload.starts_with('{');
-                let told = if looked_into { object(payload, "payload")? } else { Members::new() };
-                (Some((kind.payload_key(), value(payload, "payload")?)), told)
-            }
-        };
         let mut fields: Vec<(&str, Field<'_>)> = Vec::with_capacity(own.len() + 2);
         fields.push((CHANNEL_KEY, Field::Text(CHANNEL)));
-        fields.extend(whole.map(|(key, value)| (key, Field::Json(value.get()))));
-        let own = own.iter().map(|(key, value)| (key.as_str(), *value));
-        let told = promised(&kind).filter_map(|key| Some((key, *told.get(key)?)));
-        for (key, value) in own.chain(told) {
-            if !fields.iter().any(|(known, _)| *known == key) {
-                fields.push((key, Field::Json(value.get())));
+        let mut told = Members::new();
+        let mut whole = None;
+        if let Some(payload) = self.payload {
+            if promised(&kind).next().is_some() && payload.starts_with('{') {
+                told = object(payload, "payload")?;
             }
+            whole = Some(kind.payload_key());
+            fields.push((kind.payload_key(), Field::Json(value(payload, "payload")?.get())));
         }
+        let own_fields = own.iter().map(|(key, value)| (key.as_str(), Field::Json(value.get())));
+        fields.extend(own_fields.filter(|(key, _)| Some(*key) != whole));
+        let lacking = promised(&kind).filter(|key| Some(*key) != whole && !own.contains_key(*key));
+        fields.extend(lacking.filter_map(|key| Some((key, Field::Json(told.get(key)?.get())))));
         fields.sort_unstable_by_key(|(key, _)| *key);
         give(&Record { kind: &kind, capability: self.capability, fields: &fields })
     }
@@ -132,14 +132,9 @@ impl Submission<'_> {
     }
 
     fn event(&self, record: &Record<'_>) -> Result<Event, AuditError> {
-        for (_, field) in record.fields {
-            // Not every number of JSON is one of an event.
-            if let Field::Json(text) = field {
-                serde_json::from_str::<serde_json::Value>(text).map_err(|error| unreadable("metadata", &error))?;
-            }
-        }
         let mut event = record.to_event();
         if let Some(changes) = self.change_set {
+            readable(changes, "change set")?;
             event.change_set = Some(serde_json::from_str(changes).map_err(|error| unreadable("change set", &error))?);
         }
         if let Some(id) = self.audit_id {
@@ -154,12 +149,12 @@ fn is_reserved(name: &str, names: &[&str]) -> bool {
 }
 
 fn object<'a>(text: &'a str, what: &'static str) -> Result<Members<'a>, AuditError> {
-    on_one_line(text, what)?;
+    readable(text, what)?;
     serde_json::from_str(text).map_err(|error| unreadable(what, &error))
 }
 
 fn value<'a>(text: &'a str, what: &'static str) -> Result<&'a RawValue, AuditError> {
-    on_one_line(text, what)?;
+    readable(text, what)?;
     serde_json::from_str(text).map_err(|error| unreadable(what, &error))
 }
 
@@ -167,11 +162,46 @@ fn unreadable(what: &'static str, error: &dyn std::fmt::Display) -> AuditError {
     AuditError::Unreadable { what, reason: error.to_string() }
 }
 
-/// What is copied into a line must not end it.
-fn on_one_line(text: &str, what: &'static str) -> Result<(), AuditError> {
-    // Without a branch for each byte the compiler looks at many at a time.
-    if text.bytes().fold(false, |any, byte| any | (byte < 0x20)) {
-        return Err(unreadable(what, &"it is not on one line"));
+/// How deep values may be nested: readers of logs stop at 128, and a value is a few levels down in its line.
+const MAX_NESTING: usize = 100;
+/// Longer numbers are looked at more closely.
+const PLAIN_DIGITS: usize = 100;
+
+/// What is copied into a line must not end it, and whoever reads the line must be able to: not all that is JSON by its grammar can be read.
+fn readable(text: &str, what: &'static str) -> Result<(), AuditError> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth, mut digits) = (0, 0_usize, 0);
+    let (mut quoted, mut doubtful) = (false, false);
+    while let Some(&byte) = bytes.get(at) {
+        at += 1;
+        match byte {
+            ..0x20 => return Err(unreadable(what, &"it is not on one line")),
+            b'"' => quoted = !quoted,
+            b'\\' if quoted => {
+                // Half of a pair stands for nothing.
+                doubtful |= matches!(bytes.get(at..at + 2), Some([b'u', b'd' | b'D']));
+                at += 1;
+            }
+            _ if quoted => {}
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > MAX_NESTING {
+                    return Err(unreadable(what, &format_args!("it is nested deeper than {MAX_NESTING} levels")));
+                }
+            }
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            b'0'..=b'9' => {
+                digits += 1;
+                doubtful |= digits > PLAIN_DIGITS;
+                continue;
+            }
+            b'e' | b'E' => doubtful |= digits > 0,
+            _ => {}
+        }
+        digits = 0;
+    }
+    if doubtful {
+        serde_json::from_str::<serde_json::Value>(text).map_err(|error| unreadable(what, &error))?;
     }
     Ok(())
 }
@@ -229,8 +259,31 @@ mod tests {
         }
         assert!(refused(Submission { change_set: Some("{"), ..PLAIN }).starts_with("the change set"));
         assert!(refused(Submission { audit_id: Some("7"), ..PLAIN }).starts_with("the id"));
-        let large = Submission { payload: Some("1e400"), ..PLAIN };
-        assert!(refused(Submission { change_set: Some("{}"), ..large }).contains("number out of range"));
+        assert!(refused(Submission { kind: "", ..PLAIN }).starts_with("the kind"));
+    }
+
+    #[test]
+    fn what_nobody_could_read_is_refused() {
+        let refuse = |payload: &str| refused(Submission { payload: Some(payload), ..PLAIN });
+        assert!(refuse("1e400").contains("number out of range"));
+        assert!(refuse(&"9".repeat(400)).contains("number out of range"));
+        assert!(refuse(r#"{"a":"\ud800"}"#).contains("payload of an audit event cannot be read"));
+        assert!(refuse(&format!("{}1{}", "[".repeat(101), "]".repeat(101))).contains("nested deeper than 100 levels"));
+        for payload in [
+            r#""1e400 \\\" [[ ""#,
+            "1e300",
+            "[1.5E-7,true,false,\"e\"]",
+            r#""\ud83d\ude00""#,
+            "123456789012345678901234567890",
+        ] {
+            let mut line = Vec::new();
+            Submission { payload: Some(payload), ..PLAIN }.write(&mut line, Timestamp::UNIX_EPOCH).unwrap();
+            assert!(crate::Entry::parse(&line).is_some(), "{payload}");
+        }
+        let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
+        let mut line = Vec::new();
+        Submission { payload: Some(&deep), ..PLAIN }.write(&mut line, Timestamp::UNIX_EPOCH).unwrap();
+        assert!(crate::Entry::parse(&line).is_some());
     }
 
     #[test]
@@ -272,7 +325,8 @@ mod tests {
     #[test]
     fn keys_are_sorted_and_there_once() {
         let metadata = r#"{"b":1,"a":2,"audit.policy.version":"v","event":3}"#;
-        let sorted = |record: &Record<'_>| Ok(record.fields.iter().map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>());
+        let sorted =
+            |record: &Record<'_>| Ok(record.fields.iter().map(|(key, _)| (*key).to_owned()).collect::<Vec<_>>());
         let keys = Submission { metadata, payload: Some("4"), ..PLAIN }.with_record(sorted).unwrap();
         assert_eq!(keys, ["a", "audit.channel", "audit.policy.version", "b", "event"]);
     }
