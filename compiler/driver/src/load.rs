@@ -369,8 +369,10 @@ impl Loader<'_> {
         for path in library_paths(&text) {
             self.want_core(&path);
         }
-        for OnDemand { module, asks, .. } in ON_DEMAND {
-            if asks(&text) {
+        for OnDemand { user, module, asks } in ON_DEMAND {
+            // The prelude is used without being named.
+            let is_used = *user == PRELUDE || user.rsplit('.').next().is_some_and(|name| text.contains(name));
+            if is_used && asks(&text) {
                 self.want_core(module);
             }
         }
