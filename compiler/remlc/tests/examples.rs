@@ -5,7 +5,9 @@
 //! with `remlc run --release`, and as a built executable, and all three must agree. A program that is rejected has its
 //! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program; `b.flags`, a line for each, to
 //! remlc: what the program may do.
-//! `REML_BLESS=1` rewrites the goldens.
+//! Where there is an `audit.jsonl`, it is the log of `remlc check` and then `remlc run`, without what differs from run to run; where there is a
+//! `constraint_graph.json`, it is what `--emit-telemetry` writes, and `dot` and `svg` are what `remlc telemetry graph` makes of that. To have one, make
+//! an empty file first. `REML_BLESS=1` rewrites the goldens.
 
 mod support;
 
@@ -76,6 +78,8 @@ impl<'a> Example<'a> {
         let json = run(remlc().args(["check", "--format", "json", self.name]), "")?;
         let diagnostics = diagnostics(&json)?;
         compare_golden(&self.golden("diagnostic.json"), &diagnostics, "", &mut problems);
+        self.audited(&mut problems)?;
+        self.drawn(&mut problems)?;
         if json.exit != Some(0) {
             let human = run(remlc().args(["check", self.name]), "")?;
             self.compare(&human, &mut problems);
@@ -101,6 +105,62 @@ impl<'a> Example<'a> {
             self.agree("run", &debug, "the executable", &executed, &mut problems);
         }
         Ok(problems)
+    }
+
+    /// The log of a check and a run.
+    fn audited(&self, problems: &mut Vec<String>) -> Result<(), Failed> {
+        let golden = self.golden("audit.jsonl");
+        if !golden.exists() {
+            return Ok(());
+        }
+        let directory = scratch();
+        let log = directory.path().join("audit.log");
+        run(remlc().args(["check", "-q", self.name, "--audit"]).arg(&log), "")?;
+        let mut command = remlc();
+        command.args(["run", "-q", self.name, "--audit"]).arg(&log).args(&self.flags);
+        run(self.with_args(&mut command, true), &self.input)?;
+        let verified = run(remlc().args(["audit", "verify"]).arg(&log), "")?;
+        if verified.exit != Some(0) {
+            problems.push(format!("the audit log is not as it was written:\n{}{}", verified.stdout, verified.stderr));
+        }
+        let text = std::fs::read_to_string(&log).map_err(|problem| format!("there is no audit log: {problem}"))?;
+        let lines = text.lines().map(without_identities).collect::<Result<String, Failed>>()?;
+        compare_golden(&golden, &lines, "", problems);
+        Ok(())
+    }
+
+    /// The graph of constraints, and its two forms for people.
+    fn drawn(&self, problems: &mut Vec<String>) -> Result<(), Failed> {
+        let golden = self.golden("constraint_graph.json");
+        if !golden.exists() {
+            return Ok(());
+        }
+        let directory = scratch();
+        let (json, dot, svg) = ["graph.json", "graph.dot", "graph.svg"].map(|name| directory.path().join(name)).into();
+        run(
+            remlc()
+                .args(["check", "-q", self.name, "--emit-telemetry"])
+                .arg(format!("constraint_graph={}", json.display())),
+            "",
+        )?;
+        let name = self.golden.file_name().unwrap_or_default();
+        let mut command = remlc();
+        command.args(["telemetry", "graph"]).arg(&json).arg("--graph-name").arg(name);
+        let made = run(command.arg("--dot-out").arg(&dot).arg("--svg-out").arg(&svg), "")?;
+        if made.exit != Some(0) {
+            problems.push(format!("the graph cannot be drawn:\n{}", made.stderr));
+        }
+        let read =
+            |path: &Path| std::fs::read_to_string(path).map_err(|problem| format!("{}: {problem}", path.display()));
+        let mut lines: String = read(&json)?;
+        if let Some(at) = lines.find("\"generated_at\": \"") {
+            let time = at + "\"generated_at\": \"".len();
+            lines.replace_range(time..time + TIME.len(), TIME);
+        }
+        compare_golden(&golden, &lines, "", problems);
+        compare_golden(&self.golden("dot"), &read(&dot)?, "", problems);
+        compare_golden(&self.golden("svg"), &read(&svg)?, "", problems);
+        Ok(())
     }
 
     fn with_args<'c>(&self, command: &'c mut Command, separated: bool) -> &'c mut Command {
@@ -129,6 +189,28 @@ impl<'a> Example<'a> {
             }
         }
     }
+}
+
+const TIME: &str = "2025-01-01T00:00:00Z";
+
+/// A line of an audit log with zeros for times, identities and hashes.
+fn without_identities(line: &str) -> Result<String, Failed> {
+    let mut value: serde_json::Value = serde_json::from_str(line).map_err(|problem| format!("{problem}: {line}"))?;
+    let zeros = |length| "0".repeat(length);
+    let identity = format!("{}-0000-0000-0000-{}", zeros(8), zeros(12));
+    for (pointer, same) in [
+        ("/timestamp", TIME),
+        ("/envelope/metadata/timestamp", TIME),
+        ("/envelope/audit_id", &identity),
+        ("/envelope/metadata/cli.run_id", &identity),
+        ("/chain/prev", &zeros(64)),
+        ("/chain/hash", &zeros(64)),
+    ] {
+        if let Some(found) = value.pointer_mut(pointer) {
+            *found = same.into();
+        }
+    }
+    Ok(support::normalise(&format!("{value}\n")))
 }
 
 /// Inlining takes frames out of the backtrace: the message and its place stay.
