@@ -253,6 +253,7 @@ codes! {
     MANIFEST_DSL_UNKNOWN_EFFECT = "manifest.dsl.unknown_effect";
     MANIFEST_DSL_CATEGORY = "manifest.dsl.category_mismatch";
     MANIFEST_DSL_CAPABILITY = "manifest.dsl.capability_missing";
+    EFFECT_STAGE_OPT_IN = "effects.stage.missing_opt_in";
     STAGE_PROMOTED_UNCHECKED = "effects.stage.promote_without_checks";
 
     // Native code

@@ -64,6 +64,8 @@ pub struct StageMismatch {
     pub required: Vec<String>,
     pub actual: Vec<String>,
     pub capability: Vec<String>,
+    /// Where the run is to blame: who has said which stages it admits, what counts first, each by keys such as `source` and `stage`.
+    pub trace: Vec<Vec<(&'static str, String)>>,
 }
 
 #[derive(Clone, PartialEq, Debug)]

@@ -3,6 +3,7 @@
 //! Everything the command line (and later editors and embedders) can ask for starts here. This crate owns the order of
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
+mod admission;
 pub mod config;
 mod contract;
 pub mod files;

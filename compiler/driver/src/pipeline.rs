@@ -17,10 +17,12 @@ use reml_middle::opt::OptLevel;
 pub use reml_rt::{AUDIT_VARIABLE, audit_log};
 use reml_semantics::cfg::Target;
 use reml_semantics::constraints::Constrained;
+pub use reml_semantics::native;
 use reml_semantics::typed::{DslExport, FnId};
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
+use crate::admission;
 use crate::config::key_path::{self, Origin};
 use crate::contract;
 use crate::link::describe;
@@ -59,6 +61,8 @@ pub struct Options {
     pub emit: Vec<Stage>,
     /// Count what each stage makes.
     pub measure: bool,
+    /// The whole program knows that some of the effects it declares are experimental.
+    pub algebraic_effects: bool,
     /// Note what is required of types, and what answers it.
     pub constraints: bool,
     /// What is said of the target on the command line.
@@ -79,6 +83,8 @@ pub struct Compilation<'s> {
     pub emitted: String,
     /// What was required of types in the program's own definitions, if that was asked for; known after `check`.
     pub constraints: Vec<Constrained>,
+    /// The conductors and the exported DSLs of the program, by their paths; known after `check`.
+    pub dsls: Vec<String>,
     /// The last phase that was entered, in the words of the JSON envelope.
     pub phase: &'static str,
     target: Target,
@@ -99,6 +105,17 @@ pub struct Test {
     id: FnId,
 }
 
+fn dsl_names(program: &typed::Program) -> Vec<String> {
+    let conductors = program.dsls.conductors.iter().map(|it| program.globals[it.global].path.to_string());
+    let mut found: Vec<String> = conductors.collect();
+    for export in &program.dsls.exports {
+        if !found.iter().any(|path| path.rsplit('.').next() == Some(&*export.name)) {
+            found.push(export.name.to_string());
+        }
+    }
+    found
+}
+
 impl<'s> Compilation<'s> {
     pub fn new(system: &'s dyn System, options: Options) -> Self {
         Compilation {
@@ -110,6 +127,7 @@ impl<'s> Compilation<'s> {
             profile: Profile::default(),
             emitted: String::new(),
             constraints: Vec::new(),
+            dsls: Vec::new(),
             phase: "Parsing",
             target: Target::default(),
             package_name: None,
@@ -209,13 +227,16 @@ impl<'s> Compilation<'s> {
             if self.options.runs_here {
                 target::refuse_other_machine(&mut self.diagnostics);
             }
+            let triple = target.values.get("target").map_or("", String::as_str);
+            let stages = admission::stages(&self.options.stages, stages, triple, system, &mut self.diagnostics);
             let options = CheckOptions {
                 root: Some(modules[root].name.clone()),
                 // What did not parse may well have been `main`.
                 require_main: self.options.require_main && !self.failed(),
                 allow_top_level_expr: self.options.allow_top_level_expr,
                 check_all_core: self.options.check_library,
-                stages: self.stages(stages),
+                stages,
+                algebraic_effects: self.options.algebraic_effects,
                 dsls,
                 target,
                 constraints: self.options.constraints,
@@ -225,6 +246,7 @@ impl<'s> Compilation<'s> {
             self.diagnostics.extend(checked.diagnostics);
             contract::check(&checked.program, &self.names, &contract, &self.sources, &mut self.diagnostics);
             self.constraints = checked.constraints;
+            self.dsls = dsl_names(&checked.program);
             let fine = !self.diagnostics.iter().any(Diagnostic::is_error);
             if fine && self.wants(Stage::Typed) {
                 let program = &checked.program;
@@ -266,15 +288,6 @@ impl<'s> Compilation<'s> {
     /// Lowers this test instead of `main`.
     pub fn select(&mut self, test: &Test) {
         self.entry = Some(test.id);
-    }
-
-    /// The command line comes before the environment, which comes before the manifest.
-    fn stages(&self, manifest: Stages) -> Stages {
-        let mut stages = manifest;
-        stages.of.extend(self.options.stages.of.iter().map(|(id, stage)| (id.clone(), *stage)));
-        let environment = self.system.env("REMLC_EFFECT_STAGE").and_then(|text| CapabilityStage::parse(&text));
-        stages.admitted = self.options.stages.admitted.or(environment).or(stages.admitted);
-        stages
     }
 
     /// Takes the checked program to counted Core.

@@ -12,6 +12,7 @@ use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
 use crate::output;
 use crate::permissions::Permissions;
+use crate::pipeline::Pipeline;
 use crate::report::{self, Subject};
 use crate::telemetry;
 
@@ -45,6 +46,11 @@ pub fn execute(args: Args) -> ExitCode {
     });
     let input = args.input.path();
     let mut subject = Subject::new("build", "Build", &input, args.compile.fail_on_warning);
+    let log = args.permissions.audit();
+    let pipeline = match Pipeline::begin(&subject, log.as_deref()) {
+        Ok(pipeline) => pipeline,
+        Err(problem) => return report::refusal(&problem),
+    };
     let mut compilation = Compilation::new(&OsSystem, args.compile.options(true, &args.output));
     let mut fine = compilation.check(&input) && compilation.lower();
     let executable = args.output_file.clone().unwrap_or_else(|| default_output(&input, &compilation));
@@ -58,8 +64,9 @@ pub fn execute(args: Args) -> ExitCode {
             match args.permissions.policy(&compilation) {
                 Ok(policy) => compilation.build(&executable, &policy),
                 Err(problem) => {
+                    let recorded = pipeline.end(&compilation, false, Some(&problem));
                     report::plain_error(&problem);
-                    return ExitCode::from(FAILURE);
+                    return recorded.map_or_else(|problem| report::refusal(&problem), |()| ExitCode::from(FAILURE));
                 }
             }
         };
@@ -67,6 +74,7 @@ pub fn execute(args: Args) -> ExitCode {
     if link::is_interrupted() {
         std::process::exit(INTERRUPTED);
     }
+    let recorded = pipeline.end(&compilation, fine, None);
     if fine {
         subject.artifact = Some(&executable);
         if let Some(path) = &args.emit_metadata {
@@ -78,6 +86,9 @@ pub fn execute(args: Args) -> ExitCode {
     let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
     fine &= written & report::progress(&compilation, &subject, &args.output);
+    if let Err(problem) = recorded {
+        return report::refusal(&problem);
+    }
     if fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
 }
 

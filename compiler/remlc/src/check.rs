@@ -1,5 +1,6 @@
 //! `remlc check`: is the program correct?
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use reml_driver::pipeline::Compilation;
@@ -7,6 +8,8 @@ use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
+use crate::permissions::audit_or_environment;
+use crate::pipeline::Pipeline;
 use crate::report::{self, Subject};
 use crate::telemetry;
 
@@ -18,6 +21,9 @@ pub struct Args {
     compile: Compile,
     #[command(flatten)]
     output: Output,
+    /// Record the check in this audit log, which continues if it exists
+    #[arg(long, value_name = "FILE")]
+    audit: Option<PathBuf>,
     /// Check library functions that the program does not use, too
     #[arg(long, hide = true)]
     check_library: bool,
@@ -26,6 +32,11 @@ pub struct Args {
 pub fn execute(args: Args) -> ExitCode {
     let input = args.input.path();
     let subject = Subject::new("check", "Check", &input, args.compile.fail_on_warning);
+    let log = audit_or_environment(args.audit.as_ref());
+    let pipeline = match Pipeline::begin(&subject, log.as_deref()) {
+        Ok(pipeline) => pipeline,
+        Err(problem) => return report::refusal(&problem),
+    };
     // Later stages need a program, and so a `main`.
     let late = args.compile.emit.iter().any(|stage| stage.is_late());
     let mut options = args.compile.options(late, &args.output);
@@ -40,5 +51,10 @@ pub fn execute(args: Args) -> ExitCode {
     let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
     fine &= written & report::progress(&compilation, &subject, &args.output);
+    // A source that cannot be read is not checked.
+    let completed = compilation.phase != "Parsing" && (!late || fine);
+    if let Err(problem) = pipeline.end(&compilation, completed, None) {
+        return report::refusal(&problem);
+    }
     if fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
 }

@@ -17,6 +17,7 @@ mod options;
 mod output;
 mod panic;
 mod permissions;
+mod pipeline;
 mod report;
 mod run;
 mod target;

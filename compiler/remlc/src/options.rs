@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, ValueEnum};
-use reml_diagnostics::Span;
 use reml_diagnostics::render::ColorChoice;
-use reml_driver::pipeline::{CapabilityStage, Options, Stage, Stages};
+use reml_diagnostics::{Span, suggest};
+use reml_driver::pipeline::{CapabilityStage, Options, Stage, Stages, native};
 use reml_driver::target::Setting;
 
 /// What to compile.
@@ -54,6 +54,10 @@ pub struct Compile {
     #[arg(long, value_name = "ID=STAGE", value_parser = staged)]
     pub capability_stage: Vec<(String, CapabilityStage)>,
 
+    /// Use what is experimental: `algebraic-effects`, for effects that the manifest calls so, or `native-unstable`, for inline assembly and the like
+    #[arg(short = 'Z', value_name = "FEATURE", value_parser = unstable)]
+    pub unstable: Vec<Unstable>,
+
     /// The target profile that `@cfg` conditions see
     #[arg(long, value_name = "ID")]
     pub target_profile: Option<String>,
@@ -90,6 +94,28 @@ fn staged(text: &str) -> Result<(String, CapabilityStage), String> {
     Ok((id.to_owned(), stage(text)?))
 }
 
+/// What has to be asked for with `-Z`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unstable {
+    /// Declared effects that are said to be experimental.
+    AlgebraicEffects,
+    /// Native code, as `--cfg feature=native-unstable` asks for it.
+    Native,
+}
+
+/// The words after `-Z`.
+const UNSTABLE: [(&str, Unstable); 2] =
+    [("algebraic-effects", Unstable::AlgebraicEffects), (native::FEATURE, Unstable::Native)];
+
+fn unstable(text: &str) -> Result<Unstable, String> {
+    if let Some((_, feature)) = UNSTABLE.iter().find(|(word, _)| *word == text) {
+        return Ok(*feature);
+    }
+    let words = UNSTABLE.map(|(word, _)| word);
+    Err(suggest::did_you_mean(text, words)
+        .unwrap_or_else(|| format!("there are {}", words.map(|it| format!("`{it}`")).join(" and "))))
+}
+
 fn setting(text: &str) -> Result<Setting, String> {
     let (key, value) = text.split_once('=').ok_or("it has the form KEY=VALUE")?;
     let value = value.trim().trim_matches('"');
@@ -105,13 +131,21 @@ impl Compile {
         if let Some(id) = &self.target_profile {
             target.push(Setting { key: "profile_id".to_owned(), value: id.clone(), span: Span::NONE });
         }
+        if self.unstable.contains(&Unstable::Native) {
+            target.push(Setting { key: "feature".to_owned(), value: native::FEATURE.to_owned(), span: Span::NONE });
+        }
         Options {
             release: self.release,
             allow_top_level_expr: self.allow_top_level_expr,
             require_main,
             fail_on_warning: self.fail_on_warning,
-            stages: Stages { of: self.capability_stage.iter().cloned().collect(), admitted: self.effect_stage },
+            stages: Stages {
+                of: self.capability_stage.iter().cloned().collect(),
+                admitted: self.effect_stage,
+                ..Stages::default()
+            },
             emit,
+            algebraic_effects: self.unstable.contains(&Unstable::AlgebraicEffects),
             constraints: !self.emit_telemetry.is_empty(),
             target,
             measure: output.timings.is_some(),

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use reml_audit::Sink;
 use reml_capability::gate::Gate;
 use reml_capability::policy::{Form, Policy, Power};
 use reml_driver::permissions::Asked;
-use reml_driver::pipeline::{AUDIT_VARIABLE, Compilation, audit_log};
+use reml_driver::pipeline::{AUDIT_VARIABLE, Compilation};
 
 const HEADING: &str = "Permissions";
 
@@ -32,15 +33,13 @@ impl Permissions {
         compilation.policy(&self.asked)
     }
 
-    /// The gate of a checked program.
+    /// The gate of a checked program, which records its decisions in `log`.
     ///
     /// # Errors
     ///
-    /// What is wrong with the permissions or the audit log.
-    pub fn gate(&self, compilation: &Compilation<'_>) -> Result<Arc<Gate>, String> {
-        let policy = self.policy(compilation)?;
-        let sink = self.audit().map(|path| audit_log(&path)).transpose()?;
-        Ok(Arc::new(Gate::new(policy, sink)))
+    /// What is wrong with the permissions.
+    pub fn gate(&self, compilation: &Compilation<'_>, log: Option<Arc<dyn Sink>>) -> Result<Arc<Gate>, String> {
+        Ok(Arc::new(Gate::new(self.policy(compilation)?, log)))
     }
 
     /// What the command line says, for programs that are yet to be checked.
@@ -50,8 +49,13 @@ impl Permissions {
 
     /// The audit log: that of the command line, else that of the environment.
     pub fn audit(&self) -> Option<PathBuf> {
-        self.audit.clone().or_else(|| std::env::var_os(AUDIT_VARIABLE).map(PathBuf::from))
+        audit_or_environment(self.audit.as_ref())
     }
+}
+
+/// The audit log that is asked for here, else that of the environment.
+pub fn audit_or_environment(asked: Option<&PathBuf>) -> Option<PathBuf> {
+    asked.cloned().or_else(|| std::env::var_os(AUDIT_VARIABLE).map(PathBuf::from))
 }
 
 /// `--allow-all`, and for each power `--allow-KEY` and `--deny-KEY`; the arguments' names are the flags without `--`.
@@ -115,7 +119,7 @@ impl Args for Permissions {
                     .long("audit")
                     .value_name("FILE")
                     .value_parser(clap::value_parser!(PathBuf))
-                    .help("Record every decision in this audit log, which continues if it exists")
+                    .help("Record the compilation and every decision in this audit log, which continues if it exists")
                     .help_heading(HEADING),
             )
     }

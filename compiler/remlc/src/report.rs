@@ -2,7 +2,7 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
-use std::process;
+use std::process::{self, ExitCode};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use reml_diagnostics::render::{self, Counts, Human, Json, JsonContext, Renderer, Short};
@@ -11,7 +11,7 @@ use reml_driver::pipeline::Compilation;
 use reml_driver::system::timestamp;
 
 use crate::options::{Format, Output};
-use crate::{output, timings};
+use crate::{FAILURE, output, timings};
 
 /// What is being reported on.
 pub struct Subject<'a> {
@@ -28,6 +28,21 @@ pub struct Subject<'a> {
 impl<'a> Subject<'a> {
     pub fn new(verb: &'static str, command: &'static str, input: &'a Path, fail_on_warning: bool) -> Self {
         Subject { verb, command, input, started: SystemTime::now(), artifact: None, fail_on_warning }
+    }
+
+    /// Different for every run, in the form of a UUID.
+    pub fn run_id(&self) -> String {
+        let nanos = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+        // Version 8 (own scheme), variant 1: time in the first parts, process in the last.
+        let time = nanos as u64;
+        format!(
+            "{:08x}-{:04x}-8{:03x}-8{:03x}-{:012x}",
+            time >> 32,
+            (time >> 16) & 0xffff,
+            (time >> 4) & 0xfff,
+            (nanos >> 64) as u64 & 0xfff,
+            u64::from(process::id())
+        )
     }
 }
 
@@ -67,7 +82,7 @@ pub fn show(
             let context = JsonContext {
                 command: subject.command,
                 phase,
-                run_id: run_id(subject.started),
+                run_id: subject.run_id(),
                 started_at: timestamp(subject.started),
                 finished_at: timestamp(SystemTime::now()),
                 inputs: vec![input.clone()],
@@ -120,6 +135,12 @@ pub fn plain_error(message: &str) {
     let _ = writeln!(io::stderr().lock(), "error: {message}");
 }
 
+/// The same, as the end of a command.
+pub fn refusal(message: &str) -> ExitCode {
+    plain_error(message);
+    ExitCode::from(FAILURE)
+}
+
 /// What `-v` and `--timings` say. Whether all of it could be said.
 pub fn progress(compilation: &Compilation<'_>, subject: &Subject<'_>, options: &Output) -> bool {
     let mut text = String::new();
@@ -150,19 +171,4 @@ pub fn progress(compilation: &Compilation<'_>, subject: &Subject<'_>, options: &
 fn colored(output: &Output) -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     output.color.choice().enabled(io::stderr().is_terminal(), no_color)
-}
-
-/// Different for every run, in the form of a UUID.
-fn run_id(started: SystemTime) -> String {
-    let nanos = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-    // Version 8 (own scheme), variant 1: time in the first parts, process in the last.
-    let time = nanos as u64;
-    format!(
-        "{:08x}-{:04x}-8{:03x}-8{:03x}-{:012x}",
-        time >> 32,
-        (time >> 16) & 0xffff,
-        (time >> 4) & 0xfff,
-        (nanos >> 64) as u64 & 0xfff,
-        u64::from(process::id())
-    )
 }

@@ -9,6 +9,7 @@ use reml_driver::system::OsSystem;
 use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
 use crate::permissions::Permissions;
+use crate::pipeline::Pipeline;
 use crate::report::{self, Subject};
 use crate::telemetry;
 
@@ -30,6 +31,10 @@ pub struct Args {
 pub fn execute(args: Args) -> ExitCode {
     let input = args.input.path();
     let subject = Subject::new("run", "Run", &input, args.compile.fail_on_warning);
+    let pipeline = match Pipeline::begin(&subject, args.permissions.audit().as_deref()) {
+        Ok(pipeline) => pipeline,
+        Err(problem) => return report::refusal(&problem),
+    };
     let options = Options { runs_here: true, ..args.compile.options(true, &args.output) };
     let mut compilation = Compilation::new(&OsSystem, options);
     let fine = compilation.check(&input) && compilation.lower();
@@ -41,21 +46,23 @@ pub fn execute(args: Args) -> ExitCode {
     let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
     let shown = written & report::progress(&compilation, &subject, &args.output);
+    let gate = args.permissions.gate(&compilation, pipeline.sink());
+    let refusal = gate.as_ref().err().filter(|_| loaded.is_some());
+    let completed = loaded.is_some() && refusal.is_none();
+    if let Err(problem) = pipeline.end(&compilation, completed, refusal.map(String::as_str)) {
+        return report::refusal(&problem);
+    }
     let Some(program) = loaded.filter(|_| shown) else { return ExitCode::from(FAILURE) };
-    let gate = match args.permissions.gate(&compilation) {
+    let gate = match gate {
         Ok(gate) => gate,
-        Err(problem) => {
-            report::plain_error(&problem);
-            return ExitCode::from(FAILURE);
-        }
+        Err(problem) => return report::refusal(&problem),
     };
     // The program may need the memory, and runs as long as it likes.
-    drop(compilation);
+    drop((compilation, pipeline));
     let options = RunOptions { gate: Some(Arc::clone(&gate)), ..RunOptions::default() };
     let outcome = program.run_with(&args.args, &options);
     if let Some(Err(problem)) = gate.sink().map(|sink| sink.flush()) {
-        report::plain_error(&format!("the audit log is not complete: {problem}"));
-        return ExitCode::from(FAILURE);
+        return report::refusal(&format!("the audit log is not complete: {problem}"));
     }
     ExitCode::from(outcome.exit_code as u8)
 }

@@ -1,19 +1,19 @@
 //! `remlc test`: runs the tests of a program and the examples in its documentation.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use reml_diagnostics::render::{Counts, Human, Renderer};
-use reml_driver::pipeline::audit_log;
 use reml_driver::system::OsSystem;
 use reml_driver::testing::{Suite, TestOptions, Verdict};
 use serde_json::json;
 
 use crate::options::ReportFormat;
 use crate::permissions::Permissions;
-use crate::report::plain_error;
+use crate::pipeline::{Ended, Findings, Pipeline};
+use crate::report::{self, Subject, plain_error};
 use crate::{FAILURE, output};
 
 #[derive(clap::Args)]
@@ -57,19 +57,30 @@ pub fn execute(args: Args) -> ExitCode {
         audit: args.permissions.audit(),
     };
     let start = Instant::now();
-    let mut suite = Suite::new(&OsSystem, options);
     let paths = if args.paths.is_empty() { vec![PathBuf::from(".")] } else { args.paths.clone() };
+    let subjects: Vec<Subject<'_>> = paths.iter().map(|path| Subject::new("test", "Test", path, false)).collect();
+    let log = args.permissions.audit();
+    for subject in &subjects {
+        // Each is closed again: the processes of the tests open the log.
+        if let Err(problem) = Pipeline::begin(subject, log.as_deref()) {
+            return report::refusal(&problem);
+        }
+    }
+    let mut suite = Suite::new(&OsSystem, options);
     for path in &paths {
         suite.add(path);
     }
     let (fine, filtered) = (suite.is_fine(), suite.filtered);
     show_problems(&suite);
-    // Without permissions, or a log where one is asked for, no test can be run.
-    let log = args.permissions.audit().and_then(|path| audit_log(&path).err());
-    let refusals: Vec<&String> = suite.refusals.iter().chain(&log).collect();
-    if !refusals.is_empty() {
-        refusals.iter().for_each(|problem| plain_error(problem));
-        return ExitCode::from(FAILURE);
+    let recorded = match record_findings(&subjects, &suite, log.as_deref()) {
+        Ok(recorded) => recorded,
+        Err(problem) => return report::refusal(&problem),
+    };
+    // Without permissions no test can be run.
+    if !suite.refusals.is_empty() {
+        suite.refusals.iter().for_each(|problem| plain_error(problem));
+        let done = record_ends(&recorded, log.as_deref(), Err(&suite.refusals[0]));
+        return done.map_or_else(|problem| report::refusal(&problem), |()| ExitCode::from(FAILURE));
     }
     let human = args.format == ReportFormat::Human;
     let mut out = io::stdout().lock();
@@ -84,12 +95,15 @@ pub fn execute(args: Args) -> ExitCode {
             let _ = writeln!(out, "test {} ... {word} ({})", verdict.name, milliseconds(verdict.time));
         }
     });
+    let verdicts = verdicts.map_err(|problem| format!("a test cannot be started: {problem}"));
+    let passed = |verdicts: &Vec<Verdict>| verdicts.iter().all(|verdict| verdict.failure.is_none());
+    let ran = verdicts.as_ref().map(|verdicts| (verdicts.len(), passed(verdicts))).map_err(String::as_str);
+    if let Err(problem) = record_ends(&recorded, log.as_deref(), ran) {
+        return report::refusal(&problem);
+    }
     let verdicts = match verdicts {
         Ok(verdicts) => verdicts,
-        Err(problem) => {
-            plain_error(&format!("a test cannot be started: {problem}"));
-            return ExitCode::from(FAILURE);
-        }
+        Err(problem) => return report::refusal(&problem),
     };
     let failed = verdicts.iter().filter(|verdict| verdict.failure.is_some()).count();
     let passed = verdicts.len() - failed;
@@ -116,6 +130,51 @@ pub fn execute(args: Args) -> ExitCode {
     let _ = out.flush();
     output::write(text.as_bytes());
     if failed == 0 && fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
+}
+
+/// A path, its record, and what was found below it. The record is closed: the processes of the tests open the log.
+struct Recorded<'a> {
+    subject: &'a Subject<'a>,
+    findings: Findings,
+}
+
+/// Records what was found for each path.
+fn record_findings<'a>(
+    subjects: &'a [Subject<'a>],
+    suite: &Suite<'_>,
+    log: Option<&Path>,
+) -> Result<Vec<Recorded<'a>>, String> {
+    let mut recorded = Vec::with_capacity(subjects.len());
+    for subject in subjects {
+        let pipeline = Pipeline::resume(subject, log)?;
+        let mut findings = Findings::default();
+        for problems in suite.problems.iter().filter(|it| it.input.starts_with(subject.input)) {
+            pipeline.found(&problems.diagnostics, &problems.sources, "TypeCheck")?;
+            findings.add(&problems.diagnostics);
+        }
+        recorded.push(Recorded { subject, findings });
+    }
+    Ok(recorded)
+}
+
+/// Records how each path has ended: how many tests were run, of all paths together, and whether all have passed; or why none could be.
+fn record_ends(recorded: &[Recorded<'_>], log: Option<&Path>, ran: Result<(usize, bool), &str>) -> Result<(), String> {
+    for Recorded { subject, findings } in recorded {
+        let exit = match ran {
+            Ok((_, true)) => findings.counts.outcome(false),
+            _ => "failure",
+        };
+        Pipeline::resume(subject, log)?.ended(&Ended {
+            findings,
+            phase: "Execution",
+            completed: ran.is_ok(),
+            exit,
+            refusal: ran.err(),
+            count: ran.map_or(0, |(count, _)| count),
+            dsls: &[],
+        })?;
+    }
+    Ok(())
 }
 
 /// What is wrong with the programs, on standard error. Programs with errors have no tests.

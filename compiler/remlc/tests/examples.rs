@@ -4,8 +4,9 @@
 //! `stdout`, `stderr`, `exit` (absent: 0), and `diagnostic.json` (absent: none). A program is run with `remlc run`,
 //! with `remlc run --release`, and as a built executable, and all three must agree. A program that is rejected has its
 //! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program; `b.flags`, a line for each, to
-//! remlc: what the program may do. With `--audit` among them the run has a log, whose events are `audit.jsonl`.
-//! `REML_BLESS=1` rewrites the goldens.
+//! remlc: what the program may do. With `--audit` among them the run has a log, and `audit.jsonl` is what the program got into it. Without that, an `audit.jsonl` is what
+//! `remlc check` and then `remlc run` get into a log. Where there is a `constraint_graph.json`, it is what `--emit-telemetry` writes, and `dot` and `svg` are what
+//! `remlc telemetry graph` makes of that. To have one of these, make an empty file first. `REML_BLESS=1` rewrites the goldens.
 
 mod support;
 
@@ -81,6 +82,8 @@ impl<'a> Example<'a> {
         let json = run(remlc().args(["check", "--format", "json", self.name]), "")?;
         let diagnostics = diagnostics(&json)?;
         compare_golden(&self.golden("diagnostic.json"), &diagnostics, "", &mut problems);
+        self.log_of_compilations(&mut problems)?;
+        self.drawn(&mut problems)?;
         if json.exit != Some(0) {
             let human = run(remlc().args(["check", self.name]), "")?;
             self.compare(&human, &mut problems);
@@ -118,6 +121,60 @@ impl<'a> Example<'a> {
             self.compare_logs(&logs, &mut problems)?;
         }
         Ok(problems)
+    }
+
+    /// The log of a check and a run.
+    fn log_of_compilations(&self, problems: &mut Vec<String>) -> Result<(), Failed> {
+        let golden = self.golden("audit.jsonl");
+        if self.audited || !golden.exists() {
+            return Ok(());
+        }
+        let directory = scratch();
+        let log = directory.path().join("audit.log");
+        run(remlc().args(["check", "-q", self.name, "--audit"]).arg(&log), "")?;
+        let mut command = remlc();
+        command.args(["run", "-q", self.name, "--audit"]).arg(&log).args(&self.flags);
+        run(self.with_args(&mut command, true), &self.input)?;
+        let verified = run(remlc().args(["audit", "verify"]).arg(&log), "")?;
+        if verified.exit != Some(0) {
+            problems.push(format!("the audit log is not as it was written:\n{}{}", verified.stdout, verified.stderr));
+        }
+        compare_golden(&golden, &support::audit::whole(&log)?, "", problems);
+        Ok(())
+    }
+
+    /// The graph of constraints, and its two forms for people.
+    fn drawn(&self, problems: &mut Vec<String>) -> Result<(), Failed> {
+        let golden = self.golden("constraint_graph.json");
+        if !golden.exists() {
+            return Ok(());
+        }
+        let directory = scratch();
+        let (json, dot, svg) = ["graph.json", "graph.dot", "graph.svg"].map(|name| directory.path().join(name)).into();
+        run(
+            remlc()
+                .args(["check", "-q", self.name, "--emit-telemetry"])
+                .arg(format!("constraint_graph={}", json.display())),
+            "",
+        )?;
+        let name = self.golden.file_name().unwrap_or_default();
+        let mut command = remlc();
+        command.args(["telemetry", "graph"]).arg(&json).arg("--graph-name").arg(name);
+        let made = run(command.arg("--dot-out").arg(&dot).arg("--svg-out").arg(&svg), "")?;
+        if made.exit != Some(0) {
+            problems.push(format!("the graph cannot be drawn:\n{}", made.stderr));
+        }
+        let read =
+            |path: &Path| std::fs::read_to_string(path).map_err(|problem| format!("{}: {problem}", path.display()));
+        let mut lines: String = read(&json)?;
+        if let Some(at) = lines.find("\"generated_at\": \"") {
+            let time = at + "\"generated_at\": \"".len();
+            lines.replace_range(time..time + TIME.len(), TIME);
+        }
+        compare_golden(&golden, &lines, "", problems);
+        compare_golden(&self.golden("dot"), &read(&dot)?, "", problems);
+        compare_golden(&self.golden("svg"), &read(&svg)?, "", problems);
+        Ok(())
     }
 
     fn with_args<'c>(&self, command: &'c mut Command, separated: bool) -> &'c mut Command {
@@ -162,6 +219,8 @@ impl<'a> Example<'a> {
         }
     }
 }
+
+const TIME: &str = "2025-01-01T00:00:00Z";
 
 /// Inlining takes frames out of the backtrace: the message and its place stay.
 fn without_backtrace(stderr: &str) -> String {

@@ -80,6 +80,60 @@ fn goldens_with_audit_events_and_bindings() {
 }
 
 #[test]
+fn goldens_with_constraint_graphs() {
+    let graph = validator("constraint-graph");
+    let mut found = Vec::new();
+    files(&root().join("expected"), ".constraint_graph.json", &mut found);
+    assert!(!found.is_empty());
+    for path in found {
+        let golden: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+        check(&graph, &golden, &path.display().to_string());
+        let mut wrong = golden.clone();
+        wrong["graph"]["nodes"][0]["kind"] = json!("trait");
+        assert!(!graph.is_valid(&wrong));
+    }
+}
+
+#[test]
+fn verifications_of_logs() {
+    let directory = scratch();
+    let path = directory.path().join("a.log");
+    let log = reml_audit::log::Log::open(&path, reml_audit::log::LogOptions::default()).unwrap();
+    for number in 0..4 {
+        reml_audit::Sink::log(&log, &reml_audit::Event::new(reml_audit::EventKind::named("order")).with("id", number))
+            .unwrap();
+    }
+    log.close().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let (verification, file) = (validator("audit-verification"), |name: &str| directory.path().join(name));
+    fs::write(file("deleted"), [lines[0], lines[3]].concat()).unwrap();
+    fs::write(file("moved"), [lines[1], lines[0], lines[2], lines[2]].concat()).unwrap();
+    fs::write(file("edited"), text.replace("\"id\":2", "\"id\":7")).unwrap();
+    fs::write(file("torn"), &text[..text.len() - 9]).unwrap();
+    for (name, fault) in [
+        ("a.log", None),
+        ("deleted", Some("deleted")),
+        ("moved", Some("duplicate")),
+        ("edited", Some("edited")),
+        ("torn", Some("torn")),
+    ] {
+        let ran =
+            run(remlc().current_dir(directory.path()).args(["audit", "verify", name, "--format", "json"]), "").unwrap();
+        let value: Value =
+            serde_json::from_str(&ran.stdout).unwrap_or_else(|problem| panic!("{problem}: {}", ran.stdout));
+        check(&verification, &value, name);
+        assert_eq!(value["intact"], ran.exit == Some(0), "{name}");
+        let faults: Vec<&str> =
+            value["findings"].as_array().unwrap().iter().filter_map(|it| it["fault"].as_str()).collect();
+        assert!(
+            fault.is_none_or(|fault| faults.contains(&fault)) && (fault.is_some() || faults.is_empty()),
+            "{name}: {faults:?}"
+        );
+    }
+}
+
+#[test]
 fn what_the_registry_s_examples_are_told() {
     let diagnostic = validator("diagnostic");
     let mut told = 0;
@@ -168,7 +222,9 @@ fn schemas_refuse_what_is_wrong() {
         *value.pointer_mut(pointer).unwrap() = wrong;
         assert!(!validator(schema).is_valid(&value), "{pointer}");
     }
-    for name in ["diagnostic", "audit-envelope", "manifest-dump", "toolchain-report"] {
+    let names =
+        ["diagnostic", "audit-envelope", "audit-verification", "constraint-graph", "manifest-dump", "toolchain-report"];
+    for name in names {
         assert!(!validator(name).is_valid(&json!({})), "{name}");
     }
 }

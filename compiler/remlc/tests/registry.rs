@@ -136,6 +136,15 @@ fn special(code: &str) -> Option<Case> {
             case.args = ["manifest", "dump", "--format", "human"].map(str::to_owned).to_vec();
             case
         }
+        "effects.stage.missing_opt_in" => {
+            let manifest: &[u8] =
+                b"[project]\nname = \"app\"\nversion = \"0.1.0\"\n\n[capabilities]\nconsole = \"experimental\"\n";
+            let main: &[u8] = b"effect Console : io { operation log : Str -> () }\n\n\
+                fn greet() {\n  do Console.log(\"hello\")\n}\n\n\
+                @requires_capability(stage = \"experimental\")\nfn main() {\n  \
+                handle greet() with handler Console { operation log(line, resume) { resume(()) } }\n}\n";
+            Case::new(&[("reml.toml", manifest), ("src/main.reml", main)], &["check", "."])
+        }
         "manifest.dsl.stage_prerelease_conflict" => exporting("allow_prerelease = false"),
         "manifest.dsl.unknown_effect" => {
             exporting("expect_effects = [\"oi\"]\nexpect_effects_stage = \"experimental\"")

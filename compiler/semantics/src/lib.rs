@@ -15,7 +15,7 @@ mod init_order;
 mod lang;
 mod local_items;
 mod modules;
-mod native;
+pub mod native;
 pub mod patterns;
 mod recursion;
 mod resolve;
@@ -53,6 +53,8 @@ pub struct CheckOptions {
     /// Check every body of the standard library, not only what the program reaches.
     pub check_all_core: bool,
     pub stages: Stages,
+    /// The whole program knows that some of the effects it declares are experimental.
+    pub algebraic_effects: bool,
     /// The `[dsl.*]` sections of the program's manifest.
     pub dsls: Vec<ManifestDsl>,
     /// What `@cfg` conditions are compared with.

@@ -37,12 +37,8 @@ impl Renderer for Json {
     fn render(&mut self, diagnostics: &[Diagnostic], sources: &SourceMap, out: &mut dyn Write) -> io::Result<()> {
         let context = &self.context;
         let counts = Counts::of(diagnostics);
-        let failed = counts.errors > 0 || (context.fail_on_warning && counts.warnings > 0);
-        let (label, value) = match (failed, counts.warnings) {
-            (true, _) => ("failure", 1),
-            (false, 0) => ("success", 0),
-            (false, _) => ("warning", 0),
-        };
+        let label = counts.outcome(context.fail_on_warning);
+        let value = i32::from(label == "failure");
         let list: Vec<Value> = diagnostics.iter().map(|d| diagnostic_json(d, sources, &context.finished_at)).collect();
         let envelope = json!({
             "schema_version": SCHEMA_VERSION,
@@ -234,6 +230,13 @@ fn add_stages(stages: &StageMismatch, metadata: &mut Map<String, Value>, extensi
     metadata.insert("effect.stage.required".to_owned(), required);
     metadata.insert("effect.stage.actual".to_owned(), actual);
     metadata.insert("effect.capability".to_owned(), capability);
+    if !stages.trace.is_empty() {
+        let step =
+            |step: &Vec<(&str, String)>| step.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
+        let trace: Vec<Value> = stages.trace.iter().map(|it| Value::Object(step(it))).collect();
+        effects["stage"]["trace"] = json!(trace);
+        metadata.insert("stage.trace".to_owned(), json!(trace));
+    }
 }
 
 /// 1-based lines and columns; columns count Unicode scalar values; the end is exclusive.

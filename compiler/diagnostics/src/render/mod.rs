@@ -66,6 +66,15 @@ impl Counts {
         let errors = diagnostics.iter().filter(|d| d.is_error()).count();
         Counts { errors, warnings: diagnostics.len() - errors }
     }
+
+    /// How a command ends that has found so much: the word for it.
+    pub fn outcome(&self, fail_on_warning: bool) -> &'static str {
+        match (self.errors, self.warnings) {
+            (0, 0) => "success",
+            (0, _) if !fail_on_warning => "warning",
+            _ => "failure",
+        }
+    }
 }
 
 impl std::fmt::Display for Counts {

@@ -56,8 +56,6 @@ pub fn place(sizes: &[Size], edges: &[(usize, usize)]) -> Placement {
         routes: Vec::with_capacity(edges.len()),
         size: Size { width: lefts.last().zip(widths.last()).map_or(0.0, |(left, width)| left + width), height: 0.0 },
     };
-    let bottoms = placement.nodes.iter().zip(sizes).map(|(at, size)| at.y + size.height);
-    placement.size.height = bottoms.fold(0.0, f64::max);
     for (index, &(from, to)) in forward.iter().enumerate() {
         let mut route = Vec::new();
         if from != to {
@@ -75,6 +73,9 @@ pub fn place(sizes: &[Size], edges: &[(usize, usize)]) -> Placement {
         }
         placement.routes.push(route);
     }
+    let of_nodes = placement.nodes.iter().zip(sizes).map(|(at, size)| at.y + size.height);
+    let of_edges = placement.routes.iter().flatten().map(|at| at.y + LANE);
+    placement.size.height = of_nodes.chain(of_edges).fold(0.0, f64::max);
     placement
 }
 
@@ -372,6 +373,7 @@ mod tests {
         for ((from, to), route) in edges.iter().zip(&placement.routes) {
             assert_eq!(route.is_empty(), from == to);
             assert!(route.windows(2).all(|pair| pair[0] != pair[1]), "{route:?}");
+            assert!(route.iter().all(|at| (0.0..placement.size.height).contains(&at.y)), "{route:?}");
         }
         placement
     }

@@ -59,7 +59,7 @@ pub fn human(entry: &Entry) -> String {
         _ = write!(line, "  {time:.3}");
     }
     _ = write!(line, "  {:<16}  {:<15}  ", event.kind.name(), event.capability.as_deref().unwrap_or("-"));
-    match decision(entry) {
+    match decision(entry).or_else(|| compilation(entry)) {
         Some(text) => line.push_str(&text),
         None => metadata(&mut line, entry),
     }
@@ -84,6 +84,37 @@ fn decision(entry: &Entry) -> Option<String> {
         _ = write!(out, ", at {function} ({file}:{}:{})", number("gate.line"), number("gate.column"));
     }
     Some(out)
+}
+
+/// `check of src/app.reml begins`, `error[type.mismatch]: .., at src/app.reml:12:5`.
+fn compilation(entry: &Entry) -> Option<String> {
+    let metadata = &entry.event.metadata;
+    let text = |key: &str| metadata.get(key).and_then(Value::as_str);
+    let number = |key: &str| metadata.get(key).and_then(Value::as_u64).unwrap_or(0);
+    let subject = || Some(format!("{} of {}", text("cli.command")?, text("cli.input")?));
+    match entry.event.kind {
+        EventKind::PipelineStarted => Some(format!("{} begins", subject()?)),
+        EventKind::PipelineCompleted => {
+            let diagnostics = match number("pipeline.diagnostics") {
+                0 => String::new(),
+                1 => ", 1 diagnostic".to_owned(),
+                count => format!(", {count} diagnostics"),
+            };
+            Some(format!("{} is done: {}{diagnostics}", subject()?, text("pipeline.exit_code")?))
+        }
+        EventKind::PipelineFailed => {
+            Some(format!("{} is given up: error[{}]: {}", subject()?, text("error.code")?, text("error.message")?))
+        }
+        EventKind::Diagnostic => {
+            let (severity, code) = (text("diagnostic.severity")?, text("diagnostic.code")?);
+            let mut out = format!("{severity}[{code}]: {}", text("diagnostic.message")?);
+            if let Some(file) = text("diagnostic.file") {
+                _ = write!(out, ", at {file}:{}:{}", number("diagnostic.line"), number("diagnostic.column"));
+            }
+            Some(out)
+        }
+        _ => None,
+    }
 }
 
 fn metadata(line: &mut String, entry: &Entry) {
@@ -145,6 +176,12 @@ mod tests {
             shown(order),
             "    -  2025-07-01T10:31:55.250Z  shop.order        -                by=x id=7 name=\"Ada L.\"\n"
         );
+        let done = Event::new(EventKind::PipelineCompleted)
+            .with("cli.command", "check")
+            .with("cli.input", "app")
+            .with("pipeline.exit_code", "warning")
+            .with("pipeline.diagnostics", 1);
+        assert!(shown(done).ends_with("  check of app is done: warning, 1 diagnostic\n"));
     }
 
     #[test]

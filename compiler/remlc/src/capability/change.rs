@@ -13,13 +13,14 @@ use reml_capability::stage::Stage;
 use reml_diagnostics::codes;
 use reml_driver::files;
 use reml_driver::link::describe;
-use reml_driver::pipeline::{AUDIT_VARIABLE, Compilation, audit_log};
+use reml_driver::pipeline::{Compilation, audit_log};
 use reml_driver::stages::{self, Edited};
 use reml_driver::system::OsSystem;
 
 use super::{Package, id, stage};
 use crate::FAILURE;
 use crate::options::Output;
+use crate::permissions::audit_or_environment;
 use crate::report::{self, Subject};
 
 #[derive(clap::Args)]
@@ -216,7 +217,7 @@ impl Common {
     }
 
     fn sink(&self) -> Result<Option<Arc<dyn Sink>>, String> {
-        let path = self.audit.clone().or_else(|| std::env::var_os(AUDIT_VARIABLE).map(PathBuf::from));
+        let path = audit_or_environment(self.audit.as_ref());
         path.map(|path| audit_log(&path)).transpose()
     }
 }

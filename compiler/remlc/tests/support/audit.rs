@@ -5,18 +5,25 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 /// The events of a log, a line for each, for a golden: without the chain and what the log says of itself, and with fixed times, ids and digests.
+pub fn whole(log: &Path) -> Result<String, String> {
+    events_of(log, |kind| !kind.starts_with("audit."))
+}
+
+/// Those of the program alone, without those of its compilation.
 pub fn events(log: &Path) -> Result<String, String> {
+    events_of(log, |kind| !kind.starts_with("audit.") && !kind.starts_with("pipeline_"))
+}
+
+fn events_of(log: &Path, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
     let text = std::fs::read_to_string(log).map_err(|problem| format!("{}: {problem}", log.display()))?;
     let mut events = String::new();
     for line in text.lines() {
         let mut event: Value = serde_json::from_str(line).map_err(|problem| format!("{problem}: {line}"))?;
-        let kind = event["envelope"]["metadata"]["event.kind"].as_str().unwrap_or_default();
-        if kind.starts_with("audit.") {
-            continue;
+        if wanted(event["envelope"]["metadata"]["event.kind"].as_str().unwrap_or_default()) {
+            steady(&mut event);
+            events.push_str(&super::normalise(&event.to_string()));
+            events.push('\n');
         }
-        steady(&mut event);
-        events.push_str(&super::normalise(&event.to_string()));
-        events.push('\n');
     }
     Ok(events)
 }
@@ -45,7 +52,7 @@ fn steady(value: &mut Value) {
     for (key, value) in members.iter_mut() {
         match key.as_str() {
             "timestamp" if value.is_string() => *value = json!("2025-01-01T00:00:00Z"),
-            "audit_id" if value.is_string() => *value = json!("00000000-0000-0000-0000-000000000000"),
+            "audit_id" | "cli.run_id" if value.is_string() => *value = json!("00000000-0000-0000-0000-000000000000"),
             // Absolute paths are part of a policy.
             "policy_digest" if value.is_string() => *value = json!("0".repeat(64)),
             "last_verified_at" => *value = Value::Null,

@@ -185,6 +185,7 @@ impl<'a> Checker<'a> {
                 required: vec![required],
                 actual: vec![actual.to_string()],
                 capability: vec![id.clone()],
+                trace: Vec::new(),
             })
             .with_help(format!(
                 "require less: `{{ id: \"{id}\", stage: \"{actual}\" }}`; or change the stage in `[capabilities]` of `reml.toml`"

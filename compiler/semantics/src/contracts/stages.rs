@@ -5,7 +5,7 @@
 //! states what a function expects of the effects that it performs or handles; a run may admit settled ones only.
 
 use reml_capability::effects::{capability_named, default_stage};
-use reml_capability::stage::{Stage, StageRequirement};
+use reml_capability::stage::{Stage, StageInput, StageRequirement};
 use reml_diagnostics::{Diagnostic, Span, StageMismatch, codes};
 use reml_syntax::ast;
 
@@ -50,8 +50,10 @@ impl<'a> Checker<'a> {
                 };
                 let named = demands.iter().any(asked);
                 self.check_admission(def, tag, effect);
-                if effect.is_none() && !named {
-                    self.check_library_tag(def, tag);
+                match effect {
+                    _ if named => {}
+                    Some(effect) => self.check_opt_in(def, tag, effect),
+                    None => self.check_library_tag(def, tag),
                 }
             }
         }
@@ -193,7 +195,12 @@ impl<'a> Checker<'a> {
             demand.span,
             format!("`{name}` requires `{required}`, but the capability {}", list.join(", and ")),
         )
-        .with_stages(StageMismatch { required: vec![required; wrong.len()], actual, capability: capabilities });
+        .with_stages(StageMismatch {
+            required: vec![required; wrong.len()],
+            actual,
+            capability: capabilities,
+            trace: Vec::new(),
+        });
         for (tag, effect, _) in &wrong {
             if let Some(effect) = effect {
                 diagnostic = diagnostic.with_label(self.effect_decls[*effect].span, "the effect is declared here");
@@ -240,6 +247,7 @@ impl<'a> Checker<'a> {
             required: vec![required],
             actual: vec![actual],
             capability: vec![capability],
+            trace: self.options.stages.trace.iter().map(StageInput::fields).collect(),
         });
         if let Some(effect) = effect {
             diagnostic = diagnostic.with_label(self.effect_decls[effect].span, "the effect is declared here");
@@ -266,8 +274,42 @@ impl<'a> Checker<'a> {
                 required: vec![required],
                 actual: vec![stage.to_string()],
                 capability: vec![capability],
+                trace: Vec::new(),
             })
             .with_help(format!("say so: `@requires_capability(stage = \"{stage}\")` before the function")),
+        );
+    }
+
+    /// What the table calls experimental is used by those only who say that they know. Declared effects are experimental of themselves, which is
+    /// not said by anybody, and nobody needs to answer it.
+    fn check_opt_in(&mut self, def: Def, tag: u32, effect: EffectId) {
+        let table = &self.options.stages.of;
+        let capability = self.capability_of(tag);
+        let said = table.contains_key(&capability) || table.contains_key(self.tags.name(tag));
+        if !said || self.stage_of(tag, true) != Stage::Experimental || self.options.algebraic_effects {
+            return;
+        }
+        let (span, what) = match self.arises_here(def, tag) {
+            Some(found) => found,
+            None if self.effects_handled_in(def).contains(&effect) => (self.def_span(def), "its handler".to_owned()),
+            None => return,
+        };
+        self.error_once(
+            Diagnostic::error(
+                codes::EFFECT_STAGE_OPT_IN,
+                span,
+                format!("{what} needs the capability `{capability}`, which is experimental"),
+            )
+            .with_label(self.effect_decls[effect].span, "the effect is declared here")
+            .with_stages(StageMismatch {
+                required: vec![StageRequirement::AtLeast(Stage::Beta).to_string()],
+                actual: vec![Stage::Experimental.to_string()],
+                capability: vec![capability],
+                trace: Vec::new(),
+            })
+            .with_help(
+                "say that you know: `@requires_capability(stage = \"experimental\")` before the function, or `-Zalgebraic-effects` for the whole program",
+            ),
         );
     }
 }

@@ -134,7 +134,7 @@ fn c() -> Option<Int> ! {mut} = watched.run()",
 
 #[test]
 fn requirements_are_held_against_the_stage_table() {
-    let stages = Stages { of: [("core.config".to_owned(), Stage::Beta)].into(), admitted: None };
+    let stages = Stages { of: [("core.config".to_owned(), Stage::Beta)].into(), ..Stages::default() };
     let text = "effect Ask { operation ask : () -> Int }
 conductor flow {
   a: Int = 1 |> with_capabilities([\"io\", \"core.config\", \"core.confi\", \"ask\", { id: \"io\", stage: \"beta\" }])
@@ -163,7 +163,8 @@ conductor flow {
 
 #[test]
 fn what_a_conductor_performs_has_to_be_admitted() {
-    let stages = Stages { of: [("io".to_owned(), Stage::Beta)].into(), admitted: Some(Stage::Beta) };
+    let of = [("io".to_owned(), Stage::Beta)].into();
+    let stages = Stages { of, admitted: Some(Stage::Beta), ..Stages::default() };
     let text = "effect Ask { operation ask : () -> Int }
 conductor flow {
   a: Int = do Ask.ask()

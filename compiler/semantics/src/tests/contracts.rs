@@ -159,7 +159,7 @@ fn stages() {
     );
     let table = [("console", Stage::Beta), ("foreign-call", Stage::Stable), ("io", Stage::Beta)];
     let of = table.map(|(id, stage)| (id.to_owned(), stage)).into_iter().collect();
-    let stages = Stages { of, admitted: None };
+    let stages = Stages { of, ..Stages::default() };
     check_with(
         CheckOptions { stages: stages.clone(), ..CheckOptions::default() },
         STAGED,

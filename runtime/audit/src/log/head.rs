@@ -4,7 +4,7 @@
 //! kept where whoever changes the log cannot write is what makes [`verify`](crate::verify) worth most.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
@@ -12,6 +12,9 @@ use serde_json::Value;
 
 use crate::chain::{Hash, Tail};
 use crate::log::files::head_path;
+
+/// No head is as long.
+const MOST_BYTES: u64 = 4096;
 
 /// The end of a log at some time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +32,23 @@ pub struct Head {
 impl Head {
     /// Reads the head of a log. `None` if there is none; an error of kind `InvalidData` if the file is not a head.
     pub fn read(log: &Path) -> io::Result<Option<Head>> {
-        let bytes = match fs::read(head_path(log)) {
-            Ok(bytes) => bytes,
+        // A pipe must not be waited for before it is seen to be one.
+        let mut file = match File::options().read(true).custom_flags(libc::O_NONBLOCK).open(head_path(log)) {
+            Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(error),
         };
-        let broken = || io::Error::new(io::ErrorKind::InvalidData, "it is not the head of an audit log");
-        Head::parse(&bytes).ok_or_else(broken).map(Some)
+        let broken = |why| io::Error::new(io::ErrorKind::InvalidData, why);
+        let found = file.metadata()?;
+        if !found.is_file() {
+            return Err(broken("it is not a regular file"));
+        }
+        if found.len() > MOST_BYTES {
+            return Err(broken("it is not the head of an audit log"));
+        }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Head::parse(&bytes).ok_or_else(|| broken("it is not the head of an audit log")).map(Some)
     }
 
     fn parse(bytes: &[u8]) -> Option<Head> {
@@ -87,5 +100,15 @@ mod tests {
         assert_eq!(Head::read(&log).unwrap(), Some(head));
         fs::write(head_path(&log), "{}").unwrap();
         assert_eq!(Head::read(&log).unwrap_err().kind(), io::ErrorKind::InvalidData);
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = folder.path().join("log");
+        let path = std::ffi::CString::new(head_path(&log).into_os_string().into_encoded_bytes()).unwrap();
+        // SAFETY: the path ends in a zero.
+        assert_eq!(unsafe { libc::mkfifo(path.as_ptr(), 0o600) }, 0);
+        assert_eq!(Head::read(&log).unwrap_err().to_string(), "it is not a regular file");
     }
 }

@@ -9,6 +9,7 @@
 mod explain;
 pub(crate) mod files;
 mod join;
+mod json;
 mod known;
 mod piece;
 mod print;

@@ -3,10 +3,6 @@
 //! This is not the check of a contract, which compares what a caller requires with the stage of a capability. A run
 //! admits capabilities from some stage on; one that is less settled is refused whatever its caller requires.
 
-use std::collections::BTreeMap;
-
-use serde_json::{Value, json};
-
 use super::{Stage, StageRequirement};
 
 /// Who says something about stages; what comes first counts.
@@ -53,6 +49,19 @@ impl StageInput {
     pub fn new(source: StageSource, stage: Option<Stage>) -> StageInput {
         StageInput { source, stage, capability: None, note: None, file: None, target: None }
     }
+
+    /// What is known of it, by the keys of `stage.trace`, sorted.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let fields = [
+            ("capability", self.capability.clone()),
+            ("file", self.file.clone()),
+            ("note", self.note.clone()),
+            ("source", Some(self.source.name().to_owned())),
+            ("stage", self.stage.map(|stage| stage.name().to_owned())),
+            ("target", self.target.clone()),
+        ];
+        fields.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
+    }
 }
 
 /// The stages that a run admits.
@@ -65,11 +74,11 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// What the first source says, and of it what was said first; stable capabilities only if nobody says anything.
-    pub fn resolve(inputs: impl IntoIterator<Item = StageInput>) -> Admission {
+    /// What the first source says, and of it what was said first; `otherwise` if nobody says anything.
+    pub fn resolve(inputs: impl IntoIterator<Item = StageInput>, otherwise: Stage) -> Admission {
         let mut trace: Vec<StageInput> = inputs.into_iter().collect();
         trace.sort_by_key(|step| step.source);
-        let least = trace.iter().find_map(|step| step.stage).unwrap_or(Stage::Stable);
+        let least = trace.iter().find_map(|step| step.stage).unwrap_or(otherwise);
         trace.push(StageInput::new(StageSource::Runtime, Some(least)));
         Admission { least, trace }
     }
@@ -82,26 +91,6 @@ impl Admission {
     pub fn labels(&self, capability: Stage) -> (StageRequirement, StageRequirement) {
         (StageRequirement::AtLeast(capability), StageRequirement::AtLeast(self.least))
     }
-
-    /// `stage.trace` of the audit log.
-    pub fn trace_json(&self) -> Value {
-        self.trace.iter().map(step_json).collect()
-    }
-}
-
-fn step_json(step: &StageInput) -> Value {
-    let mut fields: BTreeMap<&str, Value> = BTreeMap::from([("source", json!(step.source.name()))]);
-    if let Some(stage) = step.stage {
-        fields.insert("stage", json!(stage.name()));
-    }
-    let texts =
-        [("capability", &step.capability), ("note", &step.note), ("file", &step.file), ("target", &step.target)];
-    for (key, text) in texts {
-        if let Some(text) = text {
-            fields.insert(key, json!(text));
-        }
-    }
-    json!(fields)
 }
 
 #[cfg(test)]
@@ -116,17 +105,26 @@ mod tests {
         };
         let config = StageInput::new(StageSource::RunConfig, Some(Stage::Experimental));
         let silent = StageInput::new(StageSource::CliOption, None);
-        let admission = Admission::resolve([config, silent, env]);
+        let admission = Admission::resolve([config, silent, env], Stage::Stable);
         assert_eq!(admission.least, Stage::Beta);
+        let shown = |step: &StageInput| {
+            let fields: Vec<String> = step.fields().iter().map(|(key, value)| format!("{key}={value}")).collect();
+            fields.join(" ")
+        };
         assert_eq!(
-            admission.trace_json().to_string(),
-            r#"[{"source":"cli_option"},{"note":"REMLC_EFFECT_STAGE","source":"env_var","stage":"beta"},{"source":"run_config","stage":"experimental"},{"source":"runtime","stage":"beta"}]"#
+            admission.trace.iter().map(shown).collect::<Vec<_>>(),
+            [
+                "source=cli_option",
+                "note=REMLC_EFFECT_STAGE source=env_var stage=beta",
+                "source=run_config stage=experimental",
+                "source=runtime stage=beta",
+            ]
         );
     }
 
     #[test]
-    fn only_stable_capabilities_are_admitted_unless_somebody_says_otherwise() {
-        let admission = Admission::resolve([]);
+    fn where_nobody_says_anything_it_is_what_the_caller_says() {
+        let admission = Admission::resolve([], Stage::Stable);
         assert!(admission.admits(Stage::Stable) && !admission.admits(Stage::Beta));
         let (required, actual) = admission.labels(Stage::Beta);
         assert_eq!((required.to_string(), actual.to_string()), ("at_least:beta".into(), "at_least:stable".into()));

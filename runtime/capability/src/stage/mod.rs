@@ -23,6 +23,8 @@ pub struct Stages {
     pub of: BTreeMap<String, Stage>,
     /// The least settled stage that this run admits; `None` admits all.
     pub admitted: Option<Stage>,
+    /// Who has said what of the latter.
+    pub trace: Vec<StageInput>,
 }
 
 /// Which stages are good enough.
