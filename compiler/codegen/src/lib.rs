@@ -21,6 +21,7 @@ mod summary;
 mod symbol;
 mod translate;
 mod unroll;
+pub mod versions;
 
 use std::fmt;
 

@@ -21,5 +21,6 @@ pub mod stdlib;
 pub mod system;
 pub mod target;
 pub mod testing;
+pub mod watch;
 
 pub use reml_rt::hold_standard_streams;

@@ -143,6 +143,11 @@ fn colored(output: &Output) -> bool {
     output.color.choice().enabled(io::stderr().is_terminal(), no_color)
 }
 
+/// An id that nothing else has, in the form of a UUID.
+pub fn new_id() -> String {
+    run_id(SystemTime::now())
+}
+
 /// Different for every run, in the form of a UUID.
 fn run_id(started: SystemTime) -> String {
     let nanos = started.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();

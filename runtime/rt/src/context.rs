@@ -18,6 +18,7 @@ use crate::gate::Guard;
 use crate::handler;
 use crate::heap::Heap;
 use crate::io::{Input, Output};
+use crate::reload::Reloading;
 use crate::resource::Resources;
 use crate::roots::RootIndex;
 use crate::stack::StackBounds;
@@ -51,6 +52,7 @@ pub struct Runtime {
     pub drop_closure: Cell<Option<NonNull<u8>>>,
     pub fibers: Fibers,
     pub roots: RootIndex,
+    pub reloading: Reloading,
     /// The program ended by panic or `exit`: what is alive then is no leak.
     pub cut_short: Cell<bool>,
     /// A test has announced that it will panic with a message that contains this.

@@ -27,6 +27,7 @@ mod number;
 mod panic;
 mod random;
 mod regex;
+pub mod reload;
 mod resource;
 mod roots;
 mod security;

@@ -4,7 +4,7 @@
 
 use crate::{
     array, big, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic,
-    random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
+    random, regex, reload, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -216,6 +216,12 @@ table! {
     stack:
         reml_stack_left
     ;
+    reload:
+        reml_reload_point
+        reml_reload_open
+        reml_reload_releases
+        reml_reload_refuse
+    ;
     resource:
         reml_resource_free
         reml_resource_close
@@ -346,6 +352,7 @@ mod tests {
             include_str!("panic.rs"),
             include_str!("random.rs"),
             include_str!("regex.rs"),
+            include_str!("reload.rs"),
             include_str!("security.rs"),
             include_str!("segments.rs"),
             include_str!("resource.rs"),

@@ -38,6 +38,7 @@ impl Builder {
             foreign: PrimaryMap::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
+            version: None,
         };
         Builder { program, int, i32, f64, bool, str, unit }
     }

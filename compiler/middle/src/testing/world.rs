@@ -110,6 +110,7 @@ impl World {
             foreign: PrimaryMap::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
+            version: None,
         };
         World {
             program,
