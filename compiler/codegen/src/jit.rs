@@ -1,9 +1,10 @@
 //! Compiles a program into this process and runs it.
 
+use cranelift_entity::SecondaryMap;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::default_libcall_names;
 use reml_diagnostics::SourceMap;
-use reml_middle::core::Program;
+use reml_middle::core::{GlobalId, Program};
 use reml_rt::abi::{FLAG_LEAK_CHECK, FrameFunction, FrameTable, ProgramInfo, RootKind};
 use reml_rt::{RunOptions, RunOutcome};
 
@@ -32,6 +33,14 @@ pub fn run(
     Ok(load(program, sources, options)?.run(args))
 }
 
+/// How much of the address space a program's code gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Room {
+    Whole,
+    /// There may be many programs.
+    Part,
+}
+
 /// A program in executable memory. The memory is given back when it is dropped.
 pub struct Loaded {
     pub code: CodeSummary,
@@ -41,10 +50,18 @@ pub struct Loaded {
     _native: Box<str>,
 }
 
+// SAFETY: its pointers are to code and tables in memory of its own, which nobody writes to.
+unsafe impl Send for Loaded {}
+
 impl Loaded {
     /// Runs the program with `args` (without the program's own name). Returns when it has ended in whatever way.
     pub fn run(&self, args: &[String]) -> RunOutcome {
         self.run_with(args, &RunOptions::default())
+    }
+
+    /// What the runtime needs to know of the program.
+    pub fn info(&self) -> &ProgramInfo {
+        &self.info
     }
 
     pub fn run_with(&self, args: &[String], options: &RunOptions) -> RunOutcome {
@@ -71,8 +88,8 @@ struct OwnedFrames {
 }
 
 /// Room for the code: less of it where the address space is limited.
-fn reserve() -> Result<ArenaMemoryProvider, CodegenError> {
-    let mut size = ARENA;
+fn reserve(room: Room) -> Result<ArenaMemoryProvider, CodegenError> {
+    let mut size = if room == Room::Whole { ARENA } else { SMALLEST_ARENA };
     loop {
         match ArenaMemoryProvider::new_with_size(size) {
             Ok(memory) => return Ok(memory),
@@ -84,13 +101,25 @@ fn reserve() -> Result<ArenaMemoryProvider, CodegenError> {
 
 /// Compiles `program` into executable memory.
 pub fn load(program: &Program, sources: &SourceMap, options: &CodegenOptions) -> Result<Loaded, CodegenError> {
+    load_at(program, sources, options, SecondaryMap::new(), Room::Whole)
+}
+
+/// The same, with these globals where they are said to be.
+pub fn load_at(
+    program: &Program,
+    sources: &SourceMap,
+    options: &CodegenOptions,
+    places: SecondaryMap<GlobalId, Option<u64>>,
+    room: Room,
+) -> Result<Loaded, CodegenError> {
     let target = Target::host(options).map_err(CodegenError::message)?;
     let isa = target.isa.clone();
-    let plan = Plan::new(program, target);
+    let mut plan = Plan::new(program, target);
+    plan.places = places;
     let compiled = compile(&plan, &[Symbol::Main, Symbol::Invoke, Symbol::DropClosure, Symbol::ResourceDrop], false)?;
 
     let mut builder = JITBuilder::with_isa(isa, default_libcall_names());
-    builder.memory_provider(Box::new(reserve()?));
+    builder.memory_provider(Box::new(reserve(room)?));
     builder.symbols(reml_rt::symbols().iter().copied());
     builder.symbols([("fmod", fmod as *const u8), ("fmodf", fmodf as *const u8)]);
     check_imports(&plan, &compiled)?;

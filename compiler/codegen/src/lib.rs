@@ -22,6 +22,7 @@ mod summary;
 mod symbol;
 mod translate;
 mod unroll;
+pub mod versions;
 
 use std::fmt;
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
-use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, Op, Program, Stmt};
+use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Op, Program, Stmt};
 use reml_middle::layout::{CellLayout, Layout, Layouts, Pointer, RecursiveDefs, Shape, continuation_type, field_types};
 use reml_semantics::typed::TypeDefKind;
 use reml_semantics::types::{Prim, Type, TypeId, TypeStore};
@@ -60,6 +60,8 @@ pub struct Plan<'p> {
     pub direct: SecondaryMap<FuncId, bool>,
     /// Do calls consume closures anywhere?
     pub consumes: bool,
+    /// The addresses of globals that are not part of the program's own data.
+    pub places: SecondaryMap<GlobalId, Option<u64>>,
     bool_ty: TypeId,
     str_ty: TypeId,
     unit_closure: TypeId,
@@ -78,7 +80,8 @@ impl<'p> Plan<'p> {
             pending: Vec::new(),
             reached: SecondaryMap::new(),
             direct: SecondaryMap::new(),
-            consumes: false,
+            // Other versions may.
+            consumes: program.version.is_some(),
             work: vec![program.entry],
         };
         let unit = scan.types.unit();
@@ -116,6 +119,7 @@ impl<'p> Plan<'p> {
             funcs,
             direct: scan.direct,
             consumes: scan.consumes,
+            places: SecondaryMap::new(),
             bool_ty,
             str_ty,
             unit_closure,

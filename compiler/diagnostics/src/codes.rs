@@ -284,6 +284,8 @@ codes! {
     RUNTIME_STACK_OVERFLOW = "runtime.stack_overflow";
     RUNTIME_OUT_OF_MEMORY = "runtime.out_of_memory";
     RUNTIME_CAPABILITY_DENIED = "runtime.capability.denied";
+    RELOAD_INCOMPATIBLE = "reload.incompatible";
+    RELOAD_CHECK_SIGNATURE = "reload.check_signature";
 
     // Reported by the library's parsers about the texts of programs
     TEXT_UNCLOSED = "E1001";

@@ -25,5 +25,6 @@ pub mod target;
 pub mod telemetry;
 pub mod testing;
 pub mod toolchain;
+pub mod watch;
 
 pub use reml_rt::hold_standard_streams;

@@ -87,6 +87,16 @@ pub struct Loaded {
     pub contract: Vec<contract::Entry>,
     /// All that the manifests say which were read; absent for one that is not TOML.
     pub manifests: Vec<(FileId, Option<Node>)>,
+    /// Where the program's own modules may lie.
+    pub folders: Vec<Folder>,
+}
+
+/// A folder with modules of a program.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Folder {
+    pub path: PathBuf,
+    /// The folders in it are part of it: those of a package's sources, but not those beside a script.
+    pub whole: bool,
 }
 
 /// A package, as the loader sees it.
@@ -159,9 +169,11 @@ pub fn load(
             target: Vec::new(),
             contract: Vec::new(),
             manifests: Vec::new(),
+            folders: Vec::new(),
         },
     };
     loader.program(input);
+    loader.find_folders(input);
     loader.loaded
 }
 
@@ -204,6 +216,29 @@ impl Loader<'_> {
         }
         self.drain();
         self.trim();
+    }
+
+    /// Notes where the modules of the program may lie, whether or not they are there.
+    fn find_folders(&mut self, input: &Path) {
+        let mut folders: Vec<Folder> = Vec::new();
+        let mut add = |path: &Path, whole: bool| {
+            let path = if path.as_os_str().is_empty() { PathBuf::from(".") } else { path.to_owned() };
+            if !folders.iter().any(|folder| folder.path == path || folder.whole && path.starts_with(&folder.path)) {
+                folders.push(Folder { path, whole });
+            }
+        };
+        for (package, root) in self.packages.iter().zip(&self.package_roots) {
+            if !root.as_os_str().is_empty() {
+                add(&package.src, true);
+                add(root, false);
+            }
+        }
+        let own = self.loaded.modules.iter().zip(&self.loaded.files).filter(|(module, _)| !module.is_core);
+        let files = own.map(|(_, &file)| PathBuf::from(&*self.sources.file(file).name));
+        for file in files.chain((!self.system.is_dir(input)).then(|| input.to_owned())) {
+            add(file.parent().unwrap_or(Path::new("")), false);
+        }
+        self.loaded.folders = folders;
     }
 
     /// Takes out of library modules the names of what has not been loaded.

@@ -1,19 +1,22 @@
 //! The order of the stages. A [`Compilation`] starts from a path and goes as far as it is asked to: checked, lowered,
 //! run, or written as an executable. Each step collects diagnostics, timings, and the printed stages that were asked for.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use reml_capability::policy::{Policy, portable};
 pub use reml_capability::stage::{Stage as CapabilityStage, Stages};
 pub use reml_codegen::RunOptions;
+use reml_codegen::jit;
+pub use reml_codegen::versions::{Event, Ticket, Versions};
 use reml_codegen::{CodeSummary, CodegenError, CodegenOptions};
 use reml_diagnostics::render;
-use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
+use reml_diagnostics::{Diagnostic, FileId, SourceMap, Span, codes};
 use reml_middle::core;
 use reml_middle::core_verify::Form;
 use reml_middle::lower::LowerOptions;
 use reml_middle::opt::OptLevel;
+pub use reml_middle::version::{Changes, Lineage};
 pub use reml_rt::{AUDIT_VARIABLE, audit_log};
 use reml_semantics::cfg::Target;
 use reml_semantics::constraints::Constrained;
@@ -26,6 +29,7 @@ use crate::admission;
 use crate::config::key_path::{self, Origin};
 use crate::contract;
 use crate::link::describe;
+pub use crate::load::Folder;
 use crate::load::{self, Loaded};
 use crate::permissions::{self, Asked, Permissions};
 use crate::profile::{self, Count, Profile, StageProfile};
@@ -69,6 +73,8 @@ pub struct Options {
     pub target: Vec<Setting>,
     /// The program is going to run on this machine, so that a target which is another one is an error.
     pub runs_here: bool,
+    /// Make the program one that can be replaced while it runs, or that replaces what runs.
+    pub lineage: Option<Lineage>,
 }
 
 pub struct Compilation<'s> {
@@ -90,6 +96,9 @@ pub struct Compilation<'s> {
     target: Target,
     package_name: Option<String>,
     permissions: Permissions,
+    own_files: Vec<FileId>,
+    /// Where the program's own modules may lie.
+    folders: Vec<Folder>,
     typed: Option<typed::Program>,
     /// The test that runs instead of `main`.
     entry: Option<FnId>,
@@ -132,6 +141,8 @@ impl<'s> Compilation<'s> {
             target: Target::default(),
             package_name: None,
             permissions: Permissions::default(),
+            own_files: Vec::new(),
+            folders: Vec::new(),
             typed: None,
             entry: None,
             core: None,
@@ -146,6 +157,17 @@ impl<'s> Compilation<'s> {
     /// The name of the package the program belongs to; known after `check`.
     pub fn package_name(&self) -> Option<&str> {
         self.package_name.as_deref()
+    }
+
+    /// The texts of the program's own modules, by the paths of their files; known after `check`.
+    pub fn own_texts(&self) -> Vec<(PathBuf, String)> {
+        let file = |&id: &FileId| (PathBuf::from(&*self.sources.file(id).name), self.sources.file(id).text.to_string());
+        self.own_files.iter().map(file).collect()
+    }
+
+    /// Where files may lie whose change makes another program; known after `check`.
+    pub fn folders(&self) -> &[Folder] {
+        &self.folders
     }
 
     /// The policy that the program runs under; known after `check`.
@@ -207,8 +229,22 @@ impl<'s> Compilation<'s> {
             self.profile.files = profile::file_sizes(&loaded, &self.sources);
             self.profile.made(profile::of_files(&self.profile.files));
         }
-        let Loaded { modules, files, root, package_name, stages, permissions, dsls, target, contract, manifests } =
-            loaded;
+        let Loaded {
+            modules,
+            files,
+            root,
+            package_name,
+            stages,
+            permissions,
+            dsls,
+            target,
+            contract,
+            manifests,
+            folders,
+        } = loaded;
+        let own = modules.iter().zip(&files).filter(|(module, _)| !module.is_core);
+        self.own_files = own.map(|(_, &file)| file).collect();
+        self.folders = folders;
         self.package_name = package_name;
         self.permissions = permissions;
         if let Some(root) = root {
@@ -300,7 +336,11 @@ impl<'s> Compilation<'s> {
         let Some(typed) = self.typed.take() else { return false };
         self.phase = "Codegen";
         let release = self.options.release;
-        let options = LowerOptions { entry: self.entry, target: metadata::describe(&self.target).to_string() };
+        let options = LowerOptions {
+            entry: self.entry,
+            target: metadata::describe(&self.target).to_string(),
+            lineage: self.options.lineage.clone(),
+        };
         let lowered = self.timed("lower", |this| reml_middle::lower::lower(&typed, &this.names, &options));
         let mut program = match lowered {
             Ok(program) => program,
@@ -366,14 +406,32 @@ impl<'s> Compilation<'s> {
     }
 
     /// Compiles the lowered program into this process, ready to run.
-    pub fn load(&mut self) -> Option<reml_codegen::jit::Loaded> {
+    pub fn load(&mut self) -> Option<jit::Loaded> {
+        let loaded = self.into_memory(jit::load)?;
+        self.generated(&loaded.code);
+        Some(loaded)
+    }
+
+    /// The same for the first version of a program that is replaced while it runs.
+    pub fn load_first(&mut self, versions: &Versions) -> Option<jit::Loaded> {
+        let loaded = self.into_memory(|program, sources, options| versions.first(program, sources, options))?;
+        self.generated(&loaded.code);
+        Some(loaded)
+    }
+
+    /// The same for a later version, which was lowered for the lineage of the ticket. `Some(false)`: it has to be compiled for another one.
+    pub fn offer(&mut self, versions: &Versions, ticket: &Ticket) -> Option<bool> {
+        self.into_memory(|program, sources, options| versions.offer(ticket, program, sources, options))
+    }
+
+    fn into_memory<T>(
+        &mut self,
+        load: impl FnOnce(&core::Program, &SourceMap, &CodegenOptions) -> Result<T, CodegenError>,
+    ) -> Option<T> {
         let options = self.codegen_options();
         let program = self.core.take().expect("loading comes after lowering");
-        match self.timed("generate code", |this| reml_codegen::jit::load(&program, &this.sources, &options)) {
-            Ok(loaded) => {
-                self.generated(&loaded.code);
-                Some(loaded)
-            }
+        match self.timed("generate code", |this| load(&program, &this.sources, &options)) {
+            Ok(loaded) => Some(loaded),
             Err(problem) => {
                 self.codegen_failed(&problem);
                 None

@@ -21,6 +21,7 @@ use reml_semantics::types::{TypeId, TypeStore};
 use rustc_hash::FxHashMap;
 
 use crate::prim::PrimOp;
+use crate::version::Version;
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FuncId(u32);
@@ -74,6 +75,8 @@ pub struct Program {
     pub entry: FuncId,
     /// The files of the standard library, in the order of their places. Code inlined from them is reported at the call.
     pub library: Vec<Span>,
+    /// Set when the program may be replaced, or replaces what runs: what other versions will do is not known then.
+    pub version: Option<Version>,
 }
 
 #[derive(Clone)]

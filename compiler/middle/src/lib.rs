@@ -10,6 +10,7 @@ pub mod opt;
 mod parallel;
 pub mod prim;
 pub mod rc;
+pub mod version;
 pub mod walk;
 
 #[cfg(any(test, feature = "testing"))]

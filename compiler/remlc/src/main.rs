@@ -11,6 +11,7 @@ mod completions;
 mod config;
 mod explain;
 mod fmt;
+mod hot_reload;
 mod manifest;
 mod new;
 mod options;

@@ -198,7 +198,7 @@ impl EmitStage {
 }
 
 /// How to talk about it.
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 pub struct Output {
     /// How diagnostics are shown
     #[arg(long, value_enum, default_value_t = Format::Human)]

@@ -32,17 +32,7 @@ impl<'a> Subject<'a> {
 
     /// Different for every run, in the form of a UUID.
     pub fn run_id(&self) -> String {
-        let nanos = self.started.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        // Version 8 (own scheme), variant 1: time in the first parts, process in the last.
-        let time = nanos as u64;
-        format!(
-            "{:08x}-{:04x}-8{:03x}-8{:03x}-{:012x}",
-            time >> 32,
-            (time >> 16) & 0xffff,
-            (time >> 4) & 0xfff,
-            (nanos >> 64) as u64 & 0xfff,
-            u64::from(process::id())
-        )
+        id_at(self.started)
     }
 }
 
@@ -171,4 +161,23 @@ pub fn progress(compilation: &Compilation<'_>, subject: &Subject<'_>, options: &
 fn colored(output: &Output) -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     output.color.choice().enabled(io::stderr().is_terminal(), no_color)
+}
+
+/// An id that nothing else has, in the form of a UUID.
+pub fn new_id() -> String {
+    id_at(SystemTime::now())
+}
+
+fn id_at(time: SystemTime) -> String {
+    let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
+    // Version 8 (own scheme), variant 1: time in the first parts, process in the last.
+    let time = nanos as u64;
+    format!(
+        "{:08x}-{:04x}-8{:03x}-8{:03x}-{:012x}",
+        time >> 32,
+        (time >> 16) & 0xffff,
+        (time >> 4) & 0xfff,
+        (nanos >> 64) as u64 & 0xfff,
+        u64::from(process::id())
+    )
 }

@@ -7,6 +7,7 @@ use reml_driver::pipeline::{Compilation, Options, RunOptions};
 use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
+use crate::hot_reload::Reloader;
 use crate::options::{Compile, Input, Output};
 use crate::permissions::Permissions;
 use crate::pipeline::Pipeline;
@@ -23,6 +24,9 @@ pub struct Args {
     output: Output,
     #[command(flatten)]
     permissions: Permissions,
+    /// Watch the source files, and replace the program's functions while it runs when one is saved
+    #[arg(long, conflicts_with = "release")]
+    hot_reload: bool,
     /// Arguments of the program
     #[arg(last = true, value_name = "ARGS")]
     args: Vec<String>,
@@ -35,13 +39,21 @@ pub fn execute(args: Args) -> ExitCode {
         Ok(pipeline) => pipeline,
         Err(problem) => return report::refusal(&problem),
     };
-    let options = Options { runs_here: true, ..args.compile.options(true, &args.output) };
+    let mut options = Options { runs_here: true, ..args.compile.options(true, &args.output) };
+    let reloader = args.hot_reload.then(|| Reloader::new(&input, &options, &args.output));
+    if let Some(reloader) = &reloader {
+        options.lineage = Some(reloader.versions.ticket().lineage);
+    }
     let mut compilation = Compilation::new(&OsSystem, options);
     let fine = compilation.check(&input) && compilation.lower();
     if fine {
         compilation.emit_code();
     }
-    let loaded = if fine { compilation.load() } else { None };
+    let loaded = match &reloader {
+        _ if !fine => None,
+        Some(reloader) => compilation.load_first(&reloader.versions),
+        None => compilation.load(),
+    };
     report::emitted(&mut compilation);
     let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
@@ -57,10 +69,20 @@ pub fn execute(args: Args) -> ExitCode {
         Ok(gate) => gate,
         Err(problem) => return report::refusal(&problem),
     };
+    let versions = match reloader.map(|reloader| reloader.watch(&compilation, &gate)).transpose() {
+        Ok(versions) => versions,
+        Err(problem) => {
+            report::plain_error(&problem);
+            return ExitCode::from(FAILURE);
+        }
+    };
     // The program may need the memory, and runs as long as it likes.
     drop((compilation, pipeline));
     let options = RunOptions { gate: Some(Arc::clone(&gate)), ..RunOptions::default() };
-    let outcome = program.run_with(&args.args, &options);
+    let outcome = match &versions {
+        Some(versions) => versions.run(&program, &args.args, &options),
+        None => program.run_with(&args.args, &options),
+    };
     if let Some(Err(problem)) = gate.sink().map(|sink| sink.flush()) {
         return report::refusal(&format!("the audit log is not complete: {problem}"));
     }

@@ -32,6 +32,7 @@ impl Case {
 
 /// Codes that no test shows, and why.
 const UNSHOWN: &[(&str, &str)] = &[
+    ("reload.incompatible", "a file has to be saved while the program runs; `hot_reload.rs` sees to it"),
     ("source.too_large", "the file would have four gigabytes"),
     ("language.not_supported_yet", "the library that remlc carries has everything"),
     (
@@ -162,6 +163,10 @@ fn special(code: &str) -> Option<Case> {
             let mut case = Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "main"]);
             case.env.push(("CC", if code == "build.linker.missing" { "no-such-compiler" } else { "false" }));
             case
+        }
+        "reload.check_signature" => {
+            let main: &[u8] = b"fn accept_reload() -> Bool = true\n\nfn main() = println(\"hello\")\n";
+            Case::new(&[("main.reml", main)], &["run", "--hot-reload", "main.reml"])
         }
         "build.output.unwritable" => Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "missing/main"]),
         _ => return None,

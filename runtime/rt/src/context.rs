@@ -19,6 +19,7 @@ use crate::handler;
 use crate::heap::Heap;
 use crate::io::{Input, Output};
 use crate::io_effects::IoEffects;
+use crate::reload::Reloading;
 use crate::resource::Resources;
 use crate::roots::RootIndex;
 use crate::stack::StackBounds;
@@ -54,6 +55,7 @@ pub struct Runtime {
     pub drop_closure: Cell<Option<NonNull<u8>>>,
     pub fibers: Fibers,
     pub roots: RootIndex,
+    pub reloading: Reloading,
     /// The program ended by panic or `exit`: what is alive then is no leak.
     pub cut_short: Cell<bool>,
     /// The registry of capabilities records in the log of this run.

@@ -94,6 +94,11 @@ pub fn detach(cx: Cx, fiber: *mut Fiber, mark: usize) -> Vec<Deferred> {
     if stack.len() <= mark { Vec::new() } else { stack.split_off(mark) }
 }
 
+/// Puts back what has been taken off a stack, whatever is there by now.
+pub fn reattach(cx: Cx, fiber: *mut Fiber, deferred: Vec<Deferred>) {
+    of(cx, fiber).borrow_mut().0 = deferred;
+}
+
 /// Runs closures of whatever stacks, the last one first, on the one that runs now, and drops them. When one panics, the others are
 /// still there and run then. What globals have kept until the program's end does not run.
 pub fn run(cx: Cx, deferred: Vec<Deferred>) {

@@ -16,6 +16,7 @@ use crate::gate;
 use crate::heap;
 use crate::native;
 use crate::panic::{self, StderrWriter};
+use crate::reload::{self, Versions};
 use crate::stack::Stack;
 use crate::switch;
 
@@ -30,6 +31,8 @@ pub struct RunOptions {
     pub count_live: bool,
     /// Decides what the program may do, and records it; without one it may do everything.
     pub gate: Option<Arc<Gate>>,
+    /// Later versions of the program. Its code must ask for them.
+    pub versions: Option<Arc<dyn Versions>>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -55,12 +58,18 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
         denials.iter().for_each(|denial| report(format_args!("error[{}]: {denial}", gate::CODE)));
         return RunOutcome { exit_code: 1, live_objects: None };
     }
+    cx.runtime().reloading.begin(options.versions.clone());
     let Some(stack) = Stack::new(cx, options.stack_size) else {
         report(format_args!("error: cannot reserve memory for the stack"));
         return RunOutcome { exit_code: 1, live_objects: None };
     };
     // SAFETY: `main` is compiled code as `abi` says; the stack's top is aligned and has room.
-    let status = unsafe { switch::enter(cx, info.main, stack.top()) };
+    let mut status = unsafe { switch::enter(cx, info.main, stack.top()) };
+    if !cx.runtime().cut_short.get() && cx.runtime().reloading.has_versions() {
+        // SAFETY: the stack is not in use any more.
+        let released = unsafe { switch::enter(cx, reload::release as *const u8, stack.top()) };
+        status = if status == 0 { released } else { status };
+    }
     drop(stack);
     finish(cx, status, info.flags, options.count_live)
 }

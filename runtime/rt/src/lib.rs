@@ -33,6 +33,7 @@ mod panic;
 mod platform;
 mod random;
 mod regex;
+pub mod reload;
 mod resource;
 mod roots;
 mod security;

@@ -142,6 +142,7 @@ pub fn out_of_memory(cx: Cx, message: fmt::Arguments<'_>) -> ! {
 pub fn report_and_end(cx: Cx, code: &str, message: fmt::Arguments<'_>, walk: Option<Walk>, deferred: bool) -> ! {
     let runtime = cx.runtime();
     runtime.cut_short.set(true);
+    runtime.reloading.note_panic();
     let expected = runtime.expected_panic.take();
     if let Some(expected) = &expected
         && message.to_string().contains(expected.as_str())

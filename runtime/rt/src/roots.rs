@@ -4,15 +4,23 @@
 //! table says where ([`RootSite`]). The sites are indexed by return address when they are first needed; frames are found along
 //! the chain of frame pointers.
 
-use std::cell::OnceCell;
+use std::cell::RefCell;
 
 use crate::abi::{FrameTable, Root, RootKind, RootSite};
 use crate::context::Cx;
 use crate::switch;
 
-/// The sites of all tables, by return address: open addressing, a power of two of entries.
+/// The sites of all tables, by return address.
 #[derive(Default)]
-pub struct RootIndex(OnceCell<Vec<Entry>>);
+pub struct RootIndex(RefCell<Sites>);
+
+#[derive(Default)]
+struct Sites {
+    /// How many tables there were: a program may get further code while it runs.
+    tables: usize,
+    /// Open addressing, a power of two of entries.
+    entries: Vec<Entry>,
+}
 
 #[derive(Clone, Copy)]
 struct Entry {
@@ -25,16 +33,17 @@ struct Entry {
 const FREE: Entry = Entry { code: 0, roots: &[], kinds: &[] };
 
 impl RootIndex {
-    fn entries(&self, cx: Cx) -> &[Entry] {
-        self.0.get_or_init(|| build(cx.runtime().frames.borrow().tables()))
-    }
-
-    fn find(&self, cx: Cx, code: usize) -> Option<&Entry> {
-        let entries = self.entries(cx);
+    fn find(&self, cx: Cx, code: usize) -> Option<Entry> {
+        let frames = cx.runtime().frames.borrow();
+        let tables = frames.tables();
+        if self.0.borrow().tables != tables.len() || tables.is_empty() {
+            *self.0.borrow_mut() = Sites { tables: tables.len(), entries: build(tables) };
+        }
+        let entries = &self.0.borrow().entries;
         let mask = entries.len() - 1;
         let mut at = slot(code, mask);
         loop {
-            let entry = &entries[at];
+            let entry = entries[at];
             if entry.code == code {
                 return Some(entry);
             }

@@ -4,8 +4,8 @@
 
 use crate::{
     array, audit, big, capabilities, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, io_effects,
-    machine, math, number, panic, platform, random, regex, resource, security, segments, stack, stream, string, taken,
-    text, time, zone,
+    machine, math, number, panic, platform, random, regex, reload, resource, security, segments, stack, stream, string,
+    taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -247,6 +247,12 @@ table! {
     stack:
         reml_stack_left
     ;
+    reload:
+        reml_reload_point
+        reml_reload_open
+        reml_reload_releases
+        reml_reload_refuse
+    ;
     resource:
         reml_resource_free
         reml_resource_close
@@ -377,6 +383,7 @@ mod tests {
             include_str!("panic.rs"),
             include_str!("random.rs"),
             include_str!("regex.rs"),
+            include_str!("reload.rs"),
             include_str!("security.rs"),
             include_str!("segments.rs"),
             include_str!("resource.rs"),

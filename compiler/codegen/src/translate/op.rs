@@ -2,7 +2,8 @@
 
 use std::mem::offset_of;
 
-use reml_middle::core::{Atom, Op, Var};
+use cranelift_codegen::ir::Value;
+use reml_middle::core::{Atom, GlobalId, Op, Var};
 use reml_middle::prim::PrimOp;
 use reml_rt::abi::Context;
 
@@ -38,19 +39,26 @@ impl Translator<'_, '_> {
                 if layout.slots.is_empty() {
                     return Values::new();
                 }
-                let address = self.code.data_addr(Symbol::Global(*id));
+                let address = self.global_addr(*id);
                 self.code.load_value(&layout, Region::Global, address, 0)
             }
             Op::GlobalSet(id, atom) => {
                 let layout = self.code.plan.info(self.code.plan.program.globals[*id].ty).layout.clone();
                 let values = self.atom(*atom);
                 if !layout.slots.is_empty() {
-                    let address = self.code.data_addr(Symbol::Global(*id));
+                    let address = self.global_addr(*id);
                     self.code.store_value(&layout, Region::Global, &values, address, 0);
                 }
                 Values::new()
             }
             Op::FieldAddr { base, variant, index } => smallvec::smallvec![self.field_addr(*base, *variant, *index)],
+        }
+    }
+
+    fn global_addr(&mut self, id: GlobalId) -> Value {
+        match self.code.plan.places[id] {
+            Some(address) => self.code.int(address as i64),
+            None => self.code.data_addr(Symbol::Global(id)),
         }
     }
 

@@ -39,6 +39,7 @@ impl Builder {
             native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
+            version: None,
         };
         Builder { program, int, i32, f64, bool, str, unit }
     }

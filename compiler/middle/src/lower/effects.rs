@@ -112,6 +112,22 @@ impl Lower<'_> {
         std::mem::take(&mut self.effects)
     }
 
+    /// What stands for an effect at run time.
+    fn effect_number(&self, instance: usize) -> i64 {
+        let Some(numbers) = &self.numbers else { return instance as i64 };
+        let (&(effect, args), _) = self.effects.get_index(instance).expect("an instance that has been asked for");
+        numbers.of(&self.effect_description(effect, args)).into()
+    }
+
+    /// The effects of the program, at which types, and the instances of their generic operations.
+    pub fn effects_in_use(&self) -> impl Iterator<Item = (EffectId, TypeId, Vec<(u32, TypeId)>)> {
+        self.effects.iter().map(|(&(effect, args), instance)| {
+            let operations = &self.src.effects[effect].operations;
+            let generic = |&&(operation, _): &&(u32, TypeId)| operations[operation as usize].arity > 0;
+            (effect, args, instance.slots.iter().filter(generic).copied().collect())
+        })
+    }
+
     /// Core types of an operation's parameters and result.
     fn operation_types(&mut self, effect: EffectId, args: &[TypeId], operation: u32) -> (Vec<TypeId>, TypeId) {
         let def = &self.src.effects[effect].operations[operation as usize];
@@ -392,7 +408,8 @@ impl FnLower<'_, '_> {
         let (params, ret) = self.l.operation_types(effect, &all, operation);
         let closure = self.l.operation_type(&params, ret);
         let i64 = self.i64();
-        let handler = self.emit(i64, Op::Prim(PrimOp::HandlerFind, vec![self.int(instance as i64)]), span);
+        let handler =
+            self.emit(i64, Op::Prim(PrimOp::HandlerFind, vec![self.int(self.l.effect_number(instance))]), span);
         let number = self.int(slot as i64);
         let clause = self.emit(closure, Op::Prim(PrimOp::HandlerClause, vec![handler, number]), span);
         atoms.push(handler);
@@ -429,7 +446,7 @@ impl FnLower<'_, '_> {
 
         let names = self.l.names;
         let name = format!("{}.{{handler {}}}", self.name, names.text(self.l.src.effects[handle.effect].name));
-        let mut parts = vec![self.int(instance as i64)];
+        let mut parts = vec![self.int(self.l.effect_number(instance))];
         for (number, slot) in slots.iter().enumerate() {
             let name = format!("{name}.op#{number}");
             let ty = self.l.operation_type(&slot.params, slot.ret);

@@ -31,6 +31,9 @@ impl Lower<'_> {
         let mut code = FunctionBuilder::default();
         let unit = self.types.unit();
         self.run_main(main, &mut code);
+        if self.numbers.is_some() {
+            self.request_checks();
+        }
         self.drain();
 
         // Which globals are needed is known only now; their initialisers go in front.

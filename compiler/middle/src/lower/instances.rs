@@ -245,7 +245,14 @@ impl<'a> Lower<'a> {
 
     /// What `type_key` is at these types: a number that no other type has in this program.
     fn type_key(&mut self, args: &[TypeId]) -> Atom {
-        let key = args.first().map_or(0, |&arg| self.core_type(arg).as_u32().into());
+        let key = args.first().map_or(0, |&arg| {
+            let core = self.core_type(arg);
+            match &self.numbers {
+                Some(numbers) => numbers.of(&format!("type {}", self.full_type(core))),
+                None => core.as_u32(),
+            }
+        });
+        let key = i128::from(key);
         Atom::Int(key, self.types.intern(Type::Prim(Prim::I64)))
     }
 

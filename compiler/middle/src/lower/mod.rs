@@ -23,6 +23,7 @@ mod entry;
 mod expr;
 mod function;
 mod instances;
+mod interface;
 mod matching;
 mod native;
 mod place;
@@ -44,6 +45,7 @@ use rustc_hash::{FxHashMap, FxHasher};
 
 use crate::core::{self, FuncId, Function, GlobalId, StrId};
 use crate::prim::PrimOp;
+use crate::version::{self, Check, Lineage, Numbers};
 use analysis::BodyInfo;
 use effects::EffectInstance;
 use instances::{Signature, Work, WrapperKey};
@@ -55,6 +57,8 @@ pub struct LowerOptions {
     pub entry: Option<FnId>,
     /// What the program is compiled for, for the library to read.
     pub target: String,
+    /// Makes a version of a program that can be replaced while it runs.
+    pub lineage: Option<Lineage>,
 }
 
 /// Lowers everything that `main` (or the function of `options`) can reach.
@@ -66,24 +70,29 @@ pub fn lower(
     let Some(main) = options.entry.or(program.main) else {
         return Err(vec![Diagnostic::error(codes::MAIN_MISSING, Span::NONE, "the program has no function `main`")]);
     };
-    let mut lower = Lower::new(program, names, options);
+    let new = || Lower {
+        numbers: options.lineage.as_ref().map(|lineage| lineage.numbers.clone()),
+        ..Lower::new(program, names, options)
+    };
+    let mut lower = new();
     let mut entry = lower.entry(main);
     // A handler of generic operations needs a clause for every instance of them; some are met after the handler.
     while lower.diagnostics.is_empty() && !lower.handlers_complete() {
         let (types, effects) = (std::mem::take(&mut lower.types), lower.known_effects());
-        lower = Lower { types, effects, ..Lower::new(program, names, options) };
+        lower = Lower { types, effects, ..new() };
         entry = lower.entry(main);
     }
     if !lower.diagnostics.is_empty() {
         return Err(lower.diagnostics);
     }
+    let facts = options.lineage.is_some().then(|| lower.facts());
     let type_defs = lower.core_type_defs();
     let native = lower.native_uses();
     let mut type_names = SecondaryMap::new();
     for (id, def) in &program.type_defs {
         type_names[id] = names.text(def.name).into();
     }
-    Ok(core::Program {
+    let mut core = core::Program {
         types: lower.types,
         type_defs,
         type_names,
@@ -95,7 +104,12 @@ pub fn lower(
         native,
         entry,
         library: program.library.clone(),
-    })
+        version: None,
+    };
+    if let (Some(facts), Some(lineage)) = (facts, &options.lineage) {
+        version::make(&mut core, facts, lineage.running.as_deref())?;
+    }
+    Ok(core)
 }
 
 /// The state of lowering one program.
@@ -141,6 +155,10 @@ struct Lower<'a> {
     native: Vec<core::NativeUse>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
     effects: Effects,
+
+    /// Of a program that may be replaced: what numbers its effects and types have in all versions.
+    numbers: Option<Numbers>,
+    checks: Vec<Check>,
 }
 
 type Effects = IndexMap<(EffectId, TypeId), EffectInstance, BuildHasherDefault<FxHasher>>;
@@ -182,6 +200,8 @@ impl<'a> Lower<'a> {
             foreign_ids: FxHashMap::default(),
             native: Vec::new(),
             effects: Effects::default(),
+            numbers: None,
+            checks: Vec::new(),
         }
     }
 

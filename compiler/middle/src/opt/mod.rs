@@ -98,7 +98,7 @@ fn optimise_again(program: &mut Program, level: OptLevel, funcs: &EntitySet<Func
 fn optimise_each(program: &mut Program, level: OptLevel, runners: &Runners, wanted: impl Fn(FuncId) -> bool) {
     let mut layouts = Layouts::new(RecursiveDefs::of(&program.types, &program.type_defs));
     let graph = CallGraph::of(program, runners);
-    let unwinds = Unwinds::of(&program.funcs);
+    let unwinds = Unwinds::of(&program.funcs, program.version.is_some());
     let variants = Variants::of(program);
     let library = std::mem::take(&mut program.library);
     let mut inliner = Inliner::new(program, &graph, runners, level, &library);

@@ -132,7 +132,8 @@ impl Touches {
                 }
             }
         }
-        let mut at_panic = Touch::default();
+        // Other versions defer code, too.
+        let mut at_panic = Touch { all: program.version.is_some(), ..Touch::default() };
         for code in deferred {
             match code {
                 Some(func) => drop(at_panic.extend(&functions[func.index()])),

@@ -19,7 +19,7 @@ use crate::walk;
 /// Adds the owning copies of the functions whose closures may be consumed by a call.
 pub fn split(funcs: &mut PrimaryMap<FuncId, Function>, unwinds: &Unwinds) {
     let called = called_types(funcs);
-    if called.is_empty() {
+    if called.is_empty() && !unwinds.is_open() {
         return;
     }
     let calls = Calls::of(funcs);
@@ -36,7 +36,7 @@ pub fn split(funcs: &mut PrimaryMap<FuncId, Function>, unwinds: &Unwinds) {
             for stmt in &block.stmts {
                 if let Stmt::Let(var, Op::Closure(func, captures)) = stmt
                     && !captures.is_empty()
-                    && types.contains(&function.vars[*var].ty)
+                    && (unwinds.is_open() || types.contains(&function.vars[*var].ty))
                     && (calls.is_circular(*func) || unwinds.may_leave_function(*func))
                     && split.insert(*func)
                 {

@@ -23,8 +23,8 @@ use crate::parallel;
 use types::Types;
 
 pub fn count(program: &mut Program) {
-    let Program { types, type_defs, funcs, runtime, .. } = program;
-    let unwinds = Unwinds::of(funcs);
+    let Program { types, type_defs, funcs, runtime, version, .. } = program;
+    let unwinds = Unwinds::of(funcs, version.is_some());
     let unit = types.unit();
     for function in funcs.values_mut() {
         unwinds.fill_holes(function, types);

@@ -22,6 +22,8 @@ pub struct Unwinds {
     any: bool,
     /// Some operation is reentrant.
     copies: bool,
+    /// Closures may have code that is not part of the program.
+    open: bool,
 }
 
 /// A function, or the closures of a type.
@@ -32,7 +34,8 @@ enum Node {
 }
 
 impl Unwinds {
-    pub fn of(functions: &PrimaryMap<FuncId, Function>) -> Unwinds {
+    /// `open`: other versions of the program make closures, too.
+    pub fn of(functions: &PrimaryMap<FuncId, Function>, open: bool) -> Unwinds {
         let mut callers: FxHashMap<Node, Vec<Node>> = FxHashMap::default();
         let mut work: Vec<Node> = Vec::new();
         let mut copies = false;
@@ -45,9 +48,10 @@ impl Unwinds {
                             work.push(this);
                             copies |= *prim == PrimOp::FiberSuspend && !matches!(args[2], Atom::Int(0, _));
                         }
-                        Stmt::Let(_, Op::Call(callee, _)) => {
-                            callers.entry(callee_node(*callee, function)).or_default().push(this);
-                        }
+                        Stmt::Let(_, Op::Call(callee, _)) => match callee {
+                            Callee::Closure(_) | Callee::Consumed(_) if open => work.push(this),
+                            _ => callers.entry(callee_node(*callee, function)).or_default().push(this),
+                        },
                         Stmt::Let(var, Op::Closure(func, _)) => {
                             let closures = Node::Closures(function.vars[*var].ty);
                             callers.entry(Node::Func(*func)).or_default().push(closures);
@@ -55,14 +59,19 @@ impl Unwinds {
                         _ => {}
                     }
                 }
-                if let End::TailCall { callee, .. } = &block.end {
-                    callers.entry(callee_node(*callee, function)).or_default().push(this);
+                match &block.end {
+                    End::TailCall { callee: Callee::Closure(_) | Callee::Consumed(_), .. } if open => work.push(this),
+                    End::TailCall { callee, .. } => {
+                        callers.entry(callee_node(*callee, function)).or_default().push(this);
+                    }
+                    _ => {}
                 }
             });
         }
         let mut unwinds = Unwinds { functions: vec![false; functions.len()], ..Unwinds::default() };
-        unwinds.any = !work.is_empty();
-        unwinds.copies = copies;
+        unwinds.any = open || !work.is_empty();
+        unwinds.copies = open || copies;
+        unwinds.open = open;
         while let Some(node) = work.pop() {
             let new = match node {
                 Node::Func(func) => !std::mem::replace(&mut unwinds.functions[func.index()], true),
@@ -73,6 +82,10 @@ impl Unwinds {
             }
         }
         unwinds
+    }
+
+    pub fn is_open(&self) -> bool {
+        self.open
     }
 
     /// May a call of the function be left? Functions made since the analysis may.
@@ -92,7 +105,7 @@ impl Unwinds {
                 Op::Prim(prim, _) => prim.may_unwind(),
                 Op::Call(Callee::Func(func), _) => self.functions[func.index()],
                 Op::Call(Callee::Closure(closure) | Callee::Consumed(closure), _) => {
-                    closure_type(*closure, vars).is_none_or(|ty| self.closures.contains(&ty))
+                    self.open || closure_type(*closure, vars).is_none_or(|ty| self.closures.contains(&ty))
                 }
                 _ => false,
             }

@@ -111,6 +111,7 @@ impl World {
             native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
+            version: None,
         };
         World {
             program,
