@@ -132,7 +132,7 @@ fn check_imports(plan: &Plan, compiled: &[Compiled]) -> Result<(), CodegenError>
                 }
             }
             Symbol::Foreign(id) => {
-                let name = &*plan.program.foreign[id].symbol;
+                let name = plan.program.foreign[id].name();
                 let found = std::ffi::CString::new(name).is_ok_and(|name| {
                     // SAFETY: `dlsym` reads a C string and looks up a name.
                     !unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.is_null()

@@ -9,6 +9,7 @@
 mod code;
 mod compile;
 mod emit;
+mod foreign;
 mod frames;
 mod isa;
 pub mod jit;

@@ -1,5 +1,7 @@
 //! Core: lowering from the typed tree, optimisation, reference counting.
 mod components;
+pub mod c_abi;
+pub mod c_layout;
 pub mod core;
 pub mod core_print;
 pub mod core_verify;

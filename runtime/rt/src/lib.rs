@@ -7,6 +7,7 @@
 pub mod abi;
 mod array;
 mod big;
+mod callback;
 mod chars;
 mod context;
 mod crypto;

@@ -6,6 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::ffi::c_void;
 use std::fs::File;
 use std::ptr;
 
@@ -13,6 +14,7 @@ use tempfile::{TempDir, TempPath};
 
 use crate::abi::{ClosureInfo, Resource};
 use crate::array::StrArray;
+use crate::callback::Callback;
 use crate::context::Cx;
 use crate::entry;
 use crate::heap;
@@ -29,6 +31,25 @@ pub enum Content {
     TempFile(TempPath),
     /// A folder that is removed with everything in it.
     TempFolder(TempDir),
+    /// A function that C can call.
+    Callback(Callback),
+    /// What only C knows, and how it wants it back.
+    Foreign(Foreign),
+}
+
+/// Something of C's, and the C function that it is given back to.
+pub struct Foreign {
+    pub address: *mut c_void,
+    pub release: Option<unsafe extern "C" fn(*mut c_void)>,
+}
+
+impl Drop for Foreign {
+    fn drop(&mut self) {
+        if let Some(release) = self.release {
+            // SAFETY: whoever wrapped the pointer vouched for the function, in an `unsafe` block; it is called once.
+            unsafe { release(self.address) };
+        }
+    }
 }
 
 impl Content {
@@ -38,13 +59,15 @@ impl Content {
             Content::Writer(_) => "writer",
             Content::TempFile(_) => "temporary file",
             Content::TempFolder(_) => "temporary folder",
+            Content::Callback(_) => "callback",
+            Content::Foreign(_) => "foreign object",
         }
     }
 
     /// 0 or errno.
     fn close(self) -> i64 {
         match self {
-            Content::Reader(_) => 0,
+            Content::Reader(_) | Content::Callback(_) | Content::Foreign(_) => 0,
             Content::Writer(mut writer) => writer.flush().map_or_else(i64::from, |()| 0),
             Content::TempFile(path) => path.close().map_or_else(|error| errno_of(&error), |()| 0),
             Content::TempFolder(folder) => folder.close().map_or_else(|error| errno_of(&error), |()| 0),
@@ -113,13 +136,34 @@ pub fn closed(cx: Cx) -> *mut Resource {
     new_object(cx, 0)
 }
 
-/// Opens a resource and hands it out.
-pub fn give_resource(cx: Cx, content: Content, path: Vec<u8>) {
+/// Opens a resource.
+pub fn new_resource(cx: Cx, content: Content, path: Vec<u8>) -> *mut Resource {
     let resources = resources(cx);
     let id = resources.next.get();
     resources.next.set(id + 1);
     resources.open.borrow_mut().insert(id, Entry { content, path });
-    give(cx, Taken::Resource(new_object(cx, id)));
+    new_object(cx, id)
+}
+
+/// Opens a resource and hands it out.
+pub fn give_resource(cx: Cx, content: Content, path: Vec<u8>) {
+    give(cx, Taken::Resource(new_resource(cx, content, path)));
+}
+
+/// A resource that stands for something of C's. `release` may be null: then nothing is given back.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_foreign_new(
+    cx: Cx,
+    address: *mut c_void,
+    release: Option<unsafe extern "C" fn(*mut c_void)>,
+) -> *mut Resource {
+    new_resource(cx, Content::Foreign(Foreign { address, release }), Vec::new())
+}
+
+/// Is it still open?
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_resource_is_open(cx: Cx, object: &Resource) -> bool {
+    resources(cx).open.borrow().contains_key(&object.id)
 }
 
 fn report(cx: Cx, entry_path: &[u8], errno: i64) {

@@ -3,7 +3,7 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, big, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic,
+    array, big, callback, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic,
     random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
@@ -40,6 +40,11 @@ table! {
         reml_big_shr
         reml_big_to_text
         reml_big_from_text
+    ;
+    callback:
+        reml_callback_new
+        reml_callback_code
+        reml_variadic
     ;
     chars:
         reml_char_is_alphabetic
@@ -219,6 +224,8 @@ table! {
     resource:
         reml_resource_free
         reml_resource_close
+        reml_resource_is_open
+        reml_foreign_new
         reml_resource_path
         reml_resource_list
         reml_resource_close_all

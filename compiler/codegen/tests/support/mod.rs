@@ -68,6 +68,7 @@ impl Builder {
             span: Span::NONE,
             arity,
             kind: TypeDefKind::Sum(variants),
+            repr: None,
         })
     }
 

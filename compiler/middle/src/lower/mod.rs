@@ -21,6 +21,7 @@ mod derive_text;
 mod effects;
 mod entry;
 mod expr;
+mod foreign;
 mod function;
 mod instances;
 mod matching;
@@ -41,6 +42,8 @@ use reml_semantics::types::{TypeId, TypeStore};
 use reml_syntax::names::Names;
 use rustc_hash::{FxHashMap, FxHasher};
 
+use crate::c_abi::CSignature;
+use crate::c_layout::CLayout;
 use crate::core::{self, FuncId, Function, GlobalId, StrId};
 use crate::prim::PrimOp;
 use analysis::BodyInfo;
@@ -88,6 +91,7 @@ pub fn lower(
         strings: lower.strings,
         runtime: lower.runtime,
         foreign: lower.foreign,
+        callbacks: lower.callbacks,
         entry,
         library: program.library.clone(),
     })
@@ -130,7 +134,10 @@ struct Lower<'a> {
     runtime: PrimaryMap<core::RuntimeId, core::RuntimeFn>,
     runtime_ids: FxHashMap<(Box<str>, TypeId), core::RuntimeId>,
     foreign: PrimaryMap<core::ForeignId, core::ForeignFn>,
-    foreign_ids: FxHashMap<FnId, core::ForeignId>,
+    foreign_ids: FxHashMap<(Option<FnId>, CSignature), core::ForeignId>,
+    callbacks: PrimaryMap<core::CallbackId, CSignature>,
+    callback_ids: FxHashMap<CSignature, core::CallbackId>,
+    c_layouts: FxHashMap<TypeId, Option<Rc<CLayout>>>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
     effects: Effects,
 }
@@ -171,6 +178,9 @@ impl<'a> Lower<'a> {
             runtime_ids: FxHashMap::default(),
             foreign: PrimaryMap::new(),
             foreign_ids: FxHashMap::default(),
+            callbacks: PrimaryMap::new(),
+            callback_ids: FxHashMap::default(),
+            c_layouts: FxHashMap::default(),
             effects: Effects::default(),
         }
     }

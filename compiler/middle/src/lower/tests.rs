@@ -90,6 +90,7 @@ impl Make {
             span: Span::NONE,
             arity: 1,
             kind: TypeDefKind::Sum(variants),
+            repr: None,
         });
         let program = Program {
             types: types_,
