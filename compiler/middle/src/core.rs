@@ -76,6 +76,8 @@ pub struct Program {
     pub foreign: PrimaryMap<ForeignId, ForeignFn>,
     /// The signatures of callbacks, which `PrimOp::CallbackEntry` names.
     pub callbacks: PrimaryMap<CallbackId, CSignature>,
+    /// What the program, without its library, has that is not of the language; by place.
+    pub native: Vec<NativeUse>,
     /// `() -> i32`: initialises globals, runs `main`, prints its result, drops globals; the exit status.
     pub entry: FuncId,
     /// The files of the standard library, in the order of their places. Code inlined from them is reported at the call.
@@ -147,6 +149,18 @@ impl ForeignFn {
         }
         types
     }
+}
+
+/// Code from below or outside of the language. The gate decides about each before the program starts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NativeUse {
+    /// A library, or the capability of a way below the language: `native.inline_asm`.
+    pub library: Box<str>,
+    /// The function of the library.
+    pub symbol: Option<Box<str>>,
+    /// The function that is declared, or that goes below the language.
+    pub function: Box<str>,
+    pub span: Span,
 }
 
 #[derive(Clone)]

@@ -226,7 +226,14 @@ impl<'a> Checker<'a> {
     fn empty_body(&self) -> Body {
         let mut exprs = PrimaryMap::new();
         let root = exprs.push(Expr { kind: ExprKind::Error, ty: self.store.error(), span: Span::NONE });
-        Body { locals: PrimaryMap::new(), exprs, patterns: PrimaryMap::new(), params: Vec::new(), root }
+        Body {
+            locals: PrimaryMap::new(),
+            exprs,
+            patterns: PrimaryMap::new(),
+            params: Vec::new(),
+            root,
+            escapes: Vec::new(),
+        }
     }
 
     fn final_refs(&mut self, list: &[TraitRefTy]) -> Vec<TraitRef> {

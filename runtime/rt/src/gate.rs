@@ -28,8 +28,8 @@ use crate::panic;
 /// Stands where functions give an errno: the gate has denied it, and [`denial`] says why. Linux has no errno above 4095.
 pub const DENIED: i32 = 4096;
 
-/// The code of panics of functions that cannot give an error.
-const CODE: &str = "runtime.capability.denied";
+/// The code of denials that end the program, or do not let it begin.
+pub const CODE: &str = "runtime.capability.denied";
 
 /// What a running program knows of its gate.
 #[derive(Default)]

@@ -24,6 +24,7 @@ mod image;
 mod io;
 mod machine;
 mod math;
+pub mod native;
 mod number;
 mod panic;
 mod random;

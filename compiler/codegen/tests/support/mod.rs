@@ -36,6 +36,8 @@ impl Builder {
             strings: PrimaryMap::new(),
             runtime: PrimaryMap::new(),
             foreign: PrimaryMap::new(),
+            callbacks: PrimaryMap::new(),
+            native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
         };

@@ -16,6 +16,7 @@ use super::build::FunctionBuilder;
 use super::closure::closure_modes;
 use super::derive::Derived;
 use super::instances::{Signature, WrapperKey};
+use super::native::LIBC;
 use crate::c_abi::{CSignature, CStruct, CValue};
 use crate::c_layout::{CLayout, CShape};
 use crate::core::{
@@ -119,6 +120,11 @@ impl Lower<'_> {
             },
             None => (ForeignCallee::Pointer, false),
         };
+        if let (ForeignCallee::Symbol(symbol), Some(id)) = (&callee, id) {
+            let def = &self.src.fns[id];
+            let library = symbol.library.as_ref().map_or(LIBC, |library| &library.name);
+            self.note_native(library, Some(&symbol.name), def.module, &def.path, def.span);
+        }
         let foreign = self.foreign.push(ForeignFn { callee, signature: signature.clone(), variadic });
         self.foreign_ids.insert((id, signature), foreign);
         foreign

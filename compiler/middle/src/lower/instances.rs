@@ -59,13 +59,17 @@ impl<'a> Lower<'a> {
         while let Some(work) = self.worklist.pop() {
             match work {
                 Work::Instance(func, id, args) => {
-                    if let FnKind::Reml(body) = &self.src.fns[id].kind {
+                    let def = &self.src.fns[id];
+                    if let FnKind::Reml(body) = &def.kind {
+                        self.note_escapes(body, def.module, &def.path);
                         let info = self.info(id, body);
                         FnLower::new(self, body, info, args).function(func, id);
                     }
                 }
                 Work::Global(func, id) => {
-                    let body = &self.src.globals[id].body;
+                    let def = &self.src.globals[id];
+                    let body = &def.body;
+                    self.note_escapes(body, def.module, &def.path);
                     let info = Rc::new(BodyInfo::of(body, &self.src.types));
                     FnLower::new(self, body, info, Vec::new()).global(func, id);
                 }

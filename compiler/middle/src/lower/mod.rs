@@ -25,6 +25,7 @@ mod foreign;
 mod function;
 mod instances;
 mod matching;
+mod native;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -78,6 +79,7 @@ pub fn lower(
         return Err(lower.diagnostics);
     }
     let type_defs = lower.core_type_defs();
+    let native = lower.native_uses();
     let mut type_names = SecondaryMap::new();
     for (id, def) in &program.type_defs {
         type_names[id] = names.text(def.name).into();
@@ -92,6 +94,7 @@ pub fn lower(
         runtime: lower.runtime,
         foreign: lower.foreign,
         callbacks: lower.callbacks,
+        native,
         entry,
         library: program.library.clone(),
     })
@@ -138,6 +141,8 @@ struct Lower<'a> {
     callbacks: PrimaryMap<core::CallbackId, CSignature>,
     callback_ids: FxHashMap<CSignature, core::CallbackId>,
     c_layouts: FxHashMap<TypeId, Option<Rc<CLayout>>>,
+    /// As they are met: instances of one function repeat them.
+    native: Vec<core::NativeUse>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
     effects: Effects,
 }
@@ -181,6 +186,7 @@ impl<'a> Lower<'a> {
             callbacks: PrimaryMap::new(),
             callback_ids: FxHashMap::default(),
             c_layouts: FxHashMap::default(),
+            native: Vec::new(),
             effects: Effects::default(),
         }
     }

@@ -109,6 +109,7 @@ impl World {
             runtime,
             foreign: PrimaryMap::new(),
             callbacks: PrimaryMap::new(),
+            native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
         };

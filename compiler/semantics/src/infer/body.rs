@@ -214,6 +214,7 @@ pub(crate) struct BodyCx {
     pub unsafe_depth: u32,
     /// What native code is admitted here.
     pub native: Gates,
+    pub escapes: Vec<Escape>,
     pub lambda_depth: u32,
     /// How many locals there were before the innermost deferred code around.
     pub locals_before_defer: usize,
@@ -267,6 +268,7 @@ impl Default for BodyCx {
             empty_arrays: Vec::new(),
             unsafe_depth: 0,
             native: Gates::default(),
+            escapes: Vec::new(),
             lambda_depth: 0,
             locals_before_defer: 0,
             defer_depth: None,

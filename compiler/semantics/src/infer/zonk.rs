@@ -123,6 +123,7 @@ impl<'a> Checker<'a> {
             patterns: without_slack(b.patterns),
             params: b.params,
             root,
+            escapes: b.escapes,
         };
         match def {
             Def::Fn(id) => {
