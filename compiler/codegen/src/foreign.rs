@@ -217,7 +217,8 @@ impl Code<'_, '_> {
     /// A short text in memory of the function.
     fn text_in_frame(&mut self, text: &str) -> Value {
         let size = text.len().next_multiple_of(8);
-        let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size as u32, 3));
+        let slot =
+            self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size as u32, 3));
         let address = self.builder.ins().stack_addr(types::I64, slot, 0);
         for (index, bytes) in text.as_bytes().chunks(8).enumerate() {
             let mut word = [0; 8];
@@ -235,9 +236,7 @@ impl Code<'_, '_> {
         }
         let words = by_value.words.iter().enumerate();
         words
-            .map(|(index, &word)| {
-                self.builder.ins().load(word_type(word), foreign_memory(), address, 8 * index as i32)
-            })
+            .map(|(index, &word)| self.builder.ins().load(word_type(word), foreign_memory(), address, 8 * index as i32))
             .collect()
     }
 
@@ -304,7 +303,9 @@ impl Code<'_, '_> {
         }
         signature.params.push(AbiParam::new(types::I64));
         values.push(closure);
-        signature.returns.extend(plan.layout(c.ret.ty).slots.iter().map(|&slot| AbiParam::new(crate::code::clif_type(slot))));
+        signature
+            .returns
+            .extend(plan.layout(c.ret.ty).slots.iter().map(|&slot| AbiParam::new(crate::code::clif_type(slot))));
         let signature = self.builder.import_signature(signature);
         let code = self.load_constant(types::I64, Region::Closure, closure, CLOSURE_CODE_OFFSET);
         let call = self.builder.ins().call_indirect(signature, code, &values);

@@ -6,6 +6,7 @@
 pub mod config;
 pub mod files;
 pub mod format;
+mod libraries;
 pub mod link;
 mod load;
 pub mod manifest;

@@ -7,7 +7,7 @@ use std::time::Instant;
 use reml_capability::policy::{Policy, portable};
 pub use reml_capability::stage::{Stage as CapabilityStage, Stages};
 pub use reml_codegen::RunOptions;
-use reml_codegen::{CodeSummary, CodegenError, CodegenOptions};
+use reml_codegen::{CodeSummary, CodegenOptions};
 use reml_diagnostics::render;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 use reml_middle::core;
@@ -20,6 +20,7 @@ use reml_semantics::typed::{DslExport, FnId};
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
+use crate::libraries;
 use crate::link::describe;
 use crate::load::{self, Loaded};
 use crate::permissions::{self, Asked, Permissions};
@@ -328,16 +329,22 @@ impl<'s> Compilation<'s> {
 
     /// Compiles the lowered program into this process, ready to run.
     pub fn load(&mut self) -> Option<reml_codegen::jit::Loaded> {
-        let options = self.codegen_options();
         let program = self.core.take().expect("loading comes after lowering");
+        let foreign = match libraries::load(&program, self.system) {
+            Ok(foreign) => foreign,
+            Err(diagnostics) => {
+                self.diagnostics.extend(diagnostics);
+                return None;
+            }
+        };
+        let options = CodegenOptions { foreign, ..self.codegen_options() };
         match self.timed("generate code", |this| reml_codegen::jit::load(&program, &this.sources, &options)) {
             Ok(loaded) => {
                 self.generated(&loaded.code);
                 Some(loaded)
             }
             Err(problem) => {
-                self.codegen_failed(&problem);
-                None
+                panic!("{problem}")
             }
         }
     }
@@ -346,6 +353,13 @@ impl<'s> Compilation<'s> {
     pub fn build(&mut self, output: &Path, policy: &Policy) -> bool {
         let options = CodegenOptions { policy: Some(portable::print(policy)), ..self.codegen_options() };
         let program = self.core.take().expect("building comes after lowering");
+        let libraries = match libraries::link_arguments(&program, self.system) {
+            Ok(libraries) => libraries,
+            Err(diagnostics) => {
+                self.diagnostics.extend(diagnostics);
+                return false;
+            }
+        };
         let object = self.timed("generate code", |this| reml_codegen::object::emit(&program, &this.sources, &options));
         drop(program);
         let object = match object {
@@ -354,11 +368,10 @@ impl<'s> Compilation<'s> {
                 object.bytes
             }
             Err(problem) => {
-                self.codegen_failed(&problem);
-                return false;
+                panic!("{problem}")
             }
         };
-        let linked = self.timed("link", |this| crate::link::link(&object, output, this.system));
+        let linked = self.timed("link", |this| crate::link::link(&object, &libraries, output, this.system));
         match linked {
             Ok(()) => {
                 self.made(|| profile::of_executable(std::fs::metadata(output).map_or(0, |found| found.len())));
@@ -404,21 +417,6 @@ impl<'s> Compilation<'s> {
         self.made(|| profile::of_code(code));
         if self.options.measure {
             self.profile.largest.clone_from(&code.largest);
-        }
-    }
-
-    /// A symbol that does not exist is the program's fault, everything else is the compiler's.
-    fn codegen_failed(&mut self, problem: &CodegenError) {
-        match problem.missing_symbol() {
-            Some(symbol) => self.diagnostics.push(
-                Diagnostic::error(
-                    codes::FOREIGN_SYMBOL_MISSING,
-                    Span::NONE,
-                    format!("no library has the foreign function `{symbol}`"),
-                )
-                .with_help("mind the spelling of the `extern` declaration"),
-            ),
-            None => panic!("{problem}"),
         }
     }
 }

@@ -127,4 +127,3 @@ impl CSignature {
         stack
     }
 }
-

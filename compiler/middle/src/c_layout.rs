@@ -149,7 +149,9 @@ impl CLayout {
         match &self.shape {
             CShape::Void => {}
             CShape::Scalar(prim) | CShape::Enum(prim, _) => f(offset, *prim),
-            CShape::Record(fields) => fields.iter().for_each(|field| field.layout.each_scalar(offset + field.offset, f)),
+            CShape::Record(fields) => {
+                fields.iter().for_each(|field| field.layout.each_scalar(offset + field.offset, f))
+            }
             CShape::Array(element, len) => {
                 (0..*len as u32).for_each(|index| element.each_scalar(offset + index * element.size, f));
             }

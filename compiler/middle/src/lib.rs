@@ -1,7 +1,7 @@
 //! Core: lowering from the typed tree, optimisation, reference counting.
-mod components;
 pub mod c_abi;
 pub mod c_layout;
+mod components;
 pub mod core;
 pub mod core_print;
 pub mod core_verify;

@@ -33,6 +33,10 @@ impl Case {
 /// Codes that no test shows, and why.
 const UNSHOWN: &[(&str, &str)] = &[
     ("source.too_large", "the file would have four gigabytes"),
+    (
+        "ffi.callback.wrong_thread",
+        "it takes a C function that makes a thread; the tests of foreign functions see to it",
+    ),
     ("language.not_supported_yet", "the library that remlc carries has everything"),
     (
         "target.config.mismatch",

@@ -96,7 +96,10 @@ impl<'a> Checker<'a> {
         self.lang.future = self.lang_type(&["Core.Async.Futures"], "Future");
         self.lang.task = self.lang_type(&["Core.Async.Tasks"], "Task");
         let scoped = ["ForeignStub", "ForeignPtr"];
-        self.lang.scoped = scoped.iter().filter_map(|name| self.lang_type(&["Core.Unsafe.Ptr"], name)).collect();
+        self.lang.scoped = scoped
+            .iter()
+            .filter_map(|name| self.lang_type(&["Core.Unsafe.Ptr", "Core.Unsafe.Foreign"], name))
+            .collect();
         self.lang_exit = self.lang_effect("Core.Lang", "Exit");
         self.lang_async = self.lang_effect("Core.Async.Futures", "Async");
         let fns = LANG_FNS.iter().map(|&name| ("Core.Lang", name)).chain(OPTIONAL_FNS.iter().copied());

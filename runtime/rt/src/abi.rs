@@ -68,7 +68,7 @@ pub struct Context {
     pub ending: u64,
     /// The function that `reml_variadic` goes on to.
     pub foreign_code: *const u8,
-    /// The callback that C has just called.
+    /// The callback of the program that runs for C, the innermost one; null when none does.
     pub callback: *mut CallbackData,
 }
 

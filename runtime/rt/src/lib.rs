@@ -16,6 +16,7 @@ mod entry;
 mod fiber;
 mod fiber_switch;
 mod files;
+mod foreign;
 mod frames;
 mod gate;
 mod handler;

@@ -6,7 +6,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::ffi::c_void;
 use std::fs::File;
 use std::ptr;
 
@@ -17,6 +16,7 @@ use crate::array::StrArray;
 use crate::callback::Callback;
 use crate::context::Cx;
 use crate::entry;
+use crate::foreign::Foreign;
 use crate::heap;
 use crate::io::errno_of;
 use crate::stream::Writer;
@@ -35,21 +35,6 @@ pub enum Content {
     Callback(Callback),
     /// What only C knows, and how it wants it back.
     Foreign(Foreign),
-}
-
-/// Something of C's, and the C function that it is given back to.
-pub struct Foreign {
-    pub address: *mut c_void,
-    pub release: Option<unsafe extern "C" fn(*mut c_void)>,
-}
-
-impl Drop for Foreign {
-    fn drop(&mut self) {
-        if let Some(release) = self.release {
-            // SAFETY: whoever wrapped the pointer vouched for the function, in an `unsafe` block; it is called once.
-            unsafe { release(self.address) };
-        }
-    }
 }
 
 impl Content {
@@ -110,6 +95,11 @@ impl Resources {
         self.info.set(ClosureInfo { drop, consume: ptr::null() });
     }
 
+    /// What is open under a number, which is not open any more.
+    pub fn take(&self, id: u64) -> Option<Content> {
+        self.open.borrow_mut().remove(&id).map(|entry| entry.content)
+    }
+
     /// Runs `act` on what is open under a number; EBADF when that has been closed.
     pub fn with<T>(&self, id: u64, act: impl FnOnce(&mut Entry) -> Result<T, i32>) -> Result<T, i32> {
         self.open.borrow_mut().get_mut(&id).map_or(Err(libc::EBADF), act)
@@ -148,16 +138,6 @@ pub fn new_resource(cx: Cx, content: Content, path: Vec<u8>) -> *mut Resource {
 /// Opens a resource and hands it out.
 pub fn give_resource(cx: Cx, content: Content, path: Vec<u8>) {
     give(cx, Taken::Resource(new_resource(cx, content, path)));
-}
-
-/// A resource that stands for something of C's. `release` may be null: then nothing is given back.
-#[unsafe(no_mangle)]
-pub extern "C" fn reml_foreign_new(
-    cx: Cx,
-    address: *mut c_void,
-    release: Option<unsafe extern "C" fn(*mut c_void)>,
-) -> *mut Resource {
-    new_resource(cx, Content::Foreign(Foreign { address, release }), Vec::new())
 }
 
 /// Is it still open?

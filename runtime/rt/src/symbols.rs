@@ -3,8 +3,8 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, big, callback, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic,
-    random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
+    array, big, callback, chars, crypto, defer, fiber, fiber_switch, files, foreign, handler, heap, io, machine, math,
+    number, panic, random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -102,6 +102,11 @@ table! {
         reml_link_read
         reml_path_canonical
         reml_temp_create
+    ;
+    foreign:
+        reml_foreign_new
+        reml_errno
+        reml_set_errno
     ;
     handler:
         reml_handle
@@ -225,7 +230,6 @@ table! {
         reml_resource_free
         reml_resource_close
         reml_resource_is_open
-        reml_foreign_new
         reml_resource_path
         reml_resource_list
         reml_resource_close_all

@@ -143,7 +143,9 @@ impl FnLower<'_, '_> {
                 }
                 return Some(result);
             }
-            Target::C(prim, types) => return Some(CCode { l: self.l, code: &mut self.cx.code, span }.prim(prim, &types, args)),
+            Target::C(prim, types) => {
+                return Some(CCode { l: self.l, code: &mut self.cx.code, span }.prim(prim, &types, args));
+            }
             Target::Constructor(ty, variant) => return Some(self.construct(ty, variant, args, span)),
             Target::Derived(derived, ty) => match self.l.inline_derived(derived, ty, &args) {
                 Some(op) => op,

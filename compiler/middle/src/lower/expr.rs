@@ -4,7 +4,7 @@
 //! (the cursor is closed then); [`FnLower::tail`] makes the result the function's result and always closes the cursor.
 
 use reml_diagnostics::Span;
-use reml_semantics::typed::{BinaryOp, ExprId, ExprKind, LocalId, PatternKind, Stmt, UnaryOp};
+use reml_semantics::typed::{BinaryOp, ExprId, ExprKind, PatternKind, Stmt, UnaryOp};
 use reml_semantics::types::{Prim, Type, TypeId};
 
 use super::function::FnLower;
@@ -183,7 +183,9 @@ impl FnLower<'_, '_> {
                 self.let_rec(bindings);
                 return self.tail(*rest);
             }
-            ExprKind::Block { stmts, result: Some(result) } if !has_defer(stmts) && self.scoped(stmts).is_empty() => {
+            ExprKind::Block { stmts, result: Some(result) }
+                if !has_defer(stmts) && self.scoped_in(stmts).is_empty() =>
+            {
                 if self.stmts(stmts).is_some() {
                     self.tail(*result);
                 }
@@ -319,30 +321,9 @@ impl FnLower<'_, '_> {
 
     fn block(&mut self, stmts: &[Stmt], result: Option<ExprId>, span: Span) -> Option<Atom> {
         let value = self.block_value(stmts, result)?;
-        for local in self.scoped(stmts) {
-            let owner = self.read(local, span);
-            self.emit(self.l.types.unit(), Op::Prim(PrimOp::KeepAlive, vec![owner]), span);
-        }
+        let scoped = self.scoped_in(stmts);
+        self.end_scope(&scoped, span);
         Some(value)
-    }
-
-    /// The variables of a block that live until its end, though nothing mentions them any more: what C was given depends on them.
-    fn scoped(&self, stmts: &[Stmt]) -> Vec<LocalId> {
-        if self.l.src.lang.scoped.is_empty() {
-            return Vec::new();
-        }
-        let local = |stmt: &Stmt| match *stmt {
-            Stmt::Let { pattern, .. } => match self.body.patterns[pattern].kind {
-                PatternKind::Bind(local, None) => Some(local),
-                _ => None,
-            },
-            _ => None,
-        };
-        let owns = |&local: &LocalId| match self.l.types.get(self.body.locals[local].ty) {
-            Type::Adt(def, _) => self.l.src.lang.scoped.contains(def),
-            _ => false,
-        };
-        stmts.iter().filter_map(local).filter(owns).collect()
     }
 
     fn block_value(&mut self, stmts: &[Stmt], result: Option<ExprId>) -> Option<Atom> {

@@ -20,7 +20,8 @@ use super::native::LIBC;
 use crate::c_abi::{CSignature, CStruct, CValue};
 use crate::c_layout::{CLayout, CShape};
 use crate::core::{
-    Atom, Block, Callee, CallbackId, Case, End, ForeignCallee, ForeignFn, ForeignId, ForeignSymbol, FuncId, Inline, Mode, Op, Var,
+    Atom, Block, CallbackId, Callee, Case, End, ForeignCallee, ForeignFn, ForeignId, ForeignSymbol, FuncId, Inline,
+    Mode, Op, Var,
 };
 use crate::prim::{CPrim, PrimOp};
 
@@ -42,7 +43,7 @@ enum Pass {
 impl Lower<'_> {
     /// The C layout of a source type.
     fn c_layout(&mut self, ty: TypeId) -> Rc<CLayout> {
-        if let Some(Some(known)) = self.c_layouts.get(&ty) {
+        if let Some(known) = self.c_layouts.get(&ty) {
             return known.clone();
         }
         let layout = CLayout::of(&mut self.types, &self.src.type_defs, ty);
@@ -51,7 +52,7 @@ impl Lower<'_> {
             self.unsupported(Span::NONE, format!("internal error: `{}` has no C layout", self.type_text(ty)));
             CLayout { size: 0, align: 1, shape: CShape::Void }
         }));
-        self.c_layouts.insert(ty, Some(layout.clone()));
+        self.c_layouts.insert(ty, layout.clone());
         layout
     }
 
@@ -298,8 +299,7 @@ impl CCode<'_, '_> {
                 let params = self.l.unpacked(types[0]);
                 let signature = self.l.c_signature(&params, types[1]);
                 let types = &self.l.types;
-                let words =
-                    signature.stack_words(|ty| matches!(types.get(ty), Type::Prim(prim) if prim.is_float()));
+                let words = signature.stack_words(|ty| matches!(types.get(ty), Type::Prim(prim) if prim.is_float()));
                 self.int(words)
             }
             CPrim::CallbackCode => {

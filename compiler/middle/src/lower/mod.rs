@@ -27,6 +27,7 @@ mod instances;
 mod matching;
 mod native;
 mod place;
+mod scoped;
 #[cfg(test)]
 mod tests;
 mod traits;
@@ -140,7 +141,8 @@ struct Lower<'a> {
     foreign_ids: FxHashMap<(Option<FnId>, CSignature), core::ForeignId>,
     callbacks: PrimaryMap<core::CallbackId, CSignature>,
     callback_ids: FxHashMap<CSignature, core::CallbackId>,
-    c_layouts: FxHashMap<TypeId, Option<Rc<CLayout>>>,
+    /// Of source types.
+    c_layouts: FxHashMap<TypeId, Rc<CLayout>>,
     /// As they are met: instances of one function repeat them.
     native: Vec<core::NativeUse>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.

@@ -40,16 +40,8 @@ const ATTRIBUTES: &[&str] = &[
 ];
 
 /// Those that describe foreign functions.
-const FOREIGN: &[&str] = &[
-    "link",
-    "link_name",
-    "ffi_link_name",
-    "weak",
-    "target",
-    "calling_convention",
-    "callconv",
-    "ownership",
-];
+const FOREIGN: &[&str] =
+    &["link", "link_name", "ffi_link_name", "weak", "target", "calling_convention", "callconv", "ownership"];
 
 impl<'a> Checker<'a> {
     pub(super) fn check_attributes(&mut self) {

@@ -238,8 +238,7 @@ impl<'a> Checker<'a> {
             let name = self.names.text(info.name).to_owned();
             for field in fields {
                 let mut params = Vec::new();
-                let mut walk =
-                    Walk { inside: vec![id], path: Vec::new(), params: Some(&mut params), scalars: 0 };
+                let mut walk = Walk { inside: vec![id], path: Vec::new(), params: Some(&mut params), scalars: 0 };
                 if let Err(problem) = self.walk_c_type(field.ty, &mut walk) {
                     let field_name = field.name.map_or("", |name| self.names.text(name));
                     let what = format!("the field `{field_name}` of `{name}`");

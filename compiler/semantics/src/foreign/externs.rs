@@ -266,9 +266,9 @@ impl<'a> Checker<'a> {
         for index in 0..self.fns[id].params.len() {
             let param = &self.fns[id].params[index];
             let (ty, span) = (param.ty, param.span);
-            let param_name = param.name.map_or(String::from("a parameter"), |name| {
-                format!("the parameter `{}`", self.names.text(name))
-            });
+            let param_name = param
+                .name
+                .map_or(String::from("a parameter"), |name| format!("the parameter `{}`", self.names.text(name)));
             if let Err(problem) = self.c_parameter(ty) {
                 self.report_c_type(problem, span, Some(format!("{param_name} of `{name}`")));
             }
