@@ -122,6 +122,7 @@ pub fn load_at(
     builder.memory_provider(Box::new(reserve(room)?));
     builder.symbols(reml_rt::symbols().iter().copied());
     builder.symbols([("fmod", fmod as *const u8), ("fmodf", fmodf as *const u8)]);
+    builder.symbols(options.foreign.iter().map(|(name, &address)| (name.to_string(), address as *const u8)));
     check_imports(&plan, &compiled)?;
 
     let mut placer = Placer::new(JITModule::new(builder), &plan, std::env::var_os("PERF_BUILDID_DIR").is_some());
@@ -158,24 +159,11 @@ fn check_imports(plan: &Plan, compiled: &[Compiled]) -> Result<(), CodegenError>
     let known: rustc_hash::FxHashSet<&str> = reml_rt::symbols().iter().map(|&(name, _)| name).collect();
     for relocation in compiled.iter().flat_map(|function| &function.relocations) {
         let RelocationTarget::Symbol(symbol) = relocation.target else { continue };
-        match symbol {
-            Symbol::Library(id) => {
-                let name = &*plan.program.runtime[id].symbol;
-                if !known.contains(name) {
-                    return Err(CodegenError::message(format!("the runtime has no function `{name}`")));
-                }
+        if let Symbol::Library(id) = symbol {
+            let name = &*plan.program.runtime[id].symbol;
+            if !known.contains(name) {
+                return Err(CodegenError::message(format!("the runtime has no function `{name}`")));
             }
-            Symbol::Foreign(id) => {
-                let name = &*plan.program.foreign[id].symbol;
-                let found = std::ffi::CString::new(name).is_ok_and(|name| {
-                    // SAFETY: `dlsym` reads a C string and looks up a name.
-                    !unsafe { libc::dlsym(libc::RTLD_DEFAULT, name.as_ptr()) }.is_null()
-                });
-                if !found {
-                    return Err(CodegenError::missing(name));
-                }
-            }
-            _ => {}
         }
     }
     Ok(())

@@ -9,6 +9,7 @@
 mod code;
 mod compile;
 mod emit;
+mod foreign;
 mod frames;
 mod isa;
 pub mod jit;
@@ -24,6 +25,7 @@ mod translate;
 mod unroll;
 pub mod versions;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 pub use reml_rt::{RunOptions, RunOutcome};
@@ -42,29 +44,19 @@ pub struct CodegenOptions {
     pub leak_check: bool,
     /// What an executable may do, as `reml_capability::policy::portable` prints it.
     pub policy: Option<String>,
+    /// Where foreign functions are in this process; 0 for weak ones that are nowhere. Those that it lacks are looked up.
+    pub foreign: BTreeMap<Box<str>, usize>,
 }
 
-/// Code generation failed: the compiler's fault, or a symbol that does not exist.
+/// Code generation failed, which is the compiler's fault.
 #[derive(Debug)]
 pub struct CodegenError {
     message: String,
-    missing_symbol: Option<Box<str>>,
 }
 
 impl CodegenError {
     fn message(message: impl Into<String>) -> Self {
-        CodegenError { message: message.into(), missing_symbol: None }
-    }
-
-    /// A foreign function that no loaded library has: the program's fault, unlike everything else.
-    fn missing(symbol: &str) -> Self {
-        let message = format!("there is no C function `{symbol}` in this process");
-        CodegenError { message, missing_symbol: Some(symbol.into()) }
-    }
-
-    /// The foreign function that does not exist, if that is the problem.
-    pub fn missing_symbol(&self) -> Option<&str> {
-        self.missing_symbol.as_deref()
+        CodegenError { message: message.into() }
     }
 
     fn new(plan: &plan::Plan, symbol: symbol::Symbol, problem: &dyn fmt::Display) -> Self {

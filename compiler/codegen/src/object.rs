@@ -3,7 +3,7 @@
 use cranelift_module::default_libcall_names;
 use cranelift_object::{ObjectBuilder, ObjectModule};
 use reml_diagnostics::SourceMap;
-use reml_middle::core::Program;
+use reml_middle::core::{ForeignCallee, Program};
 use reml_rt::abi::FLAG_LEAK_CHECK;
 
 use crate::compile::compile;
@@ -57,10 +57,26 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     info.text(&native);
     placer.define_table(Symbol::ProgramInfo, info)?;
     let code = CodeSummary::of(&plan, &compiled);
-    match placer.module.finish().emit() {
+    let weak = weak_symbols(program);
+    let mut product = placer.module.finish();
+    for name in weak {
+        if let Some(symbol) = product.object.symbol_id(name.as_bytes()) {
+            product.object.symbol_mut(symbol).weak = true;
+        }
+    }
+    match product.emit() {
         Ok(bytes) => Ok(Object { bytes, code }),
         Err(problem) => Err(CodegenError::message(problem.to_string())),
     }
+}
+
+/// The foreign functions that may be missing where the program is linked.
+fn weak_symbols(program: &Program) -> Vec<&str> {
+    let weak = program.foreign.values().filter_map(|foreign| match &foreign.callee {
+        ForeignCallee::Symbol(symbol) if symbol.weak => Some(&*symbol.name),
+        _ => None,
+    });
+    weak.collect()
 }
 
 /// Bytes of `abi::ProgramInfo`.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
+use reml_middle::c_abi::CSignature;
 use reml_middle::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Op, Program, Stmt};
 use reml_middle::layout::{CellLayout, Layout, Layouts, Pointer, RecursiveDefs, Shape, continuation_type, field_types};
 use reml_semantics::typed::TypeDefKind;
@@ -106,8 +107,10 @@ impl<'p> Plan<'p> {
             scan.ty(runtime.ret);
         }
         for foreign in program.foreign.values() {
-            foreign.params.iter().for_each(|&ty| scan.ty(ty));
-            scan.ty(foreign.ret);
+            scan.c_signature(&foreign.signature);
+        }
+        for signature in program.callbacks.values() {
+            scan.c_signature(signature);
         }
         Plan {
             program,
@@ -269,6 +272,11 @@ impl Scan<'_> {
             }
             Op::GlobalGet(_) | Op::GlobalTake(_) | Op::FieldAddr { .. } => {}
         }
+    }
+
+    fn c_signature(&mut self, signature: &CSignature) {
+        signature.params.iter().for_each(|param| self.ty(param.ty));
+        self.ty(signature.ret.ty);
     }
 
     fn atom(&mut self, atom: Atom) {

@@ -6,6 +6,7 @@ use reml_middle::core::Function;
 use reml_semantics::types::{Prim, TypeId};
 
 use crate::code::{clif_type, word_type};
+use crate::foreign;
 use crate::plan::Plan;
 use crate::symbol::Symbol;
 
@@ -14,7 +15,7 @@ fn push_type(plan: &Plan, ty: TypeId, out: &mut Vec<AbiParam>) {
 }
 
 /// A value at the C border: narrow integers are extended as the platform wants.
-fn push_c_type(plan: &Plan, ty: TypeId, out: &mut Vec<AbiParam>) {
+pub fn push_c_type(plan: &Plan, ty: TypeId, out: &mut Vec<AbiParam>) {
     let info = plan.info(ty);
     let signed = info.prim.is_some_and(Prim::is_signed);
     for &slot in &info.layout.slots {
@@ -67,11 +68,10 @@ fn tail(params: &[Type], returns: &[Type]) -> Signature {
     signature
 }
 
-fn c(plan: &Plan, context: bool, params: impl Iterator<Item = TypeId>, ret: TypeId) -> Signature {
+/// A runtime function: the context comes first.
+fn runtime(plan: &Plan, params: impl Iterator<Item = TypeId>, ret: TypeId) -> Signature {
     let mut signature = Signature::new(plan.target.c_call_conv);
-    if context {
-        signature.params.push(AbiParam::new(types::I64));
-    }
+    signature.params.push(AbiParam::new(types::I64));
     for param in params {
         push_c_type(plan, param, &mut signature.params);
     }
@@ -132,12 +132,10 @@ pub fn of_symbol(plan: &Plan, symbol: Symbol) -> Signature {
         }
         Symbol::Library(id) => {
             let function = &plan.program.runtime[id];
-            c(plan, true, function.params.iter().map(|&(ty, _)| ty), function.ret)
+            runtime(plan, function.params.iter().map(|&(ty, _)| ty), function.ret)
         }
-        Symbol::Foreign(id) => {
-            let function = &plan.program.foreign[id];
-            c(plan, false, function.params.iter().copied(), function.ret)
-        }
+        Symbol::Foreign(id) => foreign::of_c(plan, &plan.program.foreign[id].signature),
+        Symbol::CallbackEntry(id) => foreign::of_c(plan, &plan.program.callbacks[id]),
         Symbol::FloatRem(double) => {
             let float = AbiParam::new(if double { types::F64 } else { types::F32 });
             let mut signature = Signature::new(plan.target.c_call_conv);

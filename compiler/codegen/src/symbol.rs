@@ -6,7 +6,7 @@
 
 use cranelift_codegen::ir::UserExternalName;
 use cranelift_entity::EntityRef;
-use reml_middle::core::{ForeignId, FuncId, GlobalId, RuntimeId, StrId};
+use reml_middle::core::{CallbackId, ForeignId, FuncId, GlobalId, RuntimeId, StrId};
 use reml_semantics::types::TypeId;
 use smallvec::{SmallVec, smallvec};
 
@@ -68,6 +68,8 @@ pub enum Symbol {
     DropClosure,
     /// The last owner of a resource is gone: the runtime closes it.
     ResourceDrop,
+    /// What C calls for callbacks of a signature, once the runtime has set the pinned register.
+    CallbackEntry(CallbackId),
     /// The platform-convention entry point, `fn(context) -> i32`.
     Main,
     /// The platform-convention caller of `() -> ()` closures, `fn(context, closure)`.
@@ -218,6 +220,7 @@ impl Symbol {
             Symbol::HandlerInfo(count) => (39, count),
             Symbol::ContinuationInfo => (40, 0),
             Symbol::ResourceDrop => (41, 0),
+            Symbol::CallbackEntry(id) => (42, id.index() as u32),
         };
         UserExternalName { namespace, index }
     }
@@ -267,6 +270,7 @@ impl Symbol {
             39 => Symbol::HandlerInfo(name.index),
             40 => Symbol::ContinuationInfo,
             41 => Symbol::ResourceDrop,
+            42 => Symbol::CallbackEntry(CallbackId::new(index)),
             _ => return None,
         })
     }

@@ -2,6 +2,8 @@
 
 mod support;
 
+use reml_diagnostics::Span;
+use reml_middle::c_abi::{CSignature, CValue};
 use reml_middle::core::*;
 use reml_middle::prim::PrimOp;
 use reml_semantics::types::{Prim, Type, TypeId};
@@ -533,12 +535,20 @@ fn globals_are_filled_and_emptied() {
     b.expect(4);
 }
 
+/// A C function of scalars.
+fn foreign(name: &str, params: &[TypeId], ret: TypeId) -> ForeignFn {
+    let value = |ty| CValue { ty, by_value: None };
+    let symbol = ForeignSymbol { name: name.into(), library: None, weak: false, span: Span::NONE };
+    let signature = CSignature { params: params.iter().copied().map(value).collect(), ret: value(ret) };
+    ForeignFn { callee: ForeignCallee::Symbol(symbol), signature, variadic: false }
+}
+
 #[test]
 fn c_functions_are_called_directly() {
     let mut b = Builder::new();
     let int = b.int;
     let i32 = b.i32;
-    let abs = b.program.foreign.push(ForeignFn { symbol: "abs".into(), params: vec![i32], ret: i32, variadic: false });
+    let abs = b.program.foreign.push(foreign("abs", &[i32], i32));
     b.entry(|b| {
         let value = b.op(i32, Op::CallForeign(abs, vec![Atom::Int(-42, i32)]));
         b.prim(int, PrimOp::Cast, &[value])

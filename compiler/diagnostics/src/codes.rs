@@ -272,6 +272,18 @@ codes! {
     NATIVE_IR_VERIFY = "native.llvm_ir.verify_failed";
     NATIVE_IR_PLACEHOLDER = "native.llvm_ir.invalid_placeholder";
 
+    // Foreign functions
+    FFI_SIGNATURE_INVALID = "ffi.signature.invalid";
+    FFI_REPR_INVALID = "ffi.repr.invalid";
+    FFI_CONTRACT_SYMBOL = "ffi.contract.symbol_missing";
+    FFI_CONTRACT_OWNERSHIP = "ffi.contract.ownership_mismatch";
+    FFI_CONTRACT_ABI = "ffi.contract.unsupported_abi";
+    FFI_VARARGS_ABI = "ffi.varargs.invalid_abi";
+    FFI_VARARGS_FIXED = "ffi.varargs.missing_fixed_param";
+    FFI_LIBRARY_MISSING = "ffi.library.missing";
+    FFI_CALLBACK_DROPPED = "ffi.callback.dropped";
+    FFI_CALLBACK_THREAD = "ffi.callback.wrong_thread";
+
     // Building and running
     LINK_TOOL_MISSING = "build.linker.missing";
     LINK_FAILED = "build.linker.failed";

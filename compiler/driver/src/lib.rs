@@ -8,6 +8,7 @@ pub mod config;
 mod contract;
 pub mod files;
 pub mod format;
+mod libraries;
 pub mod link;
 mod load;
 pub mod manifest;

@@ -37,15 +37,20 @@ pub fn compiler(system: &dyn System) -> String {
     system.env("CC").filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".to_owned())
 }
 
-/// Links `object` into the executable `output`. After [`interrupt`], the output is left as it was.
-pub fn link(object: &[u8], output: &Path, system: &dyn System) -> Result<(), Box<Diagnostic>> {
+/// Links `object` and these libraries into the executable `output`. After [`interrupt`], the output is left as it was.
+pub fn link(object: &[u8], libraries: &[String], output: &Path, system: &dyn System) -> Result<(), Box<Diagnostic>> {
     IN_PROGRESS.store(true, Ordering::SeqCst);
-    let result = link_in_place(object, output, system);
+    let result = link_in_place(object, libraries, output, system);
     IN_PROGRESS.store(false, Ordering::SeqCst);
     result
 }
 
-fn link_in_place(object: &[u8], output: &Path, system: &dyn System) -> Result<(), Box<Diagnostic>> {
+fn link_in_place(
+    object: &[u8],
+    libraries: &[String],
+    output: &Path,
+    system: &dyn System,
+) -> Result<(), Box<Diagnostic>> {
     let directory = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -73,7 +78,8 @@ fn link_in_place(object: &[u8], output: &Path, system: &dyn System) -> Result<()
     let mut words = compiler.split_whitespace();
     let tool = words.next().unwrap_or("cc");
     let mut command = Command::new(tool);
-    command.args(words).arg("-o").arg(&linked).arg(&object).arg(&runtime);
+    // The libraries come first: what they define is theirs, though the runtime may have it, too.
+    command.args(words).arg("-o").arg(&linked).arg(&object).args(libraries).arg("-lm").arg(&runtime);
     if cfg!(target_os = "macos") {
         command.arg("-Wl,-dead_strip");
     } else {
@@ -120,7 +126,7 @@ fn failed(tool: &str, result: &std::process::Output, work: &Path) -> Diagnostic 
     let diagnostic = match symbols.as_slice() {
         [] => diagnostic,
         names => diagnostic.with_help(format!(
-            "no library has the foreign function{} `{}`; mind the spelling of the `extern` declaration",
+            "no library has the foreign function{} `{}`; mind the spelling of the `extern` declaration, or name its library: `@link(name = \"..\")`",
             if names.len() == 1 { "" } else { "s" },
             names.join("`, `")
         )),

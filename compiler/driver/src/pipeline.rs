@@ -28,6 +28,7 @@ use reml_syntax::names::Names;
 use crate::admission;
 use crate::config::key_path::{self, Origin};
 use crate::contract;
+use crate::libraries;
 use crate::link::describe;
 pub use crate::load::Folder;
 use crate::load::{self, Loaded};
@@ -428,14 +429,18 @@ impl<'s> Compilation<'s> {
         &mut self,
         load: impl FnOnce(&core::Program, &SourceMap, &CodegenOptions) -> Result<T, CodegenError>,
     ) -> Option<T> {
-        let options = self.codegen_options();
         let program = self.core.take().expect("loading comes after lowering");
+        let foreign = match libraries::load(&program, self.system) {
+            Ok(foreign) => foreign,
+            Err(diagnostics) => {
+                self.diagnostics.extend(diagnostics);
+                return None;
+            }
+        };
+        let options = CodegenOptions { foreign, ..self.codegen_options() };
         match self.timed("generate code", |this| load(&program, &this.sources, &options)) {
             Ok(loaded) => Some(loaded),
-            Err(problem) => {
-                self.codegen_failed(&problem);
-                None
-            }
+            Err(problem) => panic!("{problem}"),
         }
     }
 
@@ -443,6 +448,13 @@ impl<'s> Compilation<'s> {
     pub fn build(&mut self, output: &Path, policy: &Policy) -> bool {
         let options = CodegenOptions { policy: Some(portable::print(policy)), ..self.codegen_options() };
         let program = self.core.take().expect("building comes after lowering");
+        let libraries = match libraries::link_arguments(&program, self.system) {
+            Ok(libraries) => libraries,
+            Err(diagnostics) => {
+                self.diagnostics.extend(diagnostics);
+                return false;
+            }
+        };
         let object = self.timed("generate code", |this| reml_codegen::object::emit(&program, &this.sources, &options));
         drop(program);
         let object = match object {
@@ -451,11 +463,10 @@ impl<'s> Compilation<'s> {
                 object.bytes
             }
             Err(problem) => {
-                self.codegen_failed(&problem);
-                return false;
+                panic!("{problem}")
             }
         };
-        let linked = self.timed("link", |this| crate::link::link(&object, output, this.system));
+        let linked = self.timed("link", |this| crate::link::link(&object, &libraries, output, this.system));
         match linked {
             Ok(()) => {
                 self.made(|| profile::of_executable(std::fs::metadata(output).map_or(0, |found| found.len())));
@@ -501,21 +512,6 @@ impl<'s> Compilation<'s> {
         self.made(|| profile::of_code(code));
         if self.options.measure {
             self.profile.largest.clone_from(&code.largest);
-        }
-    }
-
-    /// A symbol that does not exist is the program's fault, everything else is the compiler's.
-    fn codegen_failed(&mut self, problem: &CodegenError) {
-        match problem.missing_symbol() {
-            Some(symbol) => self.diagnostics.push(
-                Diagnostic::error(
-                    codes::FOREIGN_SYMBOL_MISSING,
-                    Span::NONE,
-                    format!("no library has the foreign function `{symbol}`"),
-                )
-                .with_help("mind the spelling of the `extern` declaration"),
-            ),
-            None => panic!("{problem}"),
         }
     }
 }

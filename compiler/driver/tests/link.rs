@@ -27,7 +27,7 @@ fn a_linked_program_runs() {
     let directory = scratch();
     let object = object(directory.path(), "int main(void) { return 7; }\n");
     let output = directory.path().join("program");
-    link(&object, &output, &OsSystem).unwrap();
+    link(&object, &[], &output, &OsSystem).unwrap();
     assert_eq!(Command::new(&output).status().unwrap().code(), Some(7));
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 1);
 }
@@ -36,7 +36,7 @@ fn a_linked_program_runs() {
 fn a_missing_symbol_is_named() {
     let directory = scratch();
     let object = object(directory.path(), "int nowhere(void); int main(void) { return nowhere(); }\n");
-    let diagnostic = link(&object, &directory.path().join("program"), &OsSystem).unwrap_err();
+    let diagnostic = link(&object, &[], &directory.path().join("program"), &OsSystem).unwrap_err();
     assert_eq!(diagnostic.code, codes::LINK_FAILED);
     assert!(diagnostic.helps[0].contains("foreign function `nowhere`"), "{diagnostic:?}");
     assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
@@ -46,6 +46,6 @@ fn a_missing_symbol_is_named() {
 fn an_unwritable_output_is_reported() {
     let directory = scratch();
     for output in [directory.path().to_owned(), directory.path().join("missing/program")] {
-        assert_eq!(link(b"", &output, &OsSystem).unwrap_err().code, codes::OUTPUT_UNWRITABLE);
+        assert_eq!(link(b"", &[], &output, &OsSystem).unwrap_err().code, codes::OUTPUT_UNWRITABLE);
     }
 }

@@ -16,10 +16,11 @@
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 use reml_diagnostics::Span;
-use reml_semantics::typed::{TypeDef, TypeDefId};
+use reml_semantics::typed::{ForeignLibrary, TypeDef, TypeDefId};
 use reml_semantics::types::{TypeId, TypeStore};
 use rustc_hash::FxHashMap;
 
+use crate::c_abi::CSignature;
 use crate::prim::PrimOp;
 use crate::version::Version;
 
@@ -52,6 +53,11 @@ entity_impl!(StrId, "str");
 pub struct RuntimeId(u32);
 entity_impl!(RuntimeId, "rt");
 
+/// How C sees a callback.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct CallbackId(u32);
+entity_impl!(CallbackId, "cb");
+
 /// A C function called directly.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ForeignId(u32);
@@ -69,6 +75,8 @@ pub struct Program {
     pub strings: PrimaryMap<StrId, Box<str>>,
     pub runtime: PrimaryMap<RuntimeId, RuntimeFn>,
     pub foreign: PrimaryMap<ForeignId, ForeignFn>,
+    /// The signatures of callbacks, which `PrimOp::CallbackEntry` names.
+    pub callbacks: PrimaryMap<CallbackId, CSignature>,
     /// What the program, without its library, has that is not of the language; by place.
     pub native: Vec<NativeUse>,
     /// `() -> i32`: initialises globals, runs `main`, prints its result, drops globals; the exit status.
@@ -95,12 +103,55 @@ pub struct RuntimeFn {
     pub pure: bool,
 }
 
+/// A function of C's.
 #[derive(Clone)]
 pub struct ForeignFn {
-    pub symbol: Box<str>,
-    pub params: Vec<TypeId>,
-    pub ret: TypeId,
+    pub callee: ForeignCallee,
+    pub signature: CSignature,
+    /// There may be more arguments, all of them scalars.
     pub variadic: bool,
+}
+
+#[derive(Clone, Debug)]
+pub enum ForeignCallee {
+    /// What a library has under a name.
+    Symbol(ForeignSymbol),
+    /// The first argument of the call is its address.
+    Pointer,
+}
+
+/// A name for the linker.
+#[derive(Clone, Debug)]
+pub struct ForeignSymbol {
+    pub name: Box<str>,
+    pub library: Option<ForeignLibrary>,
+    /// Null where there is no such symbol.
+    pub weak: bool,
+    /// Where it is declared.
+    pub span: Span,
+}
+
+impl ForeignFn {
+    /// How messages and listings call it.
+    pub fn name(&self) -> &str {
+        match &self.callee {
+            ForeignCallee::Symbol(symbol) => &symbol.name,
+            ForeignCallee::Pointer => "(pointer)",
+        }
+    }
+
+    /// The types of its arguments, and of its result.
+    pub fn arguments(&self, raw: TypeId) -> Vec<TypeId> {
+        let mut types = Vec::with_capacity(self.signature.params.len() + 2);
+        if matches!(self.callee, ForeignCallee::Pointer) {
+            types.push(raw);
+        }
+        types.extend(self.signature.params.iter().map(|param| param.ty));
+        if self.signature.ret.by_value.is_some() {
+            types.push(raw);
+        }
+        types
+    }
 }
 
 /// Code from below or outside of the language. The gate decides about each before the program starts.

@@ -218,7 +218,7 @@ impl Printer<'_> {
             Op::Prim(prim, args) => format!("{}({})", prim.name(), self.atoms(args)),
             Op::Call(callee, args) => format!("{}({})", self.callee(*callee), self.atoms(args)),
             Op::CallRuntime(id, args) => format!("rt {}({})", self.program.runtime[*id].symbol, self.atoms(args)),
-            Op::CallForeign(id, args) => format!("c {}({})", self.program.foreign[*id].symbol, self.atoms(args)),
+            Op::CallForeign(id, args) => format!("c {}({})", self.program.foreign[*id].name(), self.atoms(args)),
             Op::Closure(id, captures) => {
                 format!("closure {}[{}]", self.program.funcs[*id].name, self.atoms(captures))
             }

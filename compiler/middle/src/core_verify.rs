@@ -215,12 +215,14 @@ impl Verifier<'_> {
             }
             Op::CallForeign(id, args) => {
                 let function = &self.program.foreign[*id];
-                if function.variadic && args.len() > function.params.len() {
-                    let (fixed, rest) = args.split_at(function.params.len());
-                    self.arguments(fixed, &function.params, &function.symbol)?;
+                let params = function.arguments(self.types.prim(Prim::RawPtr));
+                if function.variadic && args.len() > params.len() {
+                    let (fixed, rest) = args.split_at(params.len());
+                    self.arguments(fixed, &params, function.name())?;
                     return rest.iter().try_for_each(|&atom| self.atom_used(atom));
                 }
-                self.arguments(args, &function.params, &function.symbol)
+                self.arguments(args, &params, function.name())?;
+                self.same(function.signature.ret.ty, ty, &format!("{var}"))
             }
             Op::Closure(id, captures) => {
                 let code = &self.program.funcs[*id];

@@ -1,4 +1,6 @@
 //! Core: lowering from the typed tree, optimisation, reference counting.
+pub mod c_abi;
+pub mod c_layout;
 mod components;
 pub mod core;
 pub mod core_print;

@@ -10,6 +10,44 @@ pub const TYPE_KEY: &str = "type_key";
 /// `extern "prim" fn target_description() -> Str`: what the program is compiled for, as [`LowerOptions`](crate::lower::LowerOptions) tells it.
 pub const TARGET_DESCRIPTION: &str = "target_description";
 
+/// `extern "prim"` functions about the C layout of their type arguments, which lowering writes out in terms of the operations below
+/// (`lower::foreign`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum CPrim {
+    /// `c_size<T>() -> Int`
+    Size,
+    /// `c_align<T>() -> Int`
+    Align,
+    /// `c_load<T>(address: RawPtr) -> T`
+    Load,
+    /// `c_store<T>(address: RawPtr, value: T)`
+    Store,
+    /// `c_call<Args, Ret>(code: RawPtr, args: Args) -> Ret`
+    Call,
+    /// `c_callback_entry<Args, Ret>() -> RawPtr`
+    CallbackEntry,
+    /// `c_callback_stack<Args, Ret>() -> Int`: how many words of its arguments C passes on the stack.
+    CallbackStack,
+    /// `c_callback_code<F, Args, Ret>(function: F) -> (Never) -> ()`: a closure with the parameters and the result as C passes them.
+    CallbackCode,
+}
+
+impl CPrim {
+    pub fn by_name(name: &str) -> Option<CPrim> {
+        Some(match name {
+            "c_size" => CPrim::Size,
+            "c_align" => CPrim::Align,
+            "c_load" => CPrim::Load,
+            "c_store" => CPrim::Store,
+            "c_call" => CPrim::Call,
+            "c_callback_entry" => CPrim::CallbackEntry,
+            "c_callback_stack" => CPrim::CallbackStack,
+            "c_callback_code" => CPrim::CallbackCode,
+            _ => return None,
+        })
+    }
+}
+
 macro_rules! prims {
     ($($(#[$doc:meta])* $variant:ident $name:literal $modes:ident $effect:ident;)*) => {
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -194,6 +232,22 @@ prims! {
     /// A closure, passed off as one of another type: one owner before, one owner after. Whoever calls or drops it must see it as what it
     /// is, or drop it, which every closure knows how to do itself.
     Disguise "disguise" Consume Alloc;
+
+    // Memory that C sees. Addresses are plain numbers; what lies there has the layout of `c_layout`.
+    /// `(address, offset) -> scalar` of the result's type.
+    RawLoad "raw_load" BorrowFresh Read;
+    /// `(address, offset, scalar) -> ()`.
+    RawStore "raw_store" Borrow Write;
+    /// `(bytes, alignment) -> address` of memory that lasts as long as the call of the function it stands in. Both are constants.
+    FrameSlot "frame_slot" Consume Alloc;
+    /// `(&xs) -> address` of the first element, which is good as long as the array is neither changed nor dropped.
+    ArrayData "array_data" BorrowFresh Read;
+    /// `(xs) -> xs` with no other owner.
+    ArrayUnique "array_unique" Consume Alloc;
+    /// `(&Str) -> address` of the first byte, good as long as the text is not dropped.
+    StrData "str_data" BorrowFresh Read;
+    /// `(number of the signature) -> address`: what a C callback of this signature jumps to.
+    CallbackEntry "callback_entry" Borrow Pure;
 
     /// Same object?
     PtrEq "ptr_eq" Borrow Pure;

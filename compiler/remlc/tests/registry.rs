@@ -34,6 +34,10 @@ impl Case {
 const UNSHOWN: &[(&str, &str)] = &[
     ("reload.incompatible", "a file has to be saved while the program runs; `hot_reload.rs` sees to it"),
     ("source.too_large", "the file would have four gigabytes"),
+    (
+        "ffi.callback.wrong_thread",
+        "it takes a C function that makes a thread; the tests of foreign functions see to it",
+    ),
     ("language.not_supported_yet", "the library that remlc carries has everything"),
     (
         "target.config.mismatch",

@@ -106,6 +106,8 @@ pub(crate) struct AdtInfo<'a> {
     pub kind: AdtKind,
     /// Has a hidden row parameter: some field holds a function whose effects are not written.
     pub has_row: bool,
+    /// How it looks to C.
+    pub repr: Option<typed::CRepr>,
     /// The type without arguments, when it needs none.
     pub plain: Option<Ty>,
 }
@@ -232,6 +234,8 @@ pub(crate) struct FnInfo<'a> {
     pub public: bool,
     pub has_self: bool,
     pub variadic: bool,
+    /// Of a foreign function, once it has been checked.
+    pub foreign: Option<Box<typed::ForeignDef>>,
     /// Names of the generics in scope, those of the container first.
     pub generics: Vec<Symbol>,
     pub arity: u32,
@@ -347,6 +351,8 @@ pub(crate) struct Checker<'a> {
     pub globals: PrimaryMap<GlobalId, GlobalInfo<'a>>,
     pub effect_decls: PrimaryMap<EffectId, EffectInfo<'a>>,
     pub conductors: Vec<Conductor<'a>>,
+    /// Foreign functions, with the attributes of their blocks and what these name as the convention.
+    pub externs: Vec<(FnId, &'a [ast::Attr], &'a str, Span)>,
     pub tags: Tags,
     pub builtins: FxHashMap<Symbol, Builtin>,
     /// Inherent functions and methods by type head and name.
@@ -445,7 +451,7 @@ lang_traits! {
     shl = "Shl"; shr = "Shr"; not = "Not";
     eq = "Eq"; ord = "Ord"; hash = "Hash"; display = "Display"; debug = "Debug";
     index = "Index"; from = "From"; into_iterator = "IntoIterator"; from_array = "FromArray";
-    into_json = "IntoJson"; delay = "Delay";
+    into_json = "IntoJson"; delay = "Delay"; c_type = "CType"; c_function = "CFunction";
 }
 
 macro_rules! symbols {

@@ -152,7 +152,8 @@ impl<'a> Checker<'a> {
                 AdtKind::Opaque => TypeDefKind::Opaque,
             };
             let info = &self.adts[id];
-            defs.push(TypeDef { name: info.name, module: info.module, span: info.span, arity: info.arity, kind });
+            let repr = info.repr.clone();
+            defs.push(TypeDef { name: info.name, module: info.module, span: info.span, arity: info.arity, kind, repr });
         }
         defs
     }
@@ -171,7 +172,10 @@ impl<'a> Checker<'a> {
         let kind = match info.linkage {
             Linkage::Prim => FnKind::Primitive(name),
             Linkage::Rt => FnKind::Runtime(name),
-            Linkage::Foreign => FnKind::Foreign { symbol: name, variadic: info.variadic },
+            Linkage::Foreign => match &info.foreign {
+                Some(foreign) => FnKind::Foreign((**foreign).clone()),
+                None => FnKind::Required,
+            },
             Linkage::Reml | Linkage::Required => match body {
                 Some(body) => FnKind::Reml(Box::new(body)),
                 None => FnKind::Required,

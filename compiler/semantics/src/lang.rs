@@ -83,7 +83,7 @@ impl<'a> Checker<'a> {
         self.lang_parser = self.lang_type(&["Core.Parse"], "Parser");
         for &name in LangTraits::NAMES {
             let symbol = self.names.intern(name);
-            let homes = ["Core.Ops", "Core.Iter", "Core.Json", "Core.Data.Json", "Core.Prelude"];
+            let homes = ["Core.Ops", "Core.Iter", "Core.Json", "Core.Data.Json", "Core.Unsafe.Ptr", "Core.Prelude"];
             for home in homes {
                 let Some(&module) = self.module_names.get(home) else { continue };
                 if let Some(TypeItem::Trait(id)) = self.modules[module].types.get(&symbol).map(|e| e.item) {
@@ -95,6 +95,11 @@ impl<'a> Checker<'a> {
         }
         self.lang.future = self.lang_type(&["Core.Async.Futures"], "Future");
         self.lang.task = self.lang_type(&["Core.Async.Tasks"], "Task");
+        let scoped = ["ForeignStub", "ForeignPtr"];
+        self.lang.scoped = scoped
+            .iter()
+            .filter_map(|name| self.lang_type(&["Core.Unsafe.Ptr", "Core.Unsafe.Foreign"], name))
+            .collect();
         self.lang_exit = self.lang_effect("Core.Lang", "Exit");
         self.lang_async = self.lang_effect("Core.Async.Futures", "Async");
         let fns = LANG_FNS.iter().map(|&name| ("Core.Lang", name)).chain(OPTIONAL_FNS.iter().copied());

@@ -10,6 +10,7 @@ mod contracts;
 mod cx;
 mod effects;
 mod finish;
+mod foreign;
 mod infer;
 mod init_order;
 mod lang;
@@ -135,6 +136,7 @@ pub fn check(mut modules: Vec<SourceModule>, names: &mut Names, options: &CheckO
     checker.declare_traits();
     checker.find_lang_items();
     checker.declare_fns();
+    checker.check_foreign();
     checker.check_coherence();
     checker.check_bodies();
     checker.finish()

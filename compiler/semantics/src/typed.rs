@@ -12,7 +12,7 @@ use reml_capability::stage::{Stage, StageRequirement};
 use reml_diagnostics::Span;
 use reml_syntax::names::Symbol;
 
-use crate::types::{TypeId, TypeStore};
+use crate::types::{Prim, TypeId, TypeStore};
 
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident = $prefix:literal;)*) => {$(
@@ -142,6 +142,8 @@ pub struct LangItems {
     /// Of `Core.Async`, in programs that wait.
     pub future: Option<TypeDefId>,
     pub task: Option<TypeDefId>,
+    /// Types whose variables live until the end of their block: what C knows of them is not seen.
+    pub scoped: Vec<TypeDefId>,
     /// `Add Sub Mul Div Rem Pow Neg Eq Ord Index Hash Display Debug From IntoIterator FromArray` by name.
     pub traits: std::collections::BTreeMap<&'static str, TraitId>,
     /// Functions the compiler calls, by name (see `semantics::lang`).
@@ -167,6 +169,19 @@ pub struct TypeDef {
     /// How many generics it has.
     pub arity: u32,
     pub kind: TypeDefKind,
+    /// `@repr(..)`, on types whose values C can be given.
+    pub repr: Option<CRepr>,
+}
+
+/// How values of a type look to C.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CRepr {
+    /// A record: its fields as C orders them, by their position in the stored order; without gaps?
+    Record { order: Vec<u32>, packed: bool },
+    /// A sum without payloads: the integer type of its tags.
+    Enum(Prim),
+    /// The library's union: bytes, laid out by its type argument.
+    Union,
 }
 
 #[derive(Clone)]
@@ -237,9 +252,39 @@ pub enum FnKind {
     /// borrowed, others are consumed; the result is owned.
     Runtime(Box<str>),
     /// `extern "C" fn name`.
-    Foreign { symbol: Box<str>, variadic: bool },
+    Foreign(ForeignDef),
     /// A required trait method without a body; only reached through `Method`.
     Required,
+}
+
+/// A foreign function.
+#[derive(Clone, Debug)]
+pub struct ForeignDef {
+    /// What the linker calls it.
+    pub symbol: Box<str>,
+    /// Where it is, if the declaration says so.
+    pub library: Option<ForeignLibrary>,
+    /// It may be missing as long as nobody calls it.
+    pub weak: bool,
+    pub variadic: bool,
+}
+
+/// A library that foreign functions come from: `@link(..)`.
+#[derive(Clone, Debug)]
+pub struct ForeignLibrary {
+    /// As the linker wants it, `z`, or a path.
+    pub name: Box<str>,
+    pub kind: LibraryKind,
+    /// The name by which `pkg-config` knows where it is.
+    pub pkg_config: Option<Box<str>>,
+    /// The attribute.
+    pub span: Span,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LibraryKind {
+    Dynamic,
+    Static,
 }
 
 pub struct GlobalDef {

@@ -93,7 +93,7 @@ fn function(program: &Program, names: &Names, def: &FnDef) -> String {
         }
         FnKind::Primitive(name) => format!("{head} = prim {name}\n"),
         FnKind::Runtime(name) => format!("{head} = rt {name}\n"),
-        FnKind::Foreign { symbol, .. } => format!("{head} = c {symbol}\n"),
+        FnKind::Foreign(foreign) => format!("{head} = c {}\n", foreign.symbol),
         FnKind::Required => format!("{head}\n"),
     }
 }

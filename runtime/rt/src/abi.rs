@@ -66,6 +66,27 @@ pub struct Context {
     pub barrier: *mut Handler,
     /// Not 0 once the globals are being dropped. No code of the program runs any more: it could look at one.
     pub ending: u64,
+    /// The function that `reml_variadic` goes on to.
+    pub foreign_code: *const u8,
+    /// The callback of the program that runs for C, the innermost one; null when none does.
+    pub callback: *mut CallbackData,
+}
+
+/// A function of the program that C can call. The code that C calls (`rt::callback`) finds it from its own address.
+#[repr(C)]
+pub struct CallbackData {
+    /// The context that it belongs to, and the thread that this runs on.
+    pub context: *mut Context,
+    pub thread: usize,
+    /// Platform C convention, called with the pinned register set: the entry of callbacks of its signature; where an end is made of
+    /// the program, once the callback has been dropped.
+    pub entry: *const u8,
+    /// Takes its arguments as `Symbol::CallbackEntry` passes them on. Null once it has been dropped.
+    pub closure: *mut Closure,
+    /// How many words of arguments lie on the stack.
+    pub stack_words: u64,
+    /// Its number in the runtime's table.
+    pub id: u64,
 }
 
 /// Words of [`Context::payload`]: the most slots a value has.
@@ -433,6 +454,9 @@ pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
     panics("reml_panic_cast_float", &[I64, F64, I64]),
     // (context, value, from): to Char. E7103.
     panics("reml_panic_cast_char", &[I64, I64, I64]),
+    // (the arguments of a C function with `...`). Goes on to `Context::foreign_code`, which is told that there may be arguments in all
+    // vector registers. Compiled code calls it with the signature of that function.
+    function("reml_variadic", &[], None),
     // (context). No arm of a match applies.
     panics("reml_panic_match", &[I64]),
     // (context, &Str): `panic(..)` and everything the library reports.

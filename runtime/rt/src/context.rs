@@ -11,6 +11,7 @@ use std::sync::Arc;
 use reml_capability::gate::Gate;
 
 use crate::abi::{CLASSES, Context, PAYLOAD_SLOTS, ProgramInfo};
+use crate::callback::Callbacks;
 use crate::defer::DeferStack;
 use crate::fiber::Fibers;
 use crate::frames::FrameTables;
@@ -41,6 +42,7 @@ pub struct Runtime {
     pub taken: Cell<Taken>,
     pub resources: Resources,
     pub io_effects: IoEffects,
+    pub callbacks: Callbacks,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,
     pub guard: Guard,
@@ -105,6 +107,8 @@ impl Program {
             stopped: ptr::null_mut(),
             barrier: ptr::null_mut(),
             ending: 0,
+            foreign_code: ptr::null(),
+            callback: ptr::null_mut(),
         });
         Program { context }
     }

@@ -164,6 +164,11 @@ pub fn denial(cx: Cx) -> String {
     }
 }
 
+/// Where in the program a `traced` function was called.
+pub fn place(cx: Cx) -> Option<Place<'static>> {
+    asking(cx, &cx.runtime().guard)
+}
+
 /// The innermost place outside the library that has led here; in a program that is all library, the innermost one.
 fn asking(cx: Cx, guard: &Guard) -> Option<Place<'static>> {
     let mut known = guard.places.borrow_mut();

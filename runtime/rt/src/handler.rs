@@ -244,20 +244,21 @@ impl Exchange {
     }
 }
 
-/// Panics when deferred code would leave or stop a computation that it was deferred in, which is over.
+/// Panics when deferred code would leave or stop a computation that it was deferred in, which is over, or a callback one around C functions.
 pub extern "C" fn check_barrier(cx: Cx, handler: *mut Handler) {
     // SAFETY: the context is alive, and so are the handlers in force.
     unsafe {
         let mut around = (*cx.as_ptr()).barrier;
         while !around.is_null() {
             if around == handler {
+                let why = match (*cx.as_ptr()).callback.is_null() {
+                    true => "the computation that deferred it is over",
+                    false => "C functions lie between, which cannot be left",
+                };
                 panic::raise(
                     cx,
                     "effects.unhandled",
-                    format_args!(
-                        "this operation cannot be answered here: its clause does not resume last, and the computation that \
-                         deferred it is over"
-                    ),
+                    format_args!("this operation cannot be answered here: its clause does not resume last, and {why}"),
                 );
             }
             around = (*around).parent;

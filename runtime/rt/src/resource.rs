@@ -13,8 +13,10 @@ use tempfile::{TempDir, TempPath};
 
 use crate::abi::{ClosureInfo, Resource};
 use crate::array::StrArray;
+use crate::callback::Callback;
 use crate::context::Cx;
 use crate::entry;
+use crate::foreign::Foreign;
 use crate::heap;
 use crate::io::errno_of;
 use crate::stream::Writer;
@@ -29,6 +31,10 @@ pub enum Content {
     TempFile(TempPath),
     /// A folder that is removed with everything in it.
     TempFolder(TempDir),
+    /// A function that C can call.
+    Callback(Callback),
+    /// What only C knows, and how it wants it back.
+    Foreign(Foreign),
 }
 
 impl Content {
@@ -38,13 +44,15 @@ impl Content {
             Content::Writer(_) => "writer",
             Content::TempFile(_) => "temporary file",
             Content::TempFolder(_) => "temporary folder",
+            Content::Callback(_) => "callback",
+            Content::Foreign(_) => "foreign object",
         }
     }
 
     /// 0 or errno.
     fn close(self) -> i64 {
         match self {
-            Content::Reader(_) => 0,
+            Content::Reader(_) | Content::Callback(_) | Content::Foreign(_) => 0,
             Content::Writer(mut writer) => writer.flush().map_or_else(i64::from, |()| 0),
             Content::TempFile(path) => path.close().map_or_else(|error| errno_of(&error), |()| 0),
             Content::TempFolder(folder) => folder.close().map_or_else(|error| errno_of(&error), |()| 0),
@@ -87,6 +95,11 @@ impl Resources {
         self.info.set(ClosureInfo { drop, consume: ptr::null() });
     }
 
+    /// What is open under a number, which is not open any more.
+    pub fn take(&self, id: u64) -> Option<Content> {
+        self.open.borrow_mut().remove(&id).map(|entry| entry.content)
+    }
+
     /// Runs `act` on what is open under a number; EBADF when that has been closed.
     pub fn with<T>(&self, id: u64, act: impl FnOnce(&mut Entry) -> Result<T, i32>) -> Result<T, i32> {
         self.open.borrow_mut().get_mut(&id).map_or(Err(libc::EBADF), act)
@@ -113,13 +126,24 @@ pub fn closed(cx: Cx) -> *mut Resource {
     new_object(cx, 0)
 }
 
-/// Opens a resource and hands it out.
-pub fn give_resource(cx: Cx, content: Content, path: Vec<u8>) {
+/// Opens a resource.
+pub fn new_resource(cx: Cx, content: Content, path: Vec<u8>) -> *mut Resource {
     let resources = resources(cx);
     let id = resources.next.get();
     resources.next.set(id + 1);
     resources.open.borrow_mut().insert(id, Entry { content, path });
-    give(cx, Taken::Resource(new_object(cx, id)));
+    new_object(cx, id)
+}
+
+/// Opens a resource and hands it out.
+pub fn give_resource(cx: Cx, content: Content, path: Vec<u8>) {
+    give(cx, Taken::Resource(new_resource(cx, content, path)));
+}
+
+/// Is it still open?
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_resource_is_open(cx: Cx, object: &Resource) -> bool {
+    resources(cx).open.borrow().contains_key(&object.id)
 }
 
 fn report(cx: Cx, entry_path: &[u8], errno: i64) {

@@ -3,9 +3,9 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, audit, big, capabilities, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, io_effects,
-    machine, math, number, panic, platform, random, regex, reload, resource, security, segments, stack, stream, string,
-    taken, text, time, zone,
+    array, audit, big, callback, capabilities, chars, crypto, defer, fiber, fiber_switch, files, foreign, handler, heap,
+    io, io_effects, machine, math, number, panic, platform, random, regex, reload, resource, security, segments, stack,
+    stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -65,6 +65,11 @@ table! {
         reml_security_policy_digest
         reml_security_report
     ;
+    callback:
+        reml_callback_new
+        reml_callback_code
+        reml_variadic
+    ;
     chars:
         reml_char_is_alphabetic
         reml_char_is_numeric
@@ -121,6 +126,11 @@ table! {
         reml_link_read
         reml_path_canonical
         reml_temp_create
+    ;
+    foreign:
+        reml_foreign_new
+        reml_errno
+        reml_set_errno
     ;
     handler:
         reml_handle
@@ -256,6 +266,7 @@ table! {
     resource:
         reml_resource_free
         reml_resource_close
+        reml_resource_is_open
         reml_resource_path
         reml_resource_list
         reml_resource_close_all

@@ -24,6 +24,8 @@ pub enum Group {
     Effects,
     /// Futures and tasks; C does the same with calls and bare context switches.
     Async,
+    /// Calls of C functions, and C's calls of the program's.
+    Ffi,
 }
 
 /// Programs: name, full-size argument, and a small one for a quick check.
@@ -52,6 +54,9 @@ const EFFECTS: &[(&str, &str, &str)] = &[
 
 const ASYNC: &[(&str, &str, &str)] =
     &[("async_await", "10000000", "1000"), ("async_yield", "5000000", "1000"), ("async_spawn", "1000000", "1000")];
+
+const FFI: &[(&str, &str, &str)] =
+    &[("ffi_call", "100000000", "1000"), ("ffi_struct", "100000000", "1000"), ("ffi_callback", "4000000", "1000")];
 
 struct Contestant {
     name: &'static str,
@@ -83,12 +88,14 @@ pub fn run(remlc: &Path, scratch: &Path, options: &Options) -> bool {
             Group::Language => LANGUAGE.iter().collect(),
             Group::Effects => EFFECTS.iter().collect(),
             Group::Async => ASYNC.iter().collect(),
+            Group::Ffi => FFI.iter().collect(),
         }
     } else {
         LANGUAGE
             .iter()
             .chain(EFFECTS)
             .chain(ASYNC)
+            .chain(FFI)
             .filter(|(name, ..)| options.names.iter().any(|wanted| wanted == name))
             .collect()
     };
@@ -187,6 +194,11 @@ fn print_row(
 /// The command that runs a Reml program, built into `scratch`. `None` when it does not compile.
 pub fn build_reml(remlc: &Path, source: &Path, scratch: &Path) -> Option<Command> {
     let output = scratch.join(format!("{}-reml", source.file_stem()?.to_str()?));
-    let status = Command::new(remlc).args(["build", "--release", "-o"]).arg(&output).arg(source).status().ok()?;
+    let status = Command::new(remlc)
+        .args(["build", "--release", "--allow-ffi=libc", "-o"])
+        .arg(&output)
+        .arg(source)
+        .status()
+        .ok()?;
     status.success().then(|| Command::new(output))
 }

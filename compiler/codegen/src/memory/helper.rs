@@ -88,6 +88,7 @@ impl Code<'_, '_> {
                 self.runtime("reml_resource_free", &[params[0]]);
                 self.builder.ins().return_(&[]);
             }
+            Symbol::CallbackEntry(id) => self.callback_entry_helper(id, params),
             Symbol::HandlerSearch => self.handler_search_helper(params[0], params[1]),
             Symbol::RunEntry(ty) => self.run_entry_helper(ty, params[1]),
             Symbol::RootDrop(ty) => {

@@ -1,14 +1,13 @@
-//! Calls: Reml functions and closures, the runtime, C. And closure objects.
+//! Calls: Reml functions and closures, the runtime. And closure objects.
 
-use cranelift_codegen::ir::{AbiParam, ExtFuncData, ExternalName, InstBuilder, types};
-use reml_middle::core::{Atom, Callee, ForeignId, FuncId, RuntimeId, Var};
+use cranelift_codegen::ir::{InstBuilder, types};
+use reml_middle::core::{Atom, Callee, FuncId, RuntimeId, Var};
 
 use super::function::Translator;
 use crate::code::{Region, Values};
 use crate::memory::count::{CLOSURE_CONSUME_OFFSET, CLOSURE_INFO_OFFSET};
 use crate::memory::helper::CLOSURE_CODE_OFFSET;
 use crate::plan::capture_offsets;
-use crate::signature;
 use crate::symbol::Symbol;
 
 impl Translator<'_, '_> {
@@ -44,7 +43,7 @@ impl Translator<'_, '_> {
     }
 
     /// Nothing runs after a call of type `Never`; saying so lets the code generator forget what was live.
-    fn after_call(&mut self, ret: reml_semantics::types::TypeId) {
+    pub fn after_call(&mut self, ret: reml_semantics::types::TypeId) {
         if self.code.plan.info(ret).prim == Some(reml_semantics::types::Prim::Never) {
             self.code.unreachable();
             let dead = self.code.cold_block();
@@ -87,30 +86,6 @@ impl Translator<'_, '_> {
         let results = self.code.call(Symbol::Library(id), &values);
         self.after_call(self.code.plan.program.runtime[id].ret);
         results
-    }
-
-    pub fn call_foreign(&mut self, id: ForeignId, args: &[Atom]) -> Values {
-        let values = self.atoms(args);
-        let foreign = &self.code.plan.program.foreign[id];
-        if !foreign.variadic {
-            return self.code.call(Symbol::Foreign(id), &values);
-        }
-        // The arguments beyond the declared ones differ from call to call, so each call has its own signature.
-        let mut signature = signature::of_symbol(self.code.plan, Symbol::Foreign(id));
-        for &value in &values[signature.params.len()..] {
-            let ty = self.code.builder.func.dfg.value_type(value);
-            signature.params.push(AbiParam::new(ty));
-        }
-        let signature = self.code.builder.import_signature(signature);
-        let name = self.code.builder.func.declare_imported_user_function(Symbol::Foreign(id).to_name());
-        let func = self.code.builder.import_function(ExtFuncData {
-            name: ExternalName::user(name),
-            signature,
-            colocated: self.code.plan.target.near_runtime,
-            patchable: false,
-        });
-        let call = self.code.builder.ins().call(func, &values);
-        self.code.results(call)
     }
 
     /// A closure object over the captured values.

@@ -14,4 +14,4 @@ mod prim_int;
 mod switch;
 mod unique;
 
-pub use function::translate;
+pub use function::{Translator, translate};

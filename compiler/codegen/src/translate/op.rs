@@ -2,10 +2,10 @@
 
 use std::mem::offset_of;
 
-use cranelift_codegen::ir::Value;
-use reml_middle::core::{Atom, GlobalId, Op, Var};
+use cranelift_codegen::ir::{Value, types};
+use reml_middle::core::{Atom, CallbackId, GlobalId, Op, Var};
 use reml_middle::prim::PrimOp;
-use reml_rt::abi::Context;
+use reml_rt::abi::{ARRAY_DATA, Context, Str};
 
 use super::function::Translator;
 use crate::code::{Region, Values};
@@ -84,6 +84,29 @@ impl Translator<'_, '_> {
             | ArrayPut => self.array_prim(var, prim, args),
             FixedGet => self.fixed_get(args[0], args[1]),
             FixedSet => self.fixed_set(args[0], args[1], args[2]),
+            RawLoad => self.raw_load(self.ty(var), args[0], args[1]),
+            RawStore => {
+                self.raw_store(args[0], args[1], args[2]);
+                Values::new()
+            }
+            FrameSlot => smallvec::smallvec![self.frame_slot(args[0], args[1])],
+            ArrayData => {
+                let array = self.scalar(args[0]);
+                smallvec::smallvec![self.code.add_imm(array, ARRAY_DATA as i64)]
+            }
+            ArrayUnique => {
+                let array = self.scalar(args[0]);
+                smallvec::smallvec![self.code.unique_array(self.ty(var), array)]
+            }
+            StrData => {
+                let text = self.scalar(args[0]);
+                smallvec::smallvec![self.code.load(types::I64, Region::Text, text, offset_of!(Str, data) as i32)]
+            }
+            CallbackEntry => {
+                let Atom::Int(number, _) = args[0] else { unreachable!("the number of a signature is a constant") };
+                let id = CallbackId::from_u32(number as u32);
+                smallvec::smallvec![self.code.func_addr(Symbol::CallbackEntry(id))]
+            }
             StrLen | StrByte | StrMatches => smallvec::smallvec![self.str_prim(prim, args)],
             CellNew => self.cell_new(self.ty(var), args[0]),
             CellGet => self.cell_get(args[0]),

@@ -36,6 +36,7 @@ impl Builder {
             strings: PrimaryMap::new(),
             runtime: PrimaryMap::new(),
             foreign: PrimaryMap::new(),
+            callbacks: PrimaryMap::new(),
             native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
@@ -70,6 +71,7 @@ impl Builder {
             span: Span::NONE,
             arity,
             kind: TypeDefKind::Sum(variants),
+            repr: None,
         })
     }
 

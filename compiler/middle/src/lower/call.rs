@@ -8,11 +8,12 @@ use reml_semantics::typed::{ExprId, ExprKind, FnId, FnKind};
 use reml_semantics::types::{Type, TypeId};
 
 use super::derive::Derived;
+use super::foreign::CCode;
 use super::function::{Binding, FnLower, Out};
 use super::place::{Access, Location};
 use super::traits::MethodTarget;
-use crate::core::{Atom, Callee, End, ForeignId, FuncId, Op, RuntimeId};
-use crate::prim::PrimOp;
+use crate::core::{Atom, Callee, End, FuncId, Op, RuntimeId};
+use crate::prim::{CPrim, PrimOp};
 
 /// What is called.
 enum Target {
@@ -21,7 +22,9 @@ enum Target {
     /// A primitive without operands whose value is known here.
     Known(Atom),
     Runtime(RuntimeId),
-    Foreign(ForeignId),
+    /// A function of C's; an operation about C at these types.
+    Foreign(FnId, Vec<TypeId>),
+    C(CPrim, Vec<TypeId>),
     Closure(Atom),
     Constructor(TypeId, u32),
     Derived(Derived, TypeId),
@@ -132,7 +135,17 @@ impl FnLower<'_, '_> {
             Target::Prim(op) => Op::Prim(op, args),
             Target::Known(atom) => return Some(atom),
             Target::Runtime(id) => Op::CallRuntime(id, args),
-            Target::Foreign(id) => Op::CallForeign(id, args),
+            Target::Foreign(id, types) => {
+                let result = CCode { l: self.l, code: &mut self.cx.code, span }.call(id, &types, args);
+                if self.l.types.is_never(ret) {
+                    self.end(End::Unreachable);
+                    return None;
+                }
+                return Some(result);
+            }
+            Target::C(prim, types) => {
+                return Some(CCode { l: self.l, code: &mut self.cx.code, span }.prim(prim, &types, args));
+            }
             Target::Constructor(ty, variant) => return Some(self.construct(ty, variant, args, span)),
             Target::Derived(derived, ty) => match self.l.inline_derived(derived, ty, &args) {
                 Some(op) => op,
@@ -191,18 +204,20 @@ impl FnLower<'_, '_> {
         let def = &self.l.src.fns[id];
         Some(match &def.kind {
             FnKind::Reml(_) => Target::Func(self.l.instance(id, args)),
-            FnKind::Primitive(name) => match self.l.known_answer(name, args) {
-                Some(answer) => Target::Known(answer),
-                None => match self.l.primitive(id, name) {
-                    Some(op) => Target::Prim(op),
-                    None => {
-                        self.end(End::Unreachable);
-                        return None;
-                    }
-                },
-            },
+            FnKind::Primitive(name) => {
+                if let Some(answer) = self.l.known_answer(name, args) {
+                    Target::Known(answer)
+                } else if let Some(prim) = CPrim::by_name(name) {
+                    Target::C(prim, args.to_vec())
+                } else if let Some(op) = self.l.primitive(id, name) {
+                    Target::Prim(op)
+                } else {
+                    self.end(End::Unreachable);
+                    return None;
+                }
+            }
             FnKind::Runtime(name) => Target::Runtime(self.l.runtime_of(id, name, args).0),
-            FnKind::Foreign { symbol, variadic } => Target::Foreign(self.l.foreign_of(id, symbol, *variadic).0),
+            FnKind::Foreign(_) => Target::Foreign(id, args.to_vec()),
             FnKind::Required => {
                 self.l.unsupported(span, format!("internal error: `{}` has no body", def.path));
                 self.end(End::Unreachable);
@@ -295,7 +310,7 @@ impl super::Lower<'_> {
             FnKind::Reml(_) => Some(Op::Call(Callee::Func(self.instance(id, &[])), args)),
             FnKind::Primitive(prim) => self.primitive(id, prim).map(|op| Op::Prim(op, args)),
             FnKind::Runtime(symbol) => Some(Op::CallRuntime(self.runtime_of(id, symbol, &[]).0, args)),
-            FnKind::Foreign { .. } | FnKind::Required => None,
+            FnKind::Foreign(_) | FnKind::Required => None,
         }
     }
 

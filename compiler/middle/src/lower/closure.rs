@@ -224,7 +224,7 @@ impl FnLower<'_, '_> {
     ) {
         self.in_function(func, captures, closure_captures, span, |this| {
             let vars = this.params(params, span);
-            this.tail(body);
+            this.tail_in_scope(params, body);
             vars
         });
     }

@@ -25,6 +25,12 @@ pub enum Derived {
     ShowBehind,
     /// `List<T>` to `[T]`, for bracket patterns that count from the end. Its type is the element's.
     ListItems,
+    /// Reads a value that lies in memory as C lays it out.
+    CLoad,
+    /// Writes one.
+    CStore,
+    /// The variant of an enumeration that C's integer stands for.
+    CVariant,
 }
 
 impl Derived {
@@ -37,6 +43,9 @@ impl Derived {
             Derived::Show => "show",
             Derived::ShowBehind => "show_behind",
             Derived::ListItems => "list_items",
+            Derived::CLoad => "c_load",
+            Derived::CStore => "c_store",
+            Derived::CVariant => "c_variant",
         }
     }
 
@@ -47,7 +56,7 @@ impl Derived {
             Derived::Hash => "Hash",
             Derived::Display => "Display",
             Derived::Show | Derived::ShowBehind => "Debug",
-            Derived::ListItems => "",
+            Derived::ListItems | Derived::CLoad | Derived::CStore | Derived::CVariant => "",
         }
     }
 }
@@ -73,6 +82,7 @@ impl Lower<'_> {
                 let list = self.list_type(core);
                 (vec![(list, Mode::Borrowed)], self.types.intern(Type::Array(core)))
             }
+            Derived::CLoad | Derived::CStore | Derived::CVariant => return self.c_derived_signature(derived, ty),
         };
         Signature { params, ret }
     }
@@ -144,6 +154,9 @@ impl Lower<'_> {
     }
 
     pub fn write_derived(&mut self, func: FuncId, derived: Derived, ty: TypeId) {
+        if matches!(derived, Derived::CLoad | Derived::CStore | Derived::CVariant) {
+            return self.write_c_derived(func, derived, ty);
+        }
         let signature = self.signature(func);
         let mut code = FunctionBuilder::default();
         let names: &[&str] = match derived {
@@ -167,6 +180,7 @@ impl Lower<'_> {
                 Derived::Show => deriver.show(ty, args[0]),
                 Derived::ShowBehind => deriver.show_behind(ty, args[0], args[1]),
                 Derived::ListItems => deriver.list_items(args[0]),
+                Derived::CLoad | Derived::CStore | Derived::CVariant => unreachable!("written above"),
             }
         }
         let code = deriver.code;

@@ -183,7 +183,9 @@ impl FnLower<'_, '_> {
                 self.let_rec(bindings);
                 return self.tail(*rest);
             }
-            ExprKind::Block { stmts, result: Some(result) } if !has_defer(stmts) => {
+            ExprKind::Block { stmts, result: Some(result) }
+                if !has_defer(stmts) && self.scoped_in(stmts).is_empty() =>
+            {
                 if self.stmts(stmts).is_some() {
                     self.tail(*result);
                 }
@@ -317,7 +319,14 @@ impl FnLower<'_, '_> {
 
     // Blocks --------------------------------------------------------------------------------------
 
-    fn block(&mut self, stmts: &[Stmt], result: Option<ExprId>, _span: Span) -> Option<Atom> {
+    fn block(&mut self, stmts: &[Stmt], result: Option<ExprId>, span: Span) -> Option<Atom> {
+        let value = self.block_value(stmts, result)?;
+        let scoped = self.scoped_in(stmts);
+        self.end_scope(&scoped, span);
+        Some(value)
+    }
+
+    fn block_value(&mut self, stmts: &[Stmt], result: Option<ExprId>) -> Option<Atom> {
         if !has_defer(stmts) {
             self.stmts(stmts)?;
             return match result {

@@ -103,7 +103,7 @@ impl<'l, 'a> FnLower<'l, 'a> {
         let span = self.l.src.fns[id].span;
         let params: Vec<PatternId> = self.body.params.clone();
         let vars = self.params(&params, span);
-        self.tail(self.body.root);
+        self.tail_in_scope(&params, self.body.root);
         let modes: Vec<Mode> = signature.params.iter().map(|&(_, mode)| mode).collect();
         let code = std::mem::take(&mut self.cx.code);
         self.l.fill(func, vars, 0, modes, code);

@@ -12,12 +12,11 @@ use reml_semantics::types::{Prim, Type, TypeId};
 use super::analysis::BodyInfo;
 use super::build::FunctionBuilder;
 use super::derive::Derived;
+use super::foreign::CCode;
 use super::function::FnLower;
-use super::native::LIBC;
 use super::{Lower, MethodTarget};
 use crate::core::{
-    Atom, Block, Callee, End, ForeignFn, ForeignId, FuncId, Function, Global, GlobalId, Inline, Mode, Op, RuntimeFn,
-    RuntimeId, Var,
+    Atom, Block, Callee, End, FuncId, Function, Global, GlobalId, Inline, Mode, Op, RuntimeFn, RuntimeId, Var,
 };
 use crate::prim::{PrimOp, TARGET_DESCRIPTION, TYPE_KEY};
 
@@ -50,6 +49,8 @@ pub enum WrapperKey {
     Fn(FnId, TypeId),
     /// A constructor, by its Core type and variant.
     Constructor(TypeId, u32),
+    /// The code of a C callback, by the tuple of the function's type, its arguments and its result.
+    Callback(TypeId),
 }
 
 impl<'a> Lower<'a> {
@@ -290,22 +291,6 @@ impl<'a> Lower<'a> {
         id
     }
 
-    pub fn foreign_of(&mut self, id: FnId, symbol: &str, variadic: bool) -> (ForeignId, TypeId) {
-        let def = &self.src.fns[id];
-        let Signature { params, ret } = self.signature_of(id, &[]);
-        let foreign = match self.foreign_ids.get(&id) {
-            Some(&foreign) => foreign,
-            None => {
-                let params = params.into_iter().map(|(ty, _)| ty).collect();
-                let foreign = self.foreign.push(ForeignFn { symbol: symbol.into(), params, ret, variadic });
-                self.foreign_ids.insert(id, foreign);
-                self.note_native(LIBC, Some(symbol), def.module, &def.path, def.span);
-                foreign
-            }
-        };
-        (foreign, ret)
-    }
-
     /// The slot of a global; its initialiser is lowered once it is mentioned.
     pub fn global(&mut self, id: typed::GlobalId) -> GlobalId {
         if let Some((global, _)) = self.global_ids[id] {
@@ -381,13 +366,36 @@ impl<'a> Lower<'a> {
                 None => Op::Prim(self.primitive(id, name)?, atoms),
             },
             FnKind::Runtime(name) => Op::CallRuntime(self.runtime_of(id, name, args).0, atoms),
-            FnKind::Foreign { symbol, variadic } => Op::CallForeign(self.foreign_of(id, symbol, *variadic).0, atoms),
+            FnKind::Foreign(_) => return Some(self.value_of_foreign(key, &name, Signature { params, ret }, id, args)),
             FnKind::Required => return None,
         };
         let func = self.reserve(&name, def.span, Signature { params, ret }, Inline::Auto);
         self.wrappers.insert(key, func);
         self.return_op(func, vars, op, code);
         Some(func)
+    }
+
+    /// A foreign function as the code of a closure.
+    fn value_of_foreign(
+        &mut self,
+        key: WrapperKey,
+        name: &str,
+        signature: Signature,
+        id: FnId,
+        args: &[TypeId],
+    ) -> FuncId {
+        let span = self.src.fns[id].span;
+        let mut code = FunctionBuilder::default();
+        let vars: Vec<Var> = signature.params.iter().map(|&(ty, _)| code.var(ty, span)).collect();
+        let modes = signature.params.iter().map(|&(_, mode)| mode).collect();
+        let never = self.types.is_never(signature.ret);
+        let func = self.reserve(name, span, signature, Inline::Auto);
+        self.wrappers.insert(key, func);
+        let atoms = vars.iter().map(|&var| Atom::Var(var)).collect();
+        let result = CCode { l: self, code: &mut code, span }.call(id, args, atoms);
+        code.end(if never { End::Unreachable } else { End::Return(result) });
+        self.fill(func, vars, 0, modes, code);
+        func
     }
 
     /// Fills `func` with a body that returns the result of `op`.

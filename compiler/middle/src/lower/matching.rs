@@ -352,12 +352,17 @@ impl Emit<'_> {
 
     /// The code of an arm whose variables are bound.
     fn body(&mut self, f: &mut FnLower<'_, '_>, arm: usize) {
+        let scoped = match self.arms[arm].body {
+            Body::Expr(_) => f.scoped_among(&self.arms[arm].locals),
+            Body::Continue => Vec::new(),
+        };
         let value = match self.arms[arm].body {
-            Body::Expr(expr) if matches!(self.exit, Exit::Return) => return f.tail(expr),
+            Body::Expr(expr) if matches!(self.exit, Exit::Return) && scoped.is_empty() => return f.tail(expr),
             Body::Expr(expr) => f.value(expr),
             Body::Continue => Some(Atom::Unit),
         };
         let Some(value) = value else { return };
+        f.end_scope(&scoped, self.span);
         let values = f.current(self.assigned);
         match &mut self.exit {
             Exit::Return => f.return_value(value, self.span),

@@ -21,12 +21,14 @@ mod derive_text;
 mod effects;
 mod entry;
 mod expr;
+mod foreign;
 mod function;
 mod instances;
 mod interface;
 mod matching;
 mod native;
 mod place;
+mod scoped;
 #[cfg(test)]
 mod tests;
 mod traits;
@@ -43,6 +45,8 @@ use reml_semantics::types::{TypeId, TypeStore};
 use reml_syntax::names::Names;
 use rustc_hash::{FxHashMap, FxHasher};
 
+use crate::c_abi::CSignature;
+use crate::c_layout::CLayout;
 use crate::core::{self, FuncId, Function, GlobalId, StrId};
 use crate::prim::PrimOp;
 use crate::version::{self, Check, Lineage, Numbers};
@@ -101,6 +105,7 @@ pub fn lower(
         strings: lower.strings,
         runtime: lower.runtime,
         foreign: lower.foreign,
+        callbacks: lower.callbacks,
         native,
         entry,
         library: program.library.clone(),
@@ -150,7 +155,11 @@ struct Lower<'a> {
     runtime: PrimaryMap<core::RuntimeId, core::RuntimeFn>,
     runtime_ids: FxHashMap<(Box<str>, TypeId), core::RuntimeId>,
     foreign: PrimaryMap<core::ForeignId, core::ForeignFn>,
-    foreign_ids: FxHashMap<FnId, core::ForeignId>,
+    foreign_ids: FxHashMap<(Option<FnId>, CSignature), core::ForeignId>,
+    callbacks: PrimaryMap<core::CallbackId, CSignature>,
+    callback_ids: FxHashMap<CSignature, core::CallbackId>,
+    /// Of source types.
+    c_layouts: FxHashMap<TypeId, Rc<CLayout>>,
     /// As they are met: instances of one function repeat them.
     native: Vec<core::NativeUse>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
@@ -198,6 +207,9 @@ impl<'a> Lower<'a> {
             runtime_ids: FxHashMap::default(),
             foreign: PrimaryMap::new(),
             foreign_ids: FxHashMap::default(),
+            callbacks: PrimaryMap::new(),
+            callback_ids: FxHashMap::default(),
+            c_layouts: FxHashMap::default(),
             native: Vec::new(),
             effects: Effects::default(),
             numbers: None,

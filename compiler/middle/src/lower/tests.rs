@@ -97,6 +97,7 @@ impl Make {
             span: Span::NONE,
             arity: 1,
             kind: TypeDefKind::Sum(variants),
+            repr: None,
         });
         let program = Program {
             types: types_,

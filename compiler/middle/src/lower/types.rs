@@ -165,7 +165,8 @@ impl Lower<'_> {
                 TypeDefKind::Newtype(inner) => TypeDefKind::Newtype(self.core_type(*inner)),
                 TypeDefKind::Opaque => TypeDefKind::Opaque,
             };
-            defs.push(TypeDef { name: def.name, module: def.module, span: def.span, arity: def.arity, kind });
+            let (name, module, span, arity, repr) = (def.name, def.module, def.span, def.arity, def.repr.clone());
+            defs.push(TypeDef { name, module, span, arity, kind, repr });
         }
         defs
     }

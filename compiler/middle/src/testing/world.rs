@@ -68,8 +68,14 @@ impl World {
             TypeDefKind::Sum(variants.collect())
         };
         let mut define = |defs: &mut PrimaryMap<TypeDefId, TypeDef>, name: &str, kind: TypeDefKind| {
-            let id =
-                defs.push(TypeDef { name: Symbol(0), module: ModuleId::from_u32(0), span: Span::NONE, arity: 0, kind });
+            let id = defs.push(TypeDef {
+                name: Symbol(0),
+                module: ModuleId::from_u32(0),
+                span: Span::NONE,
+                arity: 0,
+                kind,
+                repr: None,
+            });
             names[id] = name.into();
         };
         let list = declare(&mut types, &mut defs, 0);
@@ -108,6 +114,7 @@ impl World {
             strings: PrimaryMap::new(),
             runtime,
             foreign: PrimaryMap::new(),
+            callbacks: PrimaryMap::new(),
             native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),

@@ -28,7 +28,20 @@ const ATTRIBUTES: &[&str] = &[
     "test",
     "reentrant",
     "deprecated",
+    "repr",
+    "link",
+    "link_name",
+    "ffi_link_name",
+    "weak",
+    "target",
+    "calling_convention",
+    "callconv",
+    "ownership",
 ];
+
+/// Those that describe foreign functions.
+const FOREIGN: &[&str] =
+    &["link", "link_name", "ffi_link_name", "weak", "target", "calling_convention", "callconv", "ownership"];
 
 impl<'a> Checker<'a> {
     pub(super) fn check_attributes(&mut self) {
@@ -39,13 +52,13 @@ impl<'a> Checker<'a> {
             }
             let Some(tree) = self.modules[module].ast else { continue };
             for item in &tree.items {
-                self.check_item_attributes(item, false);
+                self.check_item_attributes(item, false, false);
             }
         }
     }
 
-    /// `inside`: the item is part of another.
-    fn check_item_attributes(&mut self, item: &ast::Item, inside: bool) {
+    /// `inside`: the item is part of another. `foreign`: of an `extern` block.
+    fn check_item_attributes(&mut self, item: &ast::Item, inside: bool, foreign: bool) {
         for attr in &item.attrs {
             let text = self.names.text(attr.name.name).to_owned();
             if !ATTRIBUTES.contains(&&*text) {
@@ -102,6 +115,16 @@ impl<'a> Checker<'a> {
                         );
                     }
                 }
+                name if FOREIGN.contains(&name) && !foreign && !matches!(item.kind, ast::ItemKind::Extern(_)) => {
+                    self.error(
+                        codes::ATTRIBUTE_INVALID,
+                        attr.span,
+                        format!("`@{text}` stands before an `extern` block or a function in one"),
+                    );
+                }
+                "repr" if !matches!(item.kind, ast::ItemKind::Type(_)) => {
+                    self.error(codes::ATTRIBUTE_INVALID, attr.span, "`@repr` stands before a type");
+                }
                 "derive" if !matches!(item.kind, ast::ItemKind::Type(_)) => {
                     self.error(codes::ATTRIBUTE_INVALID, attr.span, "`@derive` stands before a type");
                 }
@@ -117,6 +140,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        let foreign = matches!(item.kind, ast::ItemKind::Extern(_));
         let inner = match &item.kind {
             ast::ItemKind::Trait(decl) => &decl.items,
             ast::ItemKind::Impl(decl) => &decl.items,
@@ -124,7 +148,7 @@ impl<'a> Checker<'a> {
             _ => return,
         };
         for item in inner {
-            self.check_item_attributes(item, true);
+            self.check_item_attributes(item, true, foreign);
         }
     }
 }

@@ -9,6 +9,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::cfg::Removed;
 use crate::cx::*;
 use crate::effects::tags::Tags;
+use crate::foreign::calling_convention;
 use crate::infer::body::BodyCx;
 use crate::infer::ty::{Row, Types};
 use crate::local_items::LocalScope;
@@ -58,6 +59,7 @@ impl<'a> Checker<'a> {
             globals: PrimaryMap::new(),
             effect_decls: PrimaryMap::new(),
             conductors: Vec::new(),
+            externs: Vec::new(),
             tags: Tags::default(),
             builtins,
             inherent: FxHashMap::default(),
@@ -209,7 +211,7 @@ impl<'a> Checker<'a> {
                 let linkage = match &*decl.abi {
                     "prim" if is_core => Linkage::Prim,
                     "rt" if is_core => Linkage::Rt,
-                    "C" | "c" => Linkage::Foreign,
+                    abi if calling_convention(abi).is_some() => Linkage::Foreign,
                     other => {
                         let message = format!("unknown calling convention \"{other}\"");
                         self.report(
@@ -222,6 +224,11 @@ impl<'a> Checker<'a> {
                 for inner in &decl.items {
                     if let ItemKind::Fn(f) = &inner.kind {
                         let id = self.collect_fn(module, inner, f, Container::Module, linkage);
+                        if linkage == Linkage::Foreign
+                            && let Some(id) = id
+                        {
+                            self.externs.push((id, &item.attrs, &decl.abi, item.span));
+                        }
                         if item.public
                             && let Some(id) = id
                         {
@@ -411,6 +418,7 @@ impl<'a> Checker<'a> {
             public,
             has_self: false,
             variadic: false,
+            foreign: None,
             generics: Vec::new(),
             arity: 0,
             params: Vec::new(),
@@ -505,6 +513,7 @@ impl<'a> Checker<'a> {
             arity: decl.generics.len() as u32,
             kind: AdtKind::Opaque,
             has_row: false,
+            repr: None,
             plain: None,
         });
         self.define_type(module, decl.name, TypeItem::Adt(def), item.public);

@@ -107,6 +107,7 @@ impl<'a> Checker<'a> {
             TypeDeclKind::Alias(_) => AdtKind::Opaque,
         };
         self.adts[id].kind = kind;
+        self.declare_repr(id);
     }
 
     fn field_infos(&mut self, owner: TypeDefId, fields: &'a [ast::Field], scope: &mut TypeScope<'_>) -> Vec<FieldInfo> {

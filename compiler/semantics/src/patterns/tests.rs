@@ -43,7 +43,7 @@ impl Make {
             .collect();
         let name = self.names.intern(name);
         let kind = TypeDefKind::Sum(variants);
-        self.defs.push(TypeDef { name, module: ModuleId::from_u32(0), span: Span::NONE, arity, kind })
+        self.defs.push(TypeDef { name, module: ModuleId::from_u32(0), span: Span::NONE, arity, kind, repr: None })
     }
 
     fn pat(&mut self, ty: TypeId, kind: PatternKind) -> PatternId {

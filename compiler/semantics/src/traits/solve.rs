@@ -101,6 +101,11 @@ impl<'a> Checker<'a> {
     }
 
     fn solve_by_impl(&mut self, reference: &TraitRefTy, subject: Ty, effort: Effort) -> Solved {
+        match Some(reference.trait_) {
+            trait_ if trait_ == self.lang_traits.c_type => return self.solve_c_type(reference, subject),
+            trait_ if trait_ == self.lang_traits.c_function => return self.solve_c_function(reference, subject),
+            _ => {}
+        }
         let Some(head) = self.head_of(subject) else { return Solved::Unknown };
         let solved = self.solve_candidates(reference, head, effort, true);
         if solved != Solved::No {

@@ -396,7 +396,7 @@ impl<'p> Machine<'p> {
                 self.call_runtime(*id, values)?
             }
             Op::CallForeign(id, _) => {
-                return unknown(format!("foreign function `{}`", self.program.foreign[*id].symbol));
+                return unknown(format!("foreign function `{}`", self.program.foreign[*id].name()));
             }
             Op::Closure(func, captures) => {
                 let values = self.atoms(captures)?;

@@ -1,0 +1,604 @@
+//! Do values reach C as C sees them, and come back? Random structs and signatures, each against a C file that the test compiles: arguments,
+//! results and callbacks, on every way to run a program.
+
+mod support;
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::process::Command;
+
+use support::{Ran, remlc, run, scratch};
+
+/// Numbers that are the same each time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0.wrapping_mul(0x2545_F491_4F6C_DD1D)
+    }
+
+    fn below(&mut self, limit: usize) -> usize {
+        (self.next() >> 11) as usize % limit
+    }
+}
+
+/// Reml's name, C's name, bits of an integer, or 0 for a float and 1 for a truth value; is it signed?
+const SCALARS: [(&str, &str, u32, bool); 11] = [
+    ("i8", "int8_t", 8, true),
+    ("u8", "uint8_t", 8, false),
+    ("i16", "int16_t", 16, true),
+    ("u16", "uint16_t", 16, false),
+    ("i32", "int32_t", 32, true),
+    ("u32", "uint32_t", 32, false),
+    ("i64", "int64_t", 64, true),
+    ("u64", "uint64_t", 64, false),
+    ("f32", "float", 0, true),
+    ("f64", "double", 0, true),
+    ("Bool", "bool", 1, false),
+];
+
+#[derive(Clone)]
+enum Type {
+    Scalar(usize),
+    Struct(usize),
+    /// Only in structs.
+    Array(Box<Type>, usize),
+}
+
+enum Value {
+    Text(String),
+    Parts(Vec<Value>),
+}
+
+struct World {
+    random: Random,
+    /// The fields of each struct, and whether it is packed.
+    structs: Vec<(Vec<Type>, bool)>,
+}
+
+impl World {
+    fn new(seed: u64, count: usize) -> World {
+        let mut world = World { random: Random(seed), structs: Vec::new() };
+        for _ in 0..count {
+            let packed = world.random.below(8) == 0;
+            let mut fields = Vec::new();
+            for _ in 0..1 + world.random.below(6) {
+                let field = match world.random.below(8) {
+                    0 if !world.structs.is_empty() => Type::Struct(world.random.below(world.structs.len())),
+                    1 => {
+                        let element = Type::Scalar(world.random.below(SCALARS.len()));
+                        Type::Array(Box::new(element), 1 + world.random.below(4))
+                    }
+                    // Floats more often: their classes are where mistakes are.
+                    2 | 3 => Type::Scalar(8 + world.random.below(2)),
+                    _ => Type::Scalar(world.random.below(SCALARS.len())),
+                };
+                fields.push(field);
+            }
+            world.structs.push((fields, packed));
+        }
+        world
+    }
+
+    fn passed(&mut self) -> Type {
+        match self.random.below(5) {
+            0 | 1 => Type::Scalar(self.random.below(SCALARS.len())),
+            _ => Type::Struct(self.random.below(self.structs.len())),
+        }
+    }
+
+    fn value(&mut self, ty: &Type) -> Value {
+        match ty {
+            Type::Scalar(index) => Value::Text(match SCALARS[*index] {
+                (_, _, 0, _) => format!("{:?}", self.random.below(4000) as f64 / 4.0 - 500.0),
+                (_, _, 1, _) => (self.random.below(2) == 1).to_string(),
+                (_, _, bits, true) => {
+                    let value = (self.random.next() as i64) >> (64 - bits);
+                    // C has no literal for the least number.
+                    value.max(-(i64::MAX >> (64 - bits))).to_string()
+                }
+                (_, _, bits, false) => (self.random.next() >> (64 - bits)).to_string(),
+            }),
+            Type::Struct(index) => {
+                let fields = self.structs[*index].0.clone();
+                Value::Parts(fields.iter().map(|field| self.value(field)).collect())
+            }
+            Type::Array(element, len) => Value::Parts((0..*len).map(|_| self.value(element)).collect()),
+        }
+    }
+
+    fn reml_type(&self, ty: &Type) -> String {
+        match ty {
+            Type::Scalar(index) => SCALARS[*index].0.to_owned(),
+            Type::Struct(index) => format!("S{index}"),
+            Type::Array(element, len) => format!("[{}; {len}]", self.reml_type(element)),
+        }
+    }
+
+    fn c_type(&self, ty: &Type) -> String {
+        match ty {
+            Type::Scalar(index) => SCALARS[*index].1.to_owned(),
+            Type::Struct(index) => format!("struct S{index}"),
+            Type::Array(..) => unreachable!("arrays are only fields"),
+        }
+    }
+
+    fn reml_value(&self, ty: &Type, value: &Value) -> String {
+        match (ty, value) {
+            (Type::Struct(index), Value::Parts(parts)) => {
+                let fields = self.structs[*index].0.iter().zip(parts).enumerate();
+                let fields: Vec<String> = fields
+                    .map(|(at, (field, part))| format!("{}: {}", field_name(at), self.reml_value(field, part)))
+                    .collect();
+                format!("S{index} {{ {} }}", fields.join(", "))
+            }
+            (Type::Array(element, _), Value::Parts(parts)) => {
+                let items: Vec<String> = parts.iter().map(|part| self.reml_value(element, part)).collect();
+                format!("[{}]", items.join(", "))
+            }
+            (_, Value::Text(text)) => text.clone(),
+            _ => unreachable!("values fit their types"),
+        }
+    }
+
+    fn c_value(&self, ty: &Type, value: &Value) -> String {
+        let inner = self.c_initialiser(ty, value);
+        match ty {
+            Type::Struct(_) => format!("({}){inner}", self.c_type(ty)),
+            _ => inner,
+        }
+    }
+
+    fn c_initialiser(&self, ty: &Type, value: &Value) -> String {
+        match (ty, value) {
+            (Type::Struct(index), Value::Parts(parts)) => {
+                let fields = self.structs[*index].0.iter().zip(parts);
+                let fields: Vec<String> = fields.map(|(field, part)| self.c_initialiser(field, part)).collect();
+                format!("{{ {} }}", fields.join(", "))
+            }
+            (Type::Array(element, _), Value::Parts(parts)) => {
+                let items: Vec<String> = parts.iter().map(|part| self.c_initialiser(element, part)).collect();
+                format!("{{ {} }}", items.join(", "))
+            }
+            (Type::Scalar(index), Value::Text(text)) => match SCALARS[*index] {
+                (_, _, 64, true) => format!("{text}LL"),
+                (_, _, 64, false) => format!("{text}ULL"),
+                _ => text.clone(),
+            },
+            _ => unreachable!("values fit their types"),
+        }
+    }
+
+    /// The parts of a value as both programs print them.
+    fn shown(value: &Value) -> String {
+        match value {
+            Value::Text(text) => text.clone(),
+            Value::Parts(parts) => parts.iter().map(World::shown).collect::<Vec<_>>().join(" "),
+        }
+    }
+
+    /// An expression that gives the text of a value.
+    fn reml_shown(&self, ty: &Type, place: &str) -> String {
+        match ty {
+            Type::Scalar(_) => format!("format(\"{{}}\", {place})"),
+            Type::Struct(index) => format!("show{index}({place})"),
+            Type::Array(element, len) => {
+                let items: Vec<String> =
+                    (0..*len).map(|at| self.reml_shown(element, &format!("{place}[{at}]"))).collect();
+                items.join(" + \" \" + ")
+            }
+        }
+    }
+
+    /// C code that counts where two values differ.
+    fn c_compared(&self, ty: &Type, a: &str, b: &str, out: &mut String) {
+        match ty {
+            Type::Scalar(_) => writeln!(out, "  errors += {a} != {b};").unwrap(),
+            Type::Struct(index) => {
+                for (at, field) in self.structs[*index].0.iter().enumerate() {
+                    let name = field_name(at);
+                    self.c_compared(field, &format!("{a}.{name}"), &format!("{b}.{name}"), out);
+                }
+            }
+            Type::Array(element, len) => {
+                for at in 0..*len {
+                    self.c_compared(element, &format!("{a}[{at}]"), &format!("{b}[{at}]"), out);
+                }
+            }
+        }
+    }
+}
+
+/// Names whose order is not the declared one: Reml keeps fields by name.
+fn field_name(at: usize) -> &'static str {
+    ["m", "c", "z", "a", "q", "b", "y", "d"][at]
+}
+
+/// Compiles C code into a library `libNAME.so`.
+fn library(directory: &Path, name: &str, source: &str) {
+    let c = directory.join(format!("{name}.c"));
+    std::fs::write(&c, source).unwrap();
+    let output = directory.join(format!("lib{name}.so"));
+    let ran = Command::new("cc").args(["-O2", "-w", "-shared", "-fPIC", "-o"]).arg(output).arg(c).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// What a program prints that calls this library: the same under `run`, `run --release` and as an executable.
+fn output(name: &str, c: &str, reml: &str) -> Ran {
+    let directory = scratch();
+    library(directory.path(), name, c);
+    std::fs::write(directory.path().join("main.reml"), reml).unwrap();
+    let mut outputs = Vec::new();
+    for release in [&[][..], &["--release"]] {
+        let here = |command: &mut Command| {
+            command.current_dir(directory.path()).env("REML_LIBRARY_PATH", directory.path());
+        };
+        let mut command = remlc();
+        here(&mut command);
+        outputs.push(run(command.args(["run", "--allow-ffi"]).args(release).arg("main.reml"), "").unwrap());
+        let mut command = remlc();
+        here(&mut command);
+        command.args(["build", "--allow-ffi"]).args(release).args(["main.reml", "-o", "program"]);
+        let built = run(&mut command, "").unwrap();
+        assert_eq!(built.exit, Some(0), "{}", built.stderr);
+        let mut program = Command::new(directory.path().join("program"));
+        outputs.push(run(program.env("REML_LEAK_CHECK", "1"), "").unwrap());
+    }
+    for ran in &outputs {
+        assert_eq!(ran.stdout, outputs[0].stdout, "{}{}", ran.stderr, outputs[0].stderr);
+        assert_eq!(ran.exit, outputs[0].exit, "{}{}", ran.stderr, outputs[0].stderr);
+    }
+    outputs.remove(0)
+}
+
+/// The whole output of a program that must end well.
+fn printed(name: &str, c: &str, reml: &str) -> String {
+    let ran = output(name, c, reml);
+    assert_eq!(ran.exit, Some(0), "{}", ran.stderr);
+    ran.stdout
+}
+
+const C_HEADER: &str =
+    "#include <stdint.h>\n#include <stdbool.h>\nstatic int errors;\nint error_count(void) { return errors; }\n";
+
+#[test]
+fn random_signatures_agree_with_c() {
+    let mut world = World::new(0x5EED_0F_F1, 40);
+    let mut c = C_HEADER.to_owned();
+    let mut reml = "use Core.Unsafe.Ptr.{FnPtr, bind_fn_ptr}\n\n".to_owned();
+    for index in 0..world.structs.len() {
+        let (fields, packed) = world.structs[index].clone();
+        let attribute = if packed { "__attribute__((packed)) " } else { "" };
+        writeln!(c, "struct {attribute}S{index} {{").unwrap();
+        writeln!(reml, "@repr(C{})\nstruct S{index} {{", if packed { ", packed" } else { "" }).unwrap();
+        let mut shown = Vec::new();
+        for (at, field) in fields.iter().enumerate() {
+            let name = field_name(at);
+            match field {
+                Type::Array(element, len) => writeln!(c, "  {} {name}[{len}];", world.c_type(element)).unwrap(),
+                field => writeln!(c, "  {} {name};", world.c_type(field)).unwrap(),
+            }
+            writeln!(reml, "  {name}: {},", world.reml_type(field)).unwrap();
+            shown.push(world.reml_shown(field, &format!("s.{name}")));
+        }
+        c.push_str("};\n");
+        writeln!(reml, "}}\n\nfn show{index}(s: S{index}) -> Str = {}\n", shown.join(" + \" \" + ")).unwrap();
+    }
+    let (mut declared, mut calls, mut expected) = (String::new(), String::new(), String::new());
+    for index in 0..120 {
+        let params: Vec<Type> = (0..world.random.below(11)).map(|_| world.passed()).collect();
+        let ret = world.passed();
+        let given: Vec<Value> = params.iter().map(|ty| world.value(ty)).collect();
+        let result = world.value(&ret);
+        let c_params: Vec<String> =
+            params.iter().enumerate().map(|(at, ty)| format!("{} p{at}", world.c_type(ty))).collect();
+        let c_list = if c_params.is_empty() { "void".to_owned() } else { c_params.join(", ") };
+        let mut checks = String::new();
+        for (at, (ty, value)) in params.iter().zip(&given).enumerate() {
+            writeln!(checks, "  {} e{at} = {};", world.c_type(ty), world.c_value(ty, value)).unwrap();
+            world.c_compared(ty, &format!("p{at}"), &format!("e{at}"), &mut checks);
+        }
+        let (c_ret, c_result) = (world.c_type(&ret), world.c_value(&ret, &result));
+        writeln!(c, "{c_ret} f{index}({c_list}) {{\n{checks}  return {c_result};\n}}").unwrap();
+        // The same the other way round: C calls, and looks at what comes back.
+        let c_given: Vec<String> = params.iter().zip(&given).map(|(ty, value)| world.c_value(ty, value)).collect();
+        let mut compared = String::new();
+        world.c_compared(&ret, "got", "wanted", &mut compared);
+        writeln!(
+            c,
+            "void call{index}({c_ret} (*f)({c_list})) {{\n  {c_ret} wanted = {c_result};\n  {c_ret} got = f({});\n{compared}}}",
+            c_given.join(", ")
+        )
+        .unwrap();
+
+        let types: Vec<String> = params.iter().map(|ty| world.reml_type(ty)).collect();
+        let names: Vec<String> = types.iter().enumerate().map(|(at, ty)| format!("p{at}: {ty}")).collect();
+        let args = if types.len() == 1 { types[0].clone() } else { format!("({})", types.join(", ")) };
+        let reml_ret = world.reml_type(&ret);
+        writeln!(declared, "  fn f{index}({}) -> {reml_ret};", names.join(", ")).unwrap();
+        writeln!(declared, "  fn call{index}(f: FnPtr<{args}, {reml_ret}>);").unwrap();
+        let values: Vec<String> = params.iter().zip(&given).map(|(ty, value)| world.reml_value(ty, value)).collect();
+        let shown_ret = world.reml_shown(&ret, "result");
+        writeln!(calls, "fn test{index}() -> () {{").unwrap();
+        writeln!(calls, "  let result = unsafe {{ f{index}({}) }}", values.join(", ")).unwrap();
+        writeln!(calls, "  println(\"{index}: \" + {shown_ret})").unwrap();
+        let shown_params: Vec<String> =
+            params.iter().enumerate().map(|(at, ty)| world.reml_shown(ty, &format!("p{at}"))).collect();
+        let shown_params = if shown_params.is_empty() { "\"\"".to_owned() } else { shown_params.join(" + \" \" + ") };
+        writeln!(calls, "  let callback = bind_fn_ptr(|{}| -> {reml_ret} {{", names.join(", ")).unwrap();
+        writeln!(calls, "    println(\"   \" + {shown_params})").unwrap();
+        writeln!(calls, "    {}\n  }})", world.reml_value(&ret, &result)).unwrap();
+        writeln!(calls, "  unsafe {{ call{index}(callback.raw) }}\n}}\n").unwrap();
+        writeln!(expected, "{index}: {}", World::shown(&result)).unwrap();
+        let shown: Vec<String> = given.iter().map(World::shown).collect();
+        writeln!(expected, "   {}", shown.join(" ")).unwrap();
+    }
+    writeln!(reml, "@link(name = \"random\")\nextern \"C\" {{\n{declared}  fn error_count() -> i32;\n}}\n").unwrap();
+    reml.push_str(&calls);
+    reml.push_str("fn main() {\n");
+    (0..120).for_each(|index| writeln!(reml, "  test{index}()").unwrap());
+    reml.push_str("  println(\"{} errors\", unsafe { error_count() })\n}\n");
+    expected.push_str("0 errors\n");
+    assert_eq!(printed("random", &c, &reml), expected);
+}
+
+#[test]
+fn references_arrays_and_variadics() {
+    let c = r#"
+        #include <stdarg.h>
+        #include <stdbool.h>
+        struct Pair { int a; double b; };
+        int bump(int *x) { *x += 1; return *x * 2; }
+        void move(struct Pair *p) { p->a += 1; p->b *= 2; }
+        double length(const struct Pair *p) { return p->a + p->b; }
+        int sum(const int *xs, int n) { int t = 0; for (int i = 0; i < n; i++) t += xs[i]; return t; }
+        void twice(int *xs, int n) { for (int i = 0; i < n; i++) xs[i] *= 2; }
+        bool odd(int n) { return n & 1; }
+        int next(int c) { return c + 1; }
+        double total(int n, ...) {
+            va_list args; va_start(args, n); double t = 0;
+            for (int i = 0; i < n; i++) t += i % 2 ? va_arg(args, double) : va_arg(args, int);
+            va_end(args); return t;
+        }
+    "#;
+    let reml = r#"
+@repr(C)
+struct Pair { a: i32, b: f64 }
+
+@repr(C)
+enum Color = Red | Green | Blue
+
+@link(name = "plain")
+extern "C" {
+  fn bump(x: &mut i32) -> i32;
+  @link_name("move")
+  fn shift(pair: &mut Pair);
+  fn length(pair: &Pair) -> f64;
+  fn sum(xs: &[i32], n: i32) -> i32;
+  fn twice(xs: &mut [i32], n: i32);
+  fn odd(n: i32) -> Bool;
+  fn next(color: Color) -> Color;
+  fn total(n: i32, ...) -> f64;
+}
+
+fn main() {
+  var x: i32 = 5
+  println("{} {}", unsafe { bump(&mut x) }, x)
+  var pair = Pair { a: 1, b: 1.5 }
+  unsafe { shift(&mut pair) }
+  println("{} {} {}", pair.a, pair.b, unsafe { length(&pair) })
+  let xs: [i32] = [1, 2, 3]
+  var ys = xs
+  unsafe { twice(&mut ys, 3) }
+  println("{} {} {}", xs, ys, unsafe { sum(&ys, 3) })
+  println("{} {}", unsafe { odd(3) }, unsafe { odd(4) })
+  println("{}", unsafe { next(Red) })
+  let small: i8 = -3
+  let single: f32 = 0.5
+  println("{}", unsafe { total(6, 1, 2.5, small, single, 10, 0.25) })
+}
+"#;
+    let expected = "12 6\n2 3.0 5.0\n[1, 2, 3] [2, 4, 6] 12\ntrue false\nGreen\n11.25\n";
+    assert_eq!(printed("plain", c, reml), expected);
+    let wrong = reml.replace("next(Red)", "next(Blue)");
+    let ran = output("plain", c, &wrong);
+    assert_eq!(ran.exit, Some(101));
+    assert!(ran.stderr.contains("C gave the number 3, which stands for no variant of `Color`"), "{}", ran.stderr);
+}
+
+/// C keeps a callback, and calls it when told to.
+const KEEPER: &str = r#"
+    #include <pthread.h>
+    static int (*kept)(int);
+    void keep(int (*f)(int)) { kept = f; }
+    int call_kept(int x) { return kept(x); }
+    static void *start(void *x) { kept(1); return x; }
+    void call_from_thread(void) { pthread_t t; pthread_create(&t, 0, start, 0); pthread_join(t, 0); }
+"#;
+
+const KEEPER_DECLARATIONS: &str = r#"use Core.Unsafe.Ptr.{FnPtr, bind_fn_ptr}
+
+@link(name = "keeper")
+extern "C" {
+  @link_name("keep")
+  fn remember(f: FnPtr<i32, i32>);
+  fn call_kept(x: i32) -> i32;
+  fn call_from_thread();
+}
+"#;
+
+#[test]
+fn callbacks_live_until_the_end_of_their_block() {
+    let reml = format!(
+        "{KEEPER_DECLARATIONS}
+effect Ask {{ operation ask : Int -> Int }}
+
+fn main() {{
+  var calls = 0
+  let step = 10
+  let f = bind_fn_ptr(|x: i32| {{ calls := calls + 1; x + step as i32 }})
+  unsafe {{ remember(f.raw) }}
+  println(\"{{}} {{}}\", unsafe {{ call_kept(1) }}, unsafe {{ call_kept(2) }})
+  println(\"{{}}\", calls)
+  let nested = bind_fn_ptr(|x: i32| if x <= 0 {{ 0 as i32 }} else {{ 1 + unsafe {{ call_kept(x - 1) }} }})
+  unsafe {{ remember(nested.raw) }}
+  println(\"{{}}\", unsafe {{ call_kept(50) }})
+  let answer = handle asked() with handler Ask {{ operation ask(n, resume) {{ resume(n + 1) }} }}
+  println(\"{{}}\", answer)
+}}
+
+fn asked() -> i32 {{
+  let asks = bind_fn_ptr(|x: i32| (do Ask.ask(x as Int)) as i32)
+  unsafe {{ remember(asks.raw) }}
+  unsafe {{ call_kept(20) }}
+}}
+"
+    );
+    assert_eq!(printed("keeper", KEEPER, &reml), "11 12\n2\n50\n21\n");
+}
+
+#[test]
+fn calls_of_dropped_callbacks_and_from_threads_are_the_end() {
+    let dropped = format!(
+        "{KEEPER_DECLARATIONS}
+fn listen() -> () {{
+  let f = bind_fn_ptr(|x: i32| x + 1)
+  unsafe {{ remember(f.raw) }}
+}}
+
+fn main() {{
+  listen()
+  println(\"{{}}\", unsafe {{ call_kept(1) }})
+}}
+"
+    );
+    let ran = output("keeper", KEEPER, &dropped);
+    assert_eq!(ran.exit, Some(101), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ffi.callback.dropped"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("made at main.listen (main.reml:12:11)"), "{}", ran.stderr);
+
+    let thread = format!(
+        "{KEEPER_DECLARATIONS}
+fn main() {{
+  let f = bind_fn_ptr(|x: i32| x + 1)
+  unsafe {{ remember(f.raw) }}
+  unsafe {{ call_from_thread() }}
+  println(\"not reached\")
+}}
+"
+    );
+    let ran = output("keeper", KEEPER, &thread);
+    assert_eq!((ran.exit, &*ran.stdout), (Some(101), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ffi.callback.wrong_thread"), "{}", ran.stderr);
+
+    let panics = format!(
+        "{KEEPER_DECLARATIONS}
+fn main() {{
+  defer println(\"deferred\")
+  let f = bind_fn_ptr(|x: i32| 10 / x)
+  unsafe {{ remember(f.raw) }}
+  println(\"{{}}\", unsafe {{ call_kept(0) }})
+}}
+"
+    );
+    let ran = output("keeper", KEEPER, &panics);
+    assert_eq!((ran.exit, &*ran.stdout), (Some(101), "deferred\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("division by zero\n  at main.main.{lambda"), "{}", ran.stderr);
+}
+
+#[test]
+fn an_operation_cannot_leave_a_callback() {
+    let reml = format!(
+        "{KEEPER_DECLARATIONS}
+effect Stop {{ operation stop : Int -> Int }}
+
+fn stopped() -> i32 {{
+  let f = bind_fn_ptr(|x: i32| (do Stop.stop(x as Int)) as i32)
+  unsafe {{ remember(f.raw) }}
+  unsafe {{ call_kept(20) }}
+}}
+
+fn main() {{
+  let answer = handle stopped() with handler Stop {{ operation stop(n, resume) {{ n as i32 }} }}
+  println(\"{{}}\", answer)
+}}
+"
+    );
+    let ran = output("keeper", KEEPER, &reml);
+    assert_eq!((ran.exit, &*ran.stdout), (Some(101), ""), "{}", ran.stderr);
+    assert!(ran.stderr.contains("effects.unhandled"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("C functions lie between, which cannot be left"), "{}", ran.stderr);
+}
+
+#[test]
+fn weak_symbols_may_be_missing_until_they_are_called() {
+    let c = "int there(int x) { return x + 1; }\n";
+    let reml = r#"
+@link(name = "weak")
+extern "C" {
+  @weak
+  fn there(x: i32) -> i32;
+  @weak
+  fn nowhere(x: i32) -> i32;
+}
+
+fn main(args: List<Str>) {
+  println("{}", unsafe { there(1) })
+  println("{}", unsafe { nowhere(1) })
+}
+"#;
+    let ran = output("weak", c, reml);
+    assert_eq!((ran.exit, &*ran.stdout), (Some(101), "2\n"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("no library has the foreign function `nowhere`"), "{}", ran.stderr);
+}
+
+#[test]
+fn missing_libraries_and_symbols_are_named() {
+    let directory = scratch();
+    let program = |library: &str, name: &str| {
+        format!(
+            "@link(name = \"{library}\")\nextern \"C\" fn {name}(x: f64) -> f64\n\nfn main() = println(unsafe {{ {name}(1.0) }})\n"
+        )
+    };
+    let said = |text: &str, args: &[&str]| {
+        std::fs::write(directory.path().join("main.reml"), text).unwrap();
+        let mut command = remlc();
+        command.current_dir(directory.path()).args(args).args(["--allow-ffi", "main.reml"]);
+        let ran = run(&mut command, "").unwrap();
+        assert_eq!(ran.exit, Some(1), "{ran:?}");
+        ran.stderr
+    };
+    for args in [&["run"][..], &["build", "-o", "program"]] {
+        let text = said(&program("no_such_thing", "cbrt"), args);
+        assert!(text.contains("ffi.library.missing") && text.contains("`/usr/lib`"), "{text}");
+    }
+    let text = said(&program("m", "no_such_function"), &["run"]);
+    assert!(text.contains("ffi.symbol.missing") && text.contains("library `m` has no function"), "{text}");
+}
+
+#[test]
+fn static_libraries_are_linked_and_loaded() {
+    let directory = scratch();
+    let at = |name: &str| directory.path().join(name);
+    std::fs::write(at("still.c"), "int still(int x) { return x * 3; }\n").unwrap();
+    let compiled = Command::new("cc").args(["-O2", "-fPIC", "-c", "-o"]).args([at("still.o"), at("still.c")]).status();
+    assert!(compiled.unwrap().success());
+    assert!(Command::new("ar").arg("rcs").args([at("libstill.a"), at("still.o")]).status().unwrap().success());
+    let text = "@link(name = \"still\", kind = \"static\")\nextern \"C\" fn still(x: i32) -> i32\n\nfn main() = println(unsafe { still(14) })\n";
+    std::fs::write(at("main.reml"), text).unwrap();
+    let mut command = remlc();
+    command.current_dir(directory.path()).env("REML_LIBRARY_PATH", directory.path());
+    let ran = run(command.args(["run", "--allow-ffi", "main.reml"]), "").unwrap();
+    assert_eq!((ran.exit, &*ran.stdout), (Some(0), "42\n"), "{}", ran.stderr);
+    let mut command = remlc();
+    command.current_dir(directory.path()).env("REML_LIBRARY_PATH", directory.path());
+    let built = run(command.args(["build", "--allow-ffi", "main.reml", "-o", "program"]), "").unwrap();
+    assert_eq!(built.exit, Some(0), "{}", built.stderr);
+    // Nothing of the library is needed any more.
+    std::fs::remove_file(at("libstill.a")).unwrap();
+    let ran = run(&mut Command::new(at("program")), "").unwrap();
+    assert_eq!(ran.stdout, "42\n");
+}

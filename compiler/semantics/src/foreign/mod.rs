@@ -1,0 +1,10 @@
+//! What may cross the border to C, and what do `extern` declarations promise?
+//!
+//! [`repr`] reads `@repr` on types, [`c_types`] decides which types C knows, [`externs`] checks declarations of foreign functions. The layout
+//! itself is computed later (`middle::c_layout`).
+
+mod c_types;
+mod externs;
+mod repr;
+
+pub(crate) use externs::calling_convention;
