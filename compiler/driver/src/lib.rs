@@ -4,6 +4,7 @@
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
 pub mod config;
+pub mod embedding;
 pub mod files;
 pub mod format;
 pub mod link;

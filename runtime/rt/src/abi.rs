@@ -66,6 +66,8 @@ pub struct Context {
     pub barrier: *mut Handler,
     /// Not 0 once the globals are being dropped. No code of the program runs any more: it could look at one.
     pub ending: u64,
+    /// Stack pointer of the program while it has paused and its host runs.
+    pub paused_stack: *mut u8,
 }
 
 /// Words of [`Context::payload`]: the most slots a value has.

@@ -17,6 +17,7 @@ use crate::frames::FrameTables;
 use crate::gate::Guard;
 use crate::handler;
 use crate::heap::Heap;
+use crate::host::Mail;
 use crate::io::{Input, Output};
 use crate::resource::Resources;
 use crate::roots::RootIndex;
@@ -53,6 +54,8 @@ pub struct Runtime {
     pub roots: RootIndex,
     /// The program ended by panic or `exit`: what is alive then is no leak.
     pub cut_short: Cell<bool>,
+    /// What passes between the program and a host that has embedded it.
+    pub mail: Mail,
     /// A test has announced that it will panic with a message that contains this.
     pub expected_panic: RefCell<Option<String>>,
 }
@@ -97,6 +100,7 @@ impl Program {
             stopped: ptr::null_mut(),
             barrier: ptr::null_mut(),
             ending: 0,
+            paused_stack: ptr::null_mut(),
         });
         Program { context }
     }

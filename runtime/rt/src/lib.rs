@@ -19,6 +19,7 @@ mod frames;
 mod gate;
 mod handler;
 mod heap;
+pub mod host;
 mod image;
 mod io;
 mod machine;

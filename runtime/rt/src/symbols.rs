@@ -3,7 +3,7 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, big, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic,
+    array, big, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, host, io, machine, math, number, panic,
     random, regex, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
@@ -108,6 +108,22 @@ table! {
         reml_alloc_large
         reml_free_large
         reml_free
+    ;
+    host:
+        reml_host_next
+        reml_host_call
+        reml_host_kind
+        reml_host_read_int
+        reml_host_read_float
+        reml_host_read_data
+        reml_host_put_unit
+        reml_host_put_bool
+        reml_host_put_int
+        reml_host_put_float
+        reml_host_put_text
+        reml_host_put_bytes
+        reml_host_open_list
+        reml_host_close_list
     ;
     io:
         reml_stdout_write
