@@ -1,11 +1,14 @@
 //! Compiles a program into this process and runs it.
 
+use std::sync::Arc;
+
 use cranelift_entity::SecondaryMap;
 use cranelift_jit::{ArenaMemoryProvider, JITBuilder, JITModule};
 use cranelift_module::default_libcall_names;
 use reml_diagnostics::SourceMap;
 use reml_middle::core::{GlobalId, Program};
 use reml_rt::abi::{FLAG_LEAK_CHECK, FrameFunction, FrameTable, ProgramInfo, RootKind};
+use reml_rt::host::Hosted;
 use reml_rt::{RunOptions, RunOutcome};
 
 use crate::compile::{Compiled, compile};
@@ -64,9 +67,50 @@ impl Loaded {
         &self.info
     }
 
+    /// Makes the program wait for the requests of a host. `None`: there is no memory for its stack.
+    pub fn host(self: &Arc<Self>, options: &RunOptions) -> Option<Guest> {
+        // SAFETY: the code was compiled for the runtime's ABI, and the guest keeps it and its tables.
+        let program = unsafe { Hosted::new(&self.info, options) }?;
+        Some(Guest { program: Some(program), _code: Arc::clone(self) })
+    }
+
     pub fn run_with(&self, args: &[String], options: &RunOptions) -> RunOutcome {
         // SAFETY: the code was compiled for the runtime's ABI, and `self` keeps it and its tables until the end.
         unsafe { reml_rt::run_program(&self.info, args.to_vec(), options) }
+    }
+}
+
+// SAFETY: once a program is loaded, its code and its tables are only read.
+unsafe impl Send for Loaded {}
+// SAFETY: as above.
+unsafe impl Sync for Loaded {}
+
+/// A program that a host calls, with the code it needs. Dropping it lets the program end.
+pub struct Guest {
+    /// Taken when it ends.
+    program: Option<Hosted>,
+    _code: Arc<Loaded>,
+}
+
+impl std::ops::Deref for Guest {
+    type Target = Hosted;
+
+    fn deref(&self) -> &Hosted {
+        self.program.as_ref().expect("it is there until it is dropped")
+    }
+}
+
+impl std::ops::DerefMut for Guest {
+    fn deref_mut(&mut self) -> &mut Hosted {
+        self.program.as_mut().expect("it is there until it is dropped")
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if let Some(program) = self.program.take() {
+            program.end();
+        }
     }
 }
 

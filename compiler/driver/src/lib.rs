@@ -6,6 +6,7 @@
 mod admission;
 pub mod config;
 mod contract;
+pub mod embedding;
 pub mod files;
 pub mod format;
 mod libraries;

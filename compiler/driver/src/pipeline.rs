@@ -96,12 +96,14 @@ pub struct Compilation<'s> {
     pub phase: &'static str,
     target: Target,
     package_name: Option<String>,
+    /// The name of the module that the program begins with; known after `check`.
+    root: Option<Box<str>>,
     permissions: Permissions,
     own_files: Vec<FileId>,
     /// Where the program's own modules may lie.
     folders: Vec<Folder>,
     typed: Option<typed::Program>,
-    /// The test that runs instead of `main`.
+    /// What runs instead of `main`: a test, or what answers a host.
     entry: Option<FnId>,
     core: Option<core::Program>,
 }
@@ -141,6 +143,7 @@ impl<'s> Compilation<'s> {
             phase: "Parsing",
             target: Target::default(),
             package_name: None,
+            root: None,
             permissions: Permissions::default(),
             own_files: Vec::new(),
             folders: Vec::new(),
@@ -249,6 +252,7 @@ impl<'s> Compilation<'s> {
         self.package_name = package_name;
         self.permissions = permissions;
         if let Some(root) = root {
+            self.root = Some(modules[root].name.clone());
             if self.wants(Stage::Tokens) {
                 let text = reml_syntax::tokens::dump(&self.sources.file(files[root]).text);
                 self.emit("tokens", &text);
@@ -320,6 +324,31 @@ impl<'s> Compilation<'s> {
     /// What the program exports as a DSL; known after `check`.
     pub fn exports(&self) -> &[DslExport] {
         self.typed.as_ref().map_or(&[], |program| &program.dsls.exports)
+    }
+
+    /// The checked program, until it is lowered.
+    pub(crate) fn program(&self) -> Option<&typed::Program> {
+        self.typed.as_ref()
+    }
+
+    pub(crate) fn names(&self) -> &Names {
+        &self.names
+    }
+
+    /// The functions at the top level of the module that the program begins with, in the order of its text; known after `check`.
+    pub(crate) fn functions(&self) -> Vec<(String, FnId)> {
+        let (Some(program), Some(root)) = (&self.typed, &self.root) else { return Vec::new() };
+        let named = |(id, def): (FnId, &typed::FnDef)| {
+            let name = self.names.text(def.name);
+            let at_the_top = def.path.strip_prefix(&**root).and_then(|rest| rest.strip_prefix('.')) == Some(name);
+            (program.modules[def.module].name == *root && at_the_top).then(|| (name.to_owned(), id))
+        };
+        program.fns.iter().filter_map(named).collect()
+    }
+
+    /// Lowers this function at the top level instead of `main`.
+    pub(crate) fn enter(&mut self, name: &str) {
+        self.entry = self.functions().into_iter().find(|(function, _)| function == name).map(|(_, id)| id);
     }
 
     /// Lowers this test instead of `main`.

@@ -70,6 +70,8 @@ pub struct Context {
     pub foreign_code: *const u8,
     /// The callback of the program that runs for C, the innermost one; null when none does.
     pub callback: *mut CallbackData,
+    /// Stack pointer of the program while it has paused and its host runs.
+    pub paused_stack: *mut u8,
 }
 
 /// A function of the program that C can call. The code that C calls (`rt::callback`) finds it from its own address.

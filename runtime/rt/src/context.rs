@@ -18,6 +18,7 @@ use crate::frames::FrameTables;
 use crate::gate::Guard;
 use crate::handler;
 use crate::heap::Heap;
+use crate::host::Mail;
 use crate::io::{Input, Output};
 use crate::io_effects::IoEffects;
 use crate::reload::Reloading;
@@ -62,6 +63,8 @@ pub struct Runtime {
     pub cut_short: Cell<bool>,
     /// The registry of capabilities records in the log of this run.
     pub registry_records: Cell<bool>,
+    /// What passes between the program and a host that has embedded it.
+    pub mail: Mail,
     /// A test has announced that it will panic with a message that contains this.
     pub expected_panic: RefCell<Option<String>>,
 }
@@ -109,6 +112,7 @@ impl Program {
             ending: 0,
             foreign_code: ptr::null(),
             callback: ptr::null_mut(),
+            paused_stack: ptr::null_mut(),
         });
         Program { context }
     }

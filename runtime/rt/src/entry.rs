@@ -63,6 +63,7 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
         report(format_args!("error: cannot reserve memory for the stack"));
         return RunOutcome { exit_code: 1, live_objects: None };
     };
+    let watch = stack.watch();
     // SAFETY: `main` is compiled code as `abi` says; the stack's top is aligned and has room.
     let mut status = unsafe { switch::enter(cx, info.main, stack.top()) };
     if !cx.runtime().cut_short.get() && cx.runtime().reloading.has_versions() {
@@ -70,12 +71,13 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
         let released = unsafe { switch::enter(cx, reload::release as *const u8, stack.top()) };
         status = if status == 0 { released } else { status };
     }
+    drop(watch);
     drop(stack);
     finish(cx, status, info.flags, options.count_live)
 }
 
 /// What remains to be done when the program's code has ended.
-fn finish(cx: Cx, status: i32, flags: u64, count_live: bool) -> RunOutcome {
+pub(crate) fn finish(cx: Cx, status: i32, flags: u64, count_live: bool) -> RunOutcome {
     let runtime = cx.runtime();
     let mut exit_code = status;
     // A borrow means that writing was cut off by a stack overflow: what is in the buffer is not known then.

@@ -24,6 +24,7 @@ mod frames;
 mod gate;
 mod handler;
 mod heap;
+pub mod host;
 mod image;
 mod io;
 mod io_effects;

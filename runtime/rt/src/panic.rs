@@ -153,12 +153,17 @@ pub fn report_and_end(cx: Cx, code: &str, message: fmt::Arguments<'_>, walk: Opt
     }
     // Whether or not somebody still reads the output, the panic is worth a report.
     flush_output(cx);
-    let mut out = StderrWriter::new();
-    write_report(&mut out, cx, code, message, walk).ok();
-    if let Some(expected) = expected {
-        writeln!(out, "note: a panic was expected, but with a message that contains {expected:?}").ok();
+    if runtime.mail.is_hosted() {
+        let mut report = String::new();
+        write_report(&mut report, cx, code, message, walk).ok();
+        runtime.mail.keep_report(report);
+    } else {
+        let mut out = StderrWriter::new();
+        write_report(&mut out, cx, code, message, walk).ok();
+        if let Some(expected) = expected {
+            writeln!(out, "note: a panic was expected, but with a message that contains {expected:?}").ok();
+        }
     }
-    drop(out);
     if deferred {
         defer::run_all(cx);
         flush_output(cx);

@@ -93,16 +93,21 @@ impl Bounds {
     }
 }
 
-/// The stacks of a running program. Dropping it unmaps them and restores the thread's signal stack.
+/// The stacks of a program. Dropping it unmaps them.
 pub struct Stack {
     /// The main stack with its zones.
     low: *mut u8,
     bytes: usize,
     /// Guard, signal stack, guard, emergency stack.
     spare: *mut u8,
+    watched: Box<Watched>,
+}
+
+/// While it lives, overflow of a program's stack is noticed on this thread. Dropping it restores the thread's signal stack.
+pub struct Watch<'s> {
     previous_signal_stack: libc::stack_t,
     previous: *const Watched,
-    watched: Box<Watched>,
+    stack: &'s Stack,
 }
 
 /// What the signal handler has to know of the program that runs on this thread.
@@ -175,7 +180,7 @@ fn memory() -> usize {
 }
 
 impl Stack {
-    /// Reserves the stacks for a program and starts watching for their overflow on this thread. `None`: no memory.
+    /// Reserves the stacks for a program. `None`: no memory.
     pub fn new(cx: Cx, size: Option<usize>) -> Option<Stack> {
         let mut size = size.unwrap_or_else(preferred_size);
         let zones = RED_ZONE + YELLOW_ZONE;
@@ -217,14 +222,18 @@ impl Stack {
         unsafe { (*cx.as_ptr()).stack_limit = low.addr() + zones };
 
         install_handler();
+        Some(Stack { low, bytes, spare, watched })
+    }
+
+    /// Watches for overflow on this thread, where the program is about to run.
+    pub fn watch(&self) -> Watch<'_> {
         let signal_stack =
-            libc::stack_t { ss_sp: spare.wrapping_add(GUARD).cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
+            libc::stack_t { ss_sp: self.spare.wrapping_add(GUARD).cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
         let mut previous_signal_stack =
             libc::stack_t { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
-        // SAFETY: the new signal stack stays mapped until `drop` restores the previous one.
+        // SAFETY: the new signal stack stays mapped until the watch, which borrows its owner, restores the previous one.
         unsafe { libc::sigaltstack(&signal_stack, &mut previous_signal_stack) };
-        let previous = WATCHED.replace(ptr::from_ref(&*watched));
-        Some(Stack { low, bytes, spare, previous_signal_stack, previous, watched })
+        Watch { previous_signal_stack, previous: WATCHED.replace(ptr::from_ref(&*self.watched)), stack: self }
     }
 
     /// Where the stack begins; aligned for a call.
@@ -239,14 +248,20 @@ fn spare_bytes() -> usize {
 
 impl Drop for Stack {
     fn drop(&mut self) {
-        debug_assert_eq!(WATCHED.get(), ptr::from_ref(&*self.watched));
-        WATCHED.set(self.previous);
-        // SAFETY: the program has ended, so nothing runs on these stacks; the previous signal stack was this thread's.
+        // SAFETY: nothing runs on these stacks any more: whoever enters them holds a watch.
         unsafe {
-            libc::sigaltstack(&self.previous_signal_stack, ptr::null_mut());
             libc::munmap(self.low.cast(), self.bytes);
             libc::munmap(self.spare.cast(), spare_bytes());
         }
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        debug_assert_eq!(WATCHED.get(), ptr::from_ref(&*self.stack.watched));
+        WATCHED.set(self.previous);
+        // SAFETY: nothing of the program runs on this thread; the previous signal stack was this thread's.
+        unsafe { libc::sigaltstack(&self.previous_signal_stack, ptr::null_mut()) };
     }
 }
 

@@ -1,7 +1,8 @@
 //! How does control pass between Rust and compiled code?
 //!
 //! [`enter`] saves the host's registers, switches to the program's stack, puts the context into the pinned register and
-//! calls the program; [`leave`] undoes that from any depth; [`attempt`] is another [`enter`] below the first one; [`call`] calls back into compiled code from a runtime function.
+//! calls the program; [`leave`] undoes that from any depth; [`attempt`] is another [`enter`] below the first one; [`call`] calls back into
+//! compiled code from a runtime function. [`pause`] goes back to the host and keeps the program where it is, [`resume`] goes on there.
 //! Frame chains end at each of them.
 
 use crate::context::Cx;
@@ -90,6 +91,63 @@ pub unsafe extern "C" fn attempt(cx: Cx, main: *const u8) -> i32 {
         "pop rbp",
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
+    )
+}
+
+/// Leaves the program where it is: returns `status` from [`enter`] or [`resume`], whichever was last.
+///
+/// # Safety
+/// Must run below `enter` of the same context. Whoever entered resumes it, or never again uses its stack.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+pub unsafe extern "C" fn pause(cx: Cx, status: i32) {
+    core::arch::naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov [rdi + {paused}], rsp",
+        "mov eax, esi",
+        "mov rsp, [rdi + {host}]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+        host = const core::mem::offset_of!(crate::abi::Context, host_stack),
+        paused = const core::mem::offset_of!(crate::abi::Context, paused_stack),
+    )
+}
+
+/// Goes on where the program has paused; returns as [`enter`] does.
+///
+/// # Safety
+/// The program must have paused, and its stack be as it was then.
+#[cfg(target_arch = "x86_64")]
+#[unsafe(naked)]
+pub unsafe extern "C" fn resume(cx: Cx) -> i32 {
+    core::arch::naked_asm!(
+        "push rbp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "mov [rdi + {host}], rsp",
+        "mov rsp, [rdi + {paused}]",
+        "pop r15",
+        "pop r14",
+        "pop r13",
+        "pop r12",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+        host = const core::mem::offset_of!(crate::abi::Context, host_stack),
+        paused = const core::mem::offset_of!(crate::abi::Context, paused_stack),
     )
 }
 
@@ -233,6 +291,87 @@ pub unsafe extern "C" fn attempt(cx: Cx, main: *const u8) -> i32 {
         "add sp, sp, #160",
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
+    )
+}
+
+/// As on x86-64.
+///
+/// # Safety
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+pub unsafe extern "C" fn pause(cx: Cx, status: i32) {
+    core::arch::naked_asm!(
+        "sub sp, sp, #160",
+        "stp x19, x20, [sp]",
+        "stp x21, x22, [sp, #16]",
+        "stp x23, x24, [sp, #32]",
+        "stp x25, x26, [sp, #48]",
+        "stp x27, x28, [sp, #64]",
+        "stp x29, x30, [sp, #80]",
+        "stp d8, d9, [sp, #96]",
+        "stp d10, d11, [sp, #112]",
+        "stp d12, d13, [sp, #128]",
+        "stp d14, d15, [sp, #144]",
+        "mov x9, sp",
+        "str x9, [x0, #{paused}]",
+        "ldr x9, [x0, #{host}]",
+        "mov w0, w1",
+        "mov sp, x9",
+        "ldp x19, x20, [sp]",
+        "ldp x21, x22, [sp, #16]",
+        "ldp x23, x24, [sp, #32]",
+        "ldp x25, x26, [sp, #48]",
+        "ldp x27, x28, [sp, #64]",
+        "ldp x29, x30, [sp, #80]",
+        "ldp d8, d9, [sp, #96]",
+        "ldp d10, d11, [sp, #112]",
+        "ldp d12, d13, [sp, #128]",
+        "ldp d14, d15, [sp, #144]",
+        "add sp, sp, #160",
+        "ret",
+        host = const core::mem::offset_of!(crate::abi::Context, host_stack),
+        paused = const core::mem::offset_of!(crate::abi::Context, paused_stack),
+    )
+}
+
+/// As on x86-64.
+///
+/// # Safety
+/// As on x86-64.
+#[cfg(target_arch = "aarch64")]
+#[unsafe(naked)]
+pub unsafe extern "C" fn resume(cx: Cx) -> i32 {
+    core::arch::naked_asm!(
+        "sub sp, sp, #160",
+        "stp x19, x20, [sp]",
+        "stp x21, x22, [sp, #16]",
+        "stp x23, x24, [sp, #32]",
+        "stp x25, x26, [sp, #48]",
+        "stp x27, x28, [sp, #64]",
+        "stp x29, x30, [sp, #80]",
+        "stp d8, d9, [sp, #96]",
+        "stp d10, d11, [sp, #112]",
+        "stp d12, d13, [sp, #128]",
+        "stp d14, d15, [sp, #144]",
+        "mov x9, sp",
+        "str x9, [x0, #{host}]",
+        "ldr x9, [x0, #{paused}]",
+        "mov sp, x9",
+        "ldp x19, x20, [sp]",
+        "ldp x21, x22, [sp, #16]",
+        "ldp x23, x24, [sp, #32]",
+        "ldp x25, x26, [sp, #48]",
+        "ldp x27, x28, [sp, #64]",
+        "ldp x29, x30, [sp, #80]",
+        "ldp d8, d9, [sp, #96]",
+        "ldp d10, d11, [sp, #112]",
+        "ldp d12, d13, [sp, #128]",
+        "ldp d14, d15, [sp, #144]",
+        "add sp, sp, #160",
+        "ret",
+        host = const core::mem::offset_of!(crate::abi::Context, host_stack),
+        paused = const core::mem::offset_of!(crate::abi::Context, paused_stack),
     )
 }
 

@@ -4,8 +4,8 @@
 
 use crate::{
     array, audit, big, callback, capabilities, chars, crypto, defer, fiber, fiber_switch, files, foreign, handler, heap,
-    io, io_effects, machine, math, number, panic, platform, random, regex, reload, resource, security, segments, stack,
-    stream, string, taken, text, time, zone,
+    host, io, io_effects, machine, math, number, panic, platform, random, regex, reload, resource, security, segments,
+    stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -142,6 +142,22 @@ table! {
         reml_alloc_large
         reml_free_large
         reml_free
+    ;
+    host:
+        reml_host_next
+        reml_host_call
+        reml_host_kind
+        reml_host_read_int
+        reml_host_read_float
+        reml_host_read_data
+        reml_host_put_unit
+        reml_host_put_bool
+        reml_host_put_int
+        reml_host_put_float
+        reml_host_put_text
+        reml_host_put_bytes
+        reml_host_open_list
+        reml_host_close_list
     ;
     io:
         reml_stdout_write
