@@ -55,6 +55,8 @@ pub struct Loaded {
 
 // SAFETY: its pointers are to code and tables in memory of its own, which nobody writes to.
 unsafe impl Send for Loaded {}
+// SAFETY: as above.
+unsafe impl Sync for Loaded {}
 
 impl Loaded {
     /// Runs the program with `args` (without the program's own name). Returns when it has ended in whatever way.
@@ -67,11 +69,15 @@ impl Loaded {
         &self.info
     }
 
-    /// Makes the program wait for the requests of a host. `None`: there is no memory for its stack.
-    pub fn host(self: &Arc<Self>, options: &RunOptions) -> Option<Guest> {
+    /// Makes the program wait for the requests of a host.
+    ///
+    /// # Errors
+    ///
+    /// What the gate does not allow, or that there is no memory, in words.
+    pub fn host(self: &Arc<Self>, options: &RunOptions) -> Result<Guest, String> {
         // SAFETY: the code was compiled for the runtime's ABI, and the guest keeps it and its tables.
         let program = unsafe { Hosted::new(&self.info, options) }?;
-        Some(Guest { program: Some(program), _code: Arc::clone(self) })
+        Ok(Guest { program: Some(program), _code: Arc::clone(self) })
     }
 
     pub fn run_with(&self, args: &[String], options: &RunOptions) -> RunOutcome {
@@ -79,11 +85,6 @@ impl Loaded {
         unsafe { reml_rt::run_program(&self.info, args.to_vec(), options) }
     }
 }
-
-// SAFETY: once a program is loaded, its code and its tables are only read.
-unsafe impl Send for Loaded {}
-// SAFETY: as above.
-unsafe impl Sync for Loaded {}
 
 /// A program that a host calls, with the code it needs. Dropping it lets the program end.
 pub struct Guest {

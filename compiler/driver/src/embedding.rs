@@ -242,7 +242,9 @@ impl Reader<'_> {
             Type::Tuple(parts) if parts.is_empty() => Ok(HostType::Unit),
             Type::Prim(Prim::Bool) => Ok(HostType::Bool),
             Type::Prim(Prim::Str) => Ok(HostType::Text),
-            Type::Prim(Prim::U64 | Prim::Usize | Prim::Isize) => Err("of an integer type that C's `int64_t` does not stand for"),
+            Type::Prim(Prim::U64 | Prim::Usize | Prim::Isize) => {
+                Err("of an integer type that C's `int64_t` does not stand for")
+            }
             Type::Prim(prim) if prim.is_integer() => Ok(HostType::Int(*prim)),
             Type::Prim(prim) if prim.is_float() => Ok(HostType::Float(*prim)),
             Type::Array(item) if *self.program.types.get(*item) == Type::Prim(Prim::U8) => Ok(HostType::Bytes),
@@ -250,7 +252,9 @@ impl Reader<'_> {
             Type::Ref { mutable: false, inner } => self.host_type(*inner),
             Type::Adt(def, args) if Some(*def) == lang.list => boxed(args[0]).map(HostType::List),
             Type::Adt(def, args) if Some(*def) == lang.option => match boxed(args[0])? {
-                inner if matches!(*inner, HostType::Unit | HostType::Option(_)) => Err("an option whose `None` is no other than a `Some`"),
+                inner if matches!(*inner, HostType::Unit | HostType::Option(_)) => {
+                    Err("an option whose `None` is no other than a `Some`")
+                }
                 inner => Ok(HostType::Option(inner)),
             },
             _ => Err("of a type that has no form for a host"),

@@ -206,9 +206,8 @@ pub unsafe extern "C" fn reml_call(
 ) -> Status {
     on(context, "reml_call", |state| {
         // SAFETY: per the contract.
-        let (name, given) = unsafe {
-            (text(function, "the name of the function")?, Slice { data: arguments, len: count }.get())
-        };
+        let (name, given) =
+            unsafe { (text(function, "the name of the function")?, Slice { data: arguments, len: count }.get()) };
         let given = given.ok_or_else(|| invalid("the arguments are a null pointer"))?;
         // SAFETY: per the contract.
         let values = given.iter().map(|value| unsafe { value::read(value) }).collect::<Result<Vec<_>, _>>();

@@ -152,7 +152,7 @@ impl State {
             Some(guest) => guest,
             none => {
                 let options = RunOptions { gate: Some(Arc::clone(&loaded.gate)), ..RunOptions::default() };
-                let guest = loaded.code.host(&options).ok_or("there is no memory for the program's stack")?;
+                let guest = loaded.code.host(&options)?;
                 none.insert(guest)
             }
         };
@@ -186,7 +186,10 @@ fn check(name: &str, function: &HostFunction, arguments: &[HostValue]) -> Result
     }
     for ((param, ty), value) in function.params.iter().zip(arguments) {
         if !ty.has(value) {
-            return Err(format!("the parameter `{param}` of `{name}` has the type `{ty}`, and was given {}", shown(value)));
+            return Err(format!(
+                "the parameter `{param}` of `{name}` has the type `{ty}`, and was given {}",
+                shown(value)
+            ));
         }
     }
     Ok(())

@@ -48,7 +48,9 @@ impl<T> Slice<T> {
             (_, 0) => Some(&[]),
             (true, _) => None,
             // SAFETY: per the contract; no allocation is larger than `isize::MAX`.
-            (false, len) if len <= isize::MAX as usize / size_of::<T>() => Some(unsafe { std::slice::from_raw_parts(self.data, len) }),
+            (false, len) if len <= isize::MAX as usize / size_of::<T>() => {
+                Some(unsafe { std::slice::from_raw_parts(self.data, len) })
+            }
             _ => None,
         }
     }

@@ -88,7 +88,8 @@ fn a_shop_in_python() {
     }
     let host = root().join("examples/embed/host.py");
     let mut python = Command::new("python3");
-    let run = python.arg(host).arg(shared_library()).arg(program()).env_remove("REML_AUDIT").output().expect("it starts");
+    let run =
+        python.arg(host).arg(shared_library()).arg(program()).env_remove("REML_AUDIT").output().expect("it starts");
     compare(&printed(&run), "expected/embed/host.py.stdout");
 }
 
@@ -110,7 +111,8 @@ fn what_a_host_does_wrong_is_an_error() {
 #[test]
 fn uses_are_recorded() {
     let folder = tempfile::tempdir().expect("there is a place for temporary files");
-    let host = compile(&root().join("runtime/embed/tests/misuse.c"), Linked::Shared, folder.path()).expect("it compiles");
+    let host =
+        compile(&root().join("runtime/embed/tests/misuse.c"), Linked::Shared, folder.path()).expect("it compiles");
     let log = folder.path().join("audit.log");
     let run = Command::new(host).env("REML_AUDIT", &log).current_dir(folder.path()).output().expect("it starts");
     printed(&run);
@@ -118,7 +120,8 @@ fn uses_are_recorded() {
     let count = |parts: &[&str]| text.lines().filter(|line| parts.iter().all(|part| line.contains(part))).count();
     let mismatch = count(&["\"embed.abi.version\":\"0.0.9\"", "\"native.embed.abi_mismatch\":true"]);
     let unreadable = count(&["\"embed.abi.version\":\"unknown\"", "\"native.embed.status\":\"error\""]);
-    let created = count(&["\"native.embed.entrypoint\":\"reml_create_context\"", "\"native.embed.status\":\"success\""]);
+    let created =
+        count(&["\"native.embed.entrypoint\":\"reml_create_context\"", "\"native.embed.status\":\"success\""]);
     let denied = count(&["\"gate.decision\":\"denied\"", "\"gate.subject\":\"HOME\""]);
     let disposed = count(&["\"native.embed.entrypoint\":\"reml_dispose_context\""]);
     assert_eq!((mismatch, unreadable, created, denied, disposed), (1, 1, 5, 1, 5));

@@ -48,6 +48,19 @@ struct State {
     next: u64,
 }
 
+impl Callbacks {
+    /// From now on the program runs on this thread.
+    pub fn move_here(&self) {
+        let here = thunk::current_thread();
+        for &first in &self.state.borrow().blocks {
+            for index in 0..thunk::PER_BLOCK {
+                // SAFETY: blocks are never unmapped, and no callback runs: the program has paused.
+                unsafe { (*first.add(index)).thread = here };
+            }
+        }
+    }
+}
+
 impl Drop for Callbacks {
     /// C may still call what it was given, but there is no program any more.
     fn drop(&mut self) {
@@ -101,7 +114,7 @@ traced! {
 }
 
 extern "C" fn callback_new(cx: Cx, entry: *const u8, closure: *mut Closure, stack_words: u64) -> *mut Resource {
-    let place = gate::place(cx).map_or_else(|| "?".to_owned(), |place| place.to_string());
+    let place = gate::origin(cx).map_or_else(|| "?".to_owned(), |place| place.to_string());
     let mut state = callbacks(cx).state.borrow_mut();
     let reused = if state.dropped.len() > REMEMBERED { state.dropped.pop_front() } else { None };
     let data = match reused.or_else(|| state.unused.pop()) {

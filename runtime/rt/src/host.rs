@@ -7,11 +7,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::thread::ThreadId;
 
 use crate::abi::ProgramInfo;
 use crate::array::{BytesRef, new_bytes};
 use crate::context::{Cx, Program};
 use crate::entry::{self, RunOptions, RunOutcome};
+use crate::native;
 use crate::stack::Stack;
 use crate::string::{StrRef, new_str};
 use crate::switch;
@@ -87,6 +89,8 @@ pub struct Hosted {
     flags: u64,
     begun: bool,
     ended: bool,
+    /// The thread it ran on last.
+    thread: Option<ThreadId>,
 }
 
 // SAFETY: a program's state is reached only through `Program`, and by one thread at a time, since `step` needs `&mut self`. What belongs to
@@ -94,18 +98,26 @@ pub struct Hosted {
 unsafe impl Send for Hosted {}
 
 impl Hosted {
-    /// A program that has not begun. `None`: there is no memory for its stack.
+    /// A program that has not begun.
+    ///
+    /// # Errors
+    ///
+    /// What the gate does not allow, or that there is no memory, in words.
     ///
     /// # Safety
     /// As for [`run_program`](crate::run_program), and what `info` points to must outlive the result.
-    pub unsafe fn new(info: &ProgramInfo, options: &RunOptions) -> Option<Hosted> {
+    pub unsafe fn new(info: &ProgramInfo, options: &RunOptions) -> Result<Hosted, String> {
+        if let Some(gate) = &options.gate {
+            // SAFETY: passed on to our caller.
+            native::allowed(unsafe { native::decide(info, gate) })?;
+        }
         let mut program = Program::new(Vec::new(), options.gate.clone());
         // SAFETY: passed on to our caller.
         unsafe { program.load(info) };
         let cx = program.cx();
         cx.runtime().mail.hosted.set(true);
-        let stack = Stack::new(cx, options.stack_size)?;
-        Some(Hosted { stack, program, main: info.main, flags: info.flags, begun: false, ended: false })
+        let stack = Stack::new(cx, options.stack_size).ok_or("there is no memory for the program's stack")?;
+        Ok(Hosted { stack, program, main: info.main, flags: info.flags, begun: false, ended: false, thread: None })
     }
 
     /// Calls the function with this number, and goes on until the program has an answer or a question.
@@ -142,11 +154,14 @@ impl Hosted {
         *mail.request.borrow_mut() = request;
         *mail.incoming.borrow_mut() = incoming.into();
         *mail.outgoing.borrow_mut() = vec![Vec::new()];
+        let here = std::thread::current().id();
+        if self.thread.replace(here) != Some(here) {
+            cx.runtime().callbacks.move_here();
+        }
         let watch = self.stack.watch();
         // SAFETY: `new`'s caller vouches for `main`; the program has paused if it has begun, and its stack is ours alone.
-        let status = unsafe {
-            if self.begun { switch::resume(cx) } else { switch::enter(cx, self.main, self.stack.top()) }
-        };
+        let status =
+            unsafe { if self.begun { switch::resume(cx) } else { switch::enter(cx, self.main, self.stack.top()) } };
         drop(watch);
         self.begun = true;
         let sent = || mail.outgoing.borrow_mut().pop().unwrap_or_default();
@@ -323,6 +338,8 @@ mod tests {
             flags: 0,
             policy: ptr::null(),
             policy_len: 0,
+            native: ptr::null(),
+            native_len: 0,
         };
         let options = RunOptions { stack_size: Some(1 << 20), ..RunOptions::default() };
         // SAFETY: `main` keeps the C convention, and needs no frames.

@@ -60,6 +60,18 @@ pub unsafe fn decide(info: &ProgramInfo, gate: &Gate) -> Vec<Denial> {
         .collect()
 }
 
+/// Nothing, unless something was denied.
+///
+/// # Errors
+///
+/// All that was denied, in words.
+pub fn allowed(denials: Vec<Denial>) -> Result<(), String> {
+    if denials.is_empty() {
+        return Ok(());
+    }
+    Err(denials.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

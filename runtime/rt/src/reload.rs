@@ -12,7 +12,7 @@ use crate::abi::ProgramInfo;
 use crate::context::Cx;
 use crate::handler::{self, Exchange};
 use crate::string::StrRef;
-use crate::{defer, entry, fiber, switch};
+use crate::{defer, entry, fiber, gate, native, switch};
 
 /// The versions of a running program, which its host has compiled. All but [`Versions::waits`] is called on the thread of the program.
 pub trait Versions: Send + Sync {
@@ -96,6 +96,12 @@ pub unsafe fn attempt(cx: Cx, info: &ProgramInfo, task: Task) -> Attempt {
     let runtime = cx.runtime();
     let reloading = &runtime.reloading;
     if task == Task::Install {
+        if let Some(gate) = gate::of_program(cx)
+            // SAFETY: passed on to our caller.
+            && let Err(reason) = native::allowed(unsafe { native::decide(info, gate) })
+        {
+            return Attempt::Refused(reason);
+        }
         // SAFETY: passed on to our caller.
         unsafe { runtime.frames.borrow_mut().register(info.frames) };
     }
