@@ -25,23 +25,25 @@
 //!
 //! What other tools read is checked in `manifest`, which knows all sections.
 
+mod contract;
+mod dsls;
+mod permissions;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use reml_capability::CapabilityId;
-use reml_capability::policy::manifest::{self as policy, Entry, Value};
-use reml_capability::policy::{Effect, Grants, Pattern, Power, Rule, Section, Source};
-use reml_capability::stage::{Stage, StageRequirement, Stages};
+use reml_capability::policy::manifest::Entry;
+use reml_capability::stage::{Stage, Stages};
 use reml_diagnostics::codes::{self, Code};
-use reml_diagnostics::{Diagnostic, Label, SourceFile, Span, suggest};
-use reml_semantics::{ManifestDsl, ManifestExport, ManifestSignature};
+use reml_diagnostics::{Diagnostic, SourceFile, Span, suggest};
+use reml_semantics::ManifestDsl;
 use toml::Spanned;
-use toml::de::{DeString, DeTable, DeValue};
+use toml::de::{DeTable, DeValue};
 
 use crate::config::tree::Node;
 use crate::target::{self, Setting};
-use crate::{config, contract, manifest, stages};
+use crate::{config, manifest};
 
 pub const MANIFEST: &str = "reml.toml";
 
@@ -61,7 +63,7 @@ pub struct Manifest {
     /// `[run.target]`, and the features that the package knows.
     pub target: Vec<Setting>,
     /// What conductors have to require: `run.target.capabilities`, as far as it has tables.
-    pub contract: Vec<contract::Entry>,
+    pub contract: Vec<crate::contract::Entry>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -219,267 +221,6 @@ impl<'a> Reader<'a> {
         stage
     }
 
-    /// `[permissions]`, whose tables are sets with names, but for `deny`.
-    fn permissions(&mut self, section: &Spanned<DeValue<'_>>) -> BTreeMap<Option<String>, Vec<Entry>> {
-        let mut sets = BTreeMap::new();
-        let Some(table) = section.get_ref().as_table() else {
-            self.wrong_type(section, "`permissions`", "a section");
-            return sets;
-        };
-        let is_set = |(key, value): &(&Spanned<DeString<'_>>, &Spanned<DeValue<'_>>)| {
-            value.get_ref().as_table().is_some() && *key.get_ref() != policy::DENY
-        };
-        let own = table.iter().filter(|entry| !is_set(entry));
-        sets.insert(None, self.grants(own, "permissions"));
-        self.contradictions(None, &sets[&None]);
-        for (key, value) in table.iter().filter(is_set) {
-            match (policy::set_name(key.get_ref()), value.get_ref().as_table()) {
-                (Ok(name), Some(table)) => {
-                    let entries = self.grants(table.iter(), &format!("permissions.{name}"));
-                    self.contradictions(Some(name), &entries);
-                    sets.insert(Some(name.to_owned()), entries);
-                }
-                (Err(problem), _) => {
-                    self.error(key.span(), problem);
-                }
-                (Ok(_), None) => {}
-            }
-        }
-        sets
-    }
-
-    /// What a set of permissions, called `set`, allows and denies.
-    fn grants<'t>(
-        &mut self,
-        table: impl Iterator<Item = (&'t Spanned<DeString<'t>>, &'t Spanned<DeValue<'t>>)>,
-        set: &str,
-    ) -> Vec<Entry> {
-        let mut entries = Vec::new();
-        for (key, value) in table {
-            if *key.get_ref() != policy::DENY {
-                entries.extend(self.grant(Effect::Allow, key, value, set));
-            } else if let Some(denied) = value.get_ref().as_table() {
-                let set = format!("{set}.{}", policy::DENY);
-                for (key, value) in denied {
-                    entries.extend(self.grant(Effect::Deny, key, value, &set));
-                }
-            } else {
-                self.wrong_type(value, &format!("`{set}.{}`", policy::DENY), "a table");
-            }
-        }
-        entries
-    }
-
-    /// Nobody can know what a set means that allows and denies the same.
-    fn contradictions(&mut self, set: Option<&str>, entries: &[Entry]) {
-        let section = Section { file: MANIFEST.to_owned(), name: set.map(str::to_owned) };
-        // Patterns that are none have been told already; and two that are equal are so wherever relative paths start.
-        let rules = policy::rules(section, entries, Path::new("/")).unwrap_or_default();
-        let Err(found) = Grants::new(rules) else { return };
-        for contradiction in found {
-            let span = |rule: &Rule| match &rule.source {
-                Source::Manifest(_, line) => self.line_span(*line),
-                _ => Span::NONE,
-            };
-            let (allow, deny) = (span(&contradiction.allow), span(&contradiction.deny));
-            let message = format!(
-                "`{}` of `{}` is both allowed and denied",
-                contradiction.deny.pattern, contradiction.deny.power
-            );
-            self.diagnostics.push(
-                Diagnostic::error(codes::PACKAGE_INVALID_MANIFEST, deny, message)
-                    .with_primary_label("denied here")
-                    .with_label(allow, "allowed here")
-                    .with_help("remove one of them; a narrower path or name can be an exception to a wider one"),
-            );
-        }
-    }
-
-    /// A line without the blanks around it.
-    fn line_span(&self, line: u32) -> Span {
-        let range = self.file.line_range(line.saturating_sub(1) as usize);
-        let whole = &self.file.text[range.clone()];
-        let start = range.start + whole.len() - whole.trim_start().len();
-        self.span(start..start + whole.trim().len())
-    }
-
-    /// One line of a set: what is wrong with it is said here.
-    fn grant(
-        &mut self,
-        effect: Effect,
-        key: &Spanned<DeString<'_>>,
-        value: &Spanned<DeValue<'_>>,
-        set: &str,
-    ) -> Option<Entry> {
-        let name: &str = key.get_ref();
-        let Some(power) = Power::from_key(name) else {
-            let span = self.span(key.span());
-            let known = || Power::all().map(Power::key).chain([policy::DENY]);
-            let message = format!("`{set}` has no key `{name}`");
-            let mut diagnostic = Diagnostic::error(codes::PACKAGE_INVALID_MANIFEST, span, message);
-            diagnostic = match suggest::closest(name, known()) {
-                Some(near) => diagnostic.with_fix(span, near, format!("did you mean `{near}`?")),
-                None => diagnostic.with_help(format!("there are {}", known().collect::<Vec<_>>().join(", "))),
-            };
-            self.diagnostics.push(diagnostic);
-            return None;
-        };
-        let what = format!("`{set}.{name}`");
-        let granted = match value.get_ref() {
-            DeValue::Boolean(all) => Value::Flag(*all),
-            DeValue::Array(items) => {
-                let mut patterns = Vec::new();
-                for item in items.iter() {
-                    let Some((text, range)) = self.text(item, &format!("an element of {what}")) else { continue };
-                    // Where relative paths start does not matter to whether they are patterns.
-                    match Pattern::parse(power, &text, Path::new("/")) {
-                        Ok(_) => patterns.push((text, self.line(range.start))),
-                        Err(problem) => {
-                            self.error(range, problem.to_string());
-                        }
-                    }
-                }
-                Value::Patterns(patterns)
-            }
-            _ => {
-                self.wrong_type(value, &what, "a list of texts, or `true` for all");
-                return None;
-            }
-        };
-        Some(Entry { effect, key: name.to_owned(), value: granted, line: self.line(key.span().start) })
-    }
-
-    fn line(&self, offset: usize) -> u32 {
-        self.file.line_index(offset.min(self.file.text.len()) as u32) as u32 + 1
-    }
-
-    /// `[dsl.<name>]`, as far as the compiler checks exports against it.
-    fn dsls(&mut self, section: &Spanned<DeValue<'_>>) -> Vec<ManifestDsl> {
-        let Some(table) = section.get_ref().as_table() else {
-            self.wrong_type(section, "`dsl`", "a section");
-            return Vec::new();
-        };
-        let mut dsls = Vec::new();
-        for (key, value) in table {
-            let name: &str = key.get_ref();
-            let Some(table) = value.get_ref().as_table() else {
-                self.wrong_type(value, &format!("`dsl.{name}`"), "a section");
-                continue;
-            };
-            let path = format!("dsl.{name}");
-            let stage = self.placed_stage(table, &path, "expect_effects_stage");
-            let expect_effects = self.placed_texts(table, &path, "expect_effects");
-            // Effects that are expected without a stage are expected to be stable.
-            let stage = stage.or(match &expect_effects {
-                Some((effects, span)) if !effects.is_empty() => Some((Stage::Stable, *span)),
-                _ => None,
-            });
-            let exports = table.get("exports").map_or_else(Vec::new, |value| self.exports(value, name));
-            let allow_prerelease = table.get("allow_prerelease").and_then(|value| match value.get_ref() {
-                DeValue::Boolean(allowed) => Some((*allowed, self.span(value.span()))),
-                // Said of all keys of another type.
-                _ => None,
-            });
-            dsls.push(ManifestDsl {
-                name: name.to_owned(),
-                exports,
-                expect_effects,
-                expect_effects_stage: stage,
-                capabilities: self.placed_texts(table, &path, "capabilities"),
-                allow_prerelease,
-            });
-        }
-        dsls
-    }
-
-    fn placed_stage(&mut self, table: &DeTable<'_>, path: &str, key: &str) -> Option<(Stage, Span)> {
-        let value = table.get(key)?;
-        let stage = self.stage(value, &format!("`{path}.{key}`"))?;
-        Some((stage, self.span(value.span())))
-    }
-
-    fn placed_texts(&mut self, table: &DeTable<'_>, path: &str, key: &str) -> Option<(Vec<String>, Span)> {
-        let value = table.get(key)?;
-        Some((self.texts(value, &format!("`{path}.{key}`"))?, self.span(value.span())))
-    }
-
-    /// Warns of DSLs that still expect what they need to be less settled than it is.
-    fn stale_stages(&mut self, section: &Spanned<DeValue<'_>>, stages: &Stages) {
-        let known = stages::canonical(&stages.of);
-        for (key, value) in section.get_ref().as_table().into_iter().flatten() {
-            let Some(table) = value.get_ref().as_table() else { continue };
-            let (Some(expected), Some(list)) = (table.get("expect_effects_stage"), table.get("capabilities")) else {
-                continue;
-            };
-            let ids = list.get_ref().as_array().into_iter().flatten().filter_map(|item| {
-                let of_table = || item.get_ref().as_table()?.get("id")?.get_ref().as_str();
-                item.get_ref().as_str().or_else(of_table)
-            });
-            let written = expected.get_ref().as_str().and_then(Stage::parse);
-            let (Some(written), Some(actual)) = (written, stages::least(ids, &known)) else { continue };
-            if written < actual {
-                let name: &str = key.get_ref();
-                let span = self.span(expected.span());
-                self.diagnostics.push(
-                    Diagnostic::warning(
-                        codes::STAGE_PROMOTED_UNCHECKED,
-                        span,
-                        format!("`dsl.{name}` expects {written} effects, but what it needs is {actual} by now"),
-                    )
-                    .with_help(format!(
-                        "check the DSL and write `expect_effects_stage = \"{actual}\"`; `remlc capability stage promote` does both"
-                    )),
-                );
-            }
-        }
-    }
-
-    /// Names, or tables with a `name` and a `signature`.
-    fn exports(&mut self, value: &Spanned<DeValue<'_>>, dsl: &str) -> Vec<ManifestExport> {
-        let what = format!("`dsl.{dsl}.exports`");
-        let Some(items) = value.get_ref().as_array() else {
-            self.wrong_type(value, &what, "a list");
-            return Vec::new();
-        };
-        let item = format!("an element of {what}");
-        let mut exports = Vec::new();
-        for export in items.iter() {
-            let table = export.get_ref().as_table();
-            let name = match table {
-                Some(table) => table.get("name"),
-                None => Some(export),
-            };
-            let Some(name) = name else {
-                self.report(codes::CONFIG_MISSING_FIELD, export.span(), format!("{item} has no `name`"));
-                continue;
-            };
-            let Some((name, _)) = self.text(name, &item) else { continue };
-            let signature = table.and_then(|table| table.get("signature")?.get_ref().as_table());
-            let signature =
-                signature.map(|table| self.signature(table, &format!("dsl.{dsl}.exports.{name}.signature")));
-            exports.push(ManifestExport { name, signature: signature.unwrap_or_default() });
-        }
-        exports
-    }
-
-    fn signature(&mut self, table: &DeTable<'_>, path: &str) -> ManifestSignature {
-        let category = table.get("category").and_then(|value| {
-            let (text, range) = self.text(value, &format!("`{path}.category`"))?;
-            Some((text, self.span(range)))
-        });
-        let bounds = table.get("stage_bounds").and_then(|value| value.get_ref().as_table());
-        let mut bound = |key| self.placed_stage(bounds?, &format!("{path}.stage_bounds"), key);
-        let (minimum, current, maximum) = (bound("minimum"), bound("current"), bound("maximum"));
-        ManifestSignature {
-            category,
-            allows_effects: self.placed_texts(table, path, "allows_effects"),
-            requires_capabilities: self.placed_texts(table, path, "requires_capabilities"),
-            minimum,
-            current,
-            maximum,
-        }
-    }
-
     fn texts(&mut self, value: &Spanned<DeValue<'_>>, what: &str) -> Option<Vec<String>> {
         let Some(items) = value.get_ref().as_array() else {
             self.wrong_type(value, what, "a list of texts");
@@ -506,66 +247,6 @@ impl<'a> Reader<'a> {
             }
             diagnostics.push(diagnostic);
         })
-    }
-
-    /// The entries of `run.target.capabilities` that are tables.
-    fn contract(&mut self, root: &DeTable<'_>) -> Vec<contract::Entry> {
-        let target = root.get("run").and_then(|run| run.get_ref().as_table()?.get("target")?.get_ref().as_table());
-        let items = target.and_then(|target| target.get("capabilities")?.get_ref().as_array());
-        let mut entries: Vec<contract::Entry> = Vec::new();
-        let mut known: BTreeMap<CapabilityId, Span> = BTreeMap::new();
-        for item in items.into_iter().flatten() {
-            let Some(table) = item.get_ref().as_table() else { continue };
-            let what = "an entry of `run.target.capabilities`";
-            let mut required = |key: &str| match table.get(key) {
-                Some(value) => self.text(value, &format!("`{key}` of {what}")),
-                None => {
-                    self.report(codes::CONFIG_MISSING_FIELD, item.span(), format!("{what} has no `{key}`"));
-                    None
-                }
-            };
-            let (id, stage) = (required("id"), required("stage"));
-            let (Some((id, id_range)), Some((stage, stage_range))) = (id, stage) else { continue };
-            let id = match CapabilityId::new(&id) {
-                Ok(id) => id,
-                Err(problem) => {
-                    self.error(id_range, problem.to_string());
-                    continue;
-                }
-            };
-            let Some(stage) = StageRequirement::parse(&stage) else {
-                let message = format!("the stage of `{id}` is `{stage}`, which is not a stage");
-                let help = "write `exact:beta`, or `at_least:beta` to accept later ones; there are `experimental`, `beta` and `stable`";
-                self.report(codes::CONFIG_INVALID_STAGE, stage_range, message).helps.push(help.into());
-                continue;
-            };
-            let span = self.span(item.span());
-            if let Some(first) = known.insert(id.clone(), span) {
-                let message = format!("`{id}` is there twice");
-                let diagnostic = self.report(codes::CONFIG_CAPABILITY_CONTRACT, item.span(), message);
-                diagnostic.labels.push(Label { span: first, text: "first here".to_owned() });
-                diagnostic.helps.push("keep one of them".to_owned());
-                continue;
-            }
-            let declared_effects = match table.get("declared_effects") {
-                Some(value) => self.texts(value, &format!("`declared_effects` of `{id}`")).unwrap_or_default(),
-                None => Vec::new(),
-            };
-            let provider = table.get("provider").and_then(|value| self.text(value, "a provider")).map(|(text, _)| text);
-            let source_span = table.get("source_span").and_then(|value| {
-                let place = value.get_ref().as_table();
-                let number = |key: &str| place?.get(key)?.get_ref().as_integer()?.as_str().parse::<u32>().ok();
-                let found = number("start").zip(number("end"));
-                if found.is_none() {
-                    let message =
-                        "a `source_span` has the whole numbers `start` and `end`, which are bytes of the file";
-                    self.error(value.span(), message);
-                }
-                found
-            });
-            entries.push(contract::Entry { id, stage, declared_effects, source_span, provider, span });
-        }
-        entries
     }
 
     fn dependencies(&mut self, section: &Spanned<DeValue<'_>>) -> Vec<Dependency> {

@@ -241,12 +241,12 @@ impl Verifier<'_> {
     /// What the probe has found, compared with what the compiler believes.
     fn compare(&mut self, printed: &str) {
         let found: BTreeMap<&str, &str> = printed.lines().filter_map(|line| line.split_once('=')).collect();
-        for (key, expected) in [
-            ("os", std::env::consts::OS),
-            ("arch", std::env::consts::ARCH),
-            ("stdlib_version", target::VERSION),
-            ("runtime_revision", target::VERSION),
-            ("c", COMPUTED),
+        for (key, name, expected) in [
+            ("os", "program_os", std::env::consts::OS),
+            ("arch", "program_arch", std::env::consts::ARCH),
+            ("stdlib_version", "program_stdlib", target::VERSION),
+            ("runtime_revision", "program_runtime", target::VERSION),
+            ("c", "calls_c", COMPUTED),
         ] {
             let actual = found.get(key).copied().unwrap_or_default();
             if actual != expected {
@@ -257,13 +257,6 @@ impl Verifier<'_> {
                     "install remlc anew: its parts do not belong together",
                 );
             }
-            let name = match key {
-                "c" => "calls_c",
-                "os" => "program_os",
-                "arch" => "program_arch",
-                "stdlib_version" => "program_stdlib",
-                _ => "program_runtime",
-            };
             self.note(name, outcome(actual == expected), Some(expected.to_owned()), Some(actual.to_owned()));
         }
     }
