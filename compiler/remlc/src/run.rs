@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reml_driver::pipeline::{Compilation, RunOptions};
+use reml_driver::pipeline::{Compilation, Options, RunOptions};
 use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
 use crate::permissions::Permissions;
 use crate::report::{self, Subject};
+use crate::telemetry;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -29,15 +30,17 @@ pub struct Args {
 pub fn execute(args: Args) -> ExitCode {
     let input = args.input.path();
     let subject = Subject::new("run", "Run", &input, args.compile.fail_on_warning);
-    let mut compilation = Compilation::new(&OsSystem, args.compile.options(true, &args.output));
+    let options = Options { runs_here: true, ..args.compile.options(true, &args.output) };
+    let mut compilation = Compilation::new(&OsSystem, options);
     let fine = compilation.check(&input) && compilation.lower();
     if fine {
         compilation.emit_code();
     }
     let loaded = if fine { compilation.load() } else { None };
     report::emitted(&mut compilation);
+    let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
-    let shown = report::progress(&compilation, &subject, &args.output);
+    let shown = written & report::progress(&compilation, &subject, &args.output);
     let Some(program) = loaded.filter(|_| shown) else { return ExitCode::from(FAILURE) };
     let gate = match args.permissions.gate(&compilation) {
         Ok(gate) => gate,

@@ -19,6 +19,7 @@ impl<'a> Checker<'a> {
         self.solve_effects();
         self.check_contracts();
         self.check_conductors();
+        let decisions = std::mem::take(&mut self.removed.decisions);
         let dsls = self.dsls();
         let init_order = self.initialisation_order();
         let main = self.find_main();
@@ -86,7 +87,9 @@ impl<'a> Checker<'a> {
             library,
             dsls,
         };
-        Checked { program, diagnostics }
+        let mut constraints = std::mem::take(&mut self.constraints);
+        constraints.sort_by_key(|it| (it.span.start, it.span.end));
+        Checked { program, diagnostics, decisions, constraints }
     }
 
     /// Exhaustiveness and reachability of the program's own matches.

@@ -16,11 +16,21 @@ pub const SCHEMA_VERSION: &str = "3.0.0-alpha";
 
 /// Appends the body of an event. What it has no time and no identity for gets them now.
 pub fn write_event(out: &mut Vec<u8>, event: &Event) {
+    write_with_id(out, event, Some(event.audit_id.unwrap_or_else(Uuid::now_v7)));
+}
+
+/// The same without giving it an identity.
+pub fn write_as_given(out: &mut Vec<u8>, event: &Event) {
+    write_with_id(out, event, event.audit_id);
+}
+
+fn write_with_id(out: &mut Vec<u8>, event: &Event, id: Option<Uuid>) {
     begin(out, event.timestamp.unwrap_or_else(Timestamp::now));
-    out.extend_from_slice(b"\"audit_id\":\"");
-    let id = event.audit_id.unwrap_or_else(Uuid::now_v7);
-    out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
-    out.extend_from_slice(b"\",");
+    if let Some(id) = id {
+        out.extend_from_slice(b"\"audit_id\":\"");
+        out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+        out.extend_from_slice(b"\",");
+    }
     if let Some(capability) = &event.capability {
         member(out, "capability", capability);
     }
@@ -39,7 +49,12 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event) {
 
 /// Appends the body of a record. It has no identity but its place in the chain.
 pub fn write_record(out: &mut Vec<u8>, record: &Record<'_>) {
-    begin(out, Timestamp::now());
+    write_record_at(out, record, Timestamp::now());
+}
+
+/// The same of one that has happened at this time.
+pub fn write_record_at(out: &mut Vec<u8>, record: &Record<'_>, time: Timestamp) {
+    begin(out, time);
     if let Some(capability) = record.capability {
         member(out, "capability", capability);
     }
@@ -103,6 +118,7 @@ fn write_field(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Bool(false) => out.extend_from_slice(b"false"),
         Field::Int(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
         Field::Text(text) => write_text(out, text),
+        Field::Json(text) => out.extend_from_slice(text.as_bytes()),
         Field::Texts(texts) => {
             out.push(b'[');
             for (index, text) in texts.iter().enumerate() {
@@ -213,6 +229,7 @@ mod tests {
             ("b", Field::Bool(true)),
             ("c", Field::Int(-7)),
             ("f", Field::Texts(&["x", "\""])),
+            ("j", Field::Json("{\"x\":[1,null]}")),
             ("z", Field::Text("\\")),
         ];
         let kind = EventKind::named("k");

@@ -13,7 +13,7 @@ use super::function::{Binding, FnLower, Out};
 use super::place::{Access, Location};
 use super::traits::MethodTarget;
 use crate::core::{Atom, Callee, End, FuncId, Op, RuntimeId};
-use crate::prim::{CPrim, PrimOp, TYPE_KEY};
+use crate::prim::{CPrim, PrimOp};
 
 /// What is called.
 enum Target {
@@ -204,17 +204,18 @@ impl FnLower<'_, '_> {
         let def = &self.l.src.fns[id];
         Some(match &def.kind {
             FnKind::Reml(_) => Target::Func(self.l.instance(id, args)),
-            FnKind::Primitive(name) if &**name == TYPE_KEY => Target::Known(self.l.type_key(args)),
-            FnKind::Primitive(name) => match CPrim::by_name(name) {
-                Some(prim) => Target::C(prim, args.to_vec()),
-                None => match self.l.primitive(id, name) {
-                    Some(op) => Target::Prim(op),
-                    None => {
-                        self.end(End::Unreachable);
-                        return None;
-                    }
-                },
-            },
+            FnKind::Primitive(name) => {
+                if let Some(answer) = self.l.known_answer(name, args) {
+                    Target::Known(answer)
+                } else if let Some(prim) = CPrim::by_name(name) {
+                    Target::C(prim, args.to_vec())
+                } else if let Some(op) = self.l.primitive(id, name) {
+                    Target::Prim(op)
+                } else {
+                    self.end(End::Unreachable);
+                    return None;
+                }
+            }
             FnKind::Runtime(name) => Target::Runtime(self.l.runtime_of(id, name, args).0),
             FnKind::Foreign(_) => Target::Foreign(id, args.to_vec()),
             FnKind::Required => {

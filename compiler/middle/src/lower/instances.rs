@@ -18,7 +18,7 @@ use super::{Lower, MethodTarget};
 use crate::core::{
     Atom, Block, Callee, End, FuncId, Function, Global, GlobalId, Inline, Mode, Op, RuntimeFn, RuntimeId, Var,
 };
-use crate::prim::{PrimOp, TYPE_KEY};
+use crate::prim::{PrimOp, TARGET_DESCRIPTION, TYPE_KEY};
 
 /// How deeply type arguments may nest before an instance is taken for polymorphic recursion.
 const MAX_TYPE_DEPTH: usize = 60;
@@ -235,8 +235,17 @@ impl<'a> Lower<'a> {
         Signature { params, ret }
     }
 
+    /// What a primitive gives that is no operation, since lowering knows the answer.
+    pub fn known_answer(&mut self, name: &str, args: &[TypeId]) -> Option<Atom> {
+        match name {
+            TYPE_KEY => Some(self.type_key(args)),
+            TARGET_DESCRIPTION => Some(Atom::Str(self.string(&self.options.target))),
+            _ => None,
+        }
+    }
+
     /// What `type_key` is at these types: a number that no other type has in this program.
-    pub fn type_key(&mut self, args: &[TypeId]) -> Atom {
+    fn type_key(&mut self, args: &[TypeId]) -> Atom {
         let key = args.first().map_or(0, |&arg| self.core_type(arg).as_u32().into());
         Atom::Int(key, self.types.intern(Type::Prim(Prim::I64)))
     }
@@ -345,8 +354,10 @@ impl<'a> Lower<'a> {
         let atoms: Vec<Atom> = vars.iter().map(|&var| Atom::Var(var)).collect();
         let op = match &def.kind {
             FnKind::Reml(_) => Op::Call(Callee::Func(self.instance(id, args)), atoms),
-            FnKind::Primitive(name) if &**name == TYPE_KEY => Op::Copy(self.type_key(args)),
-            FnKind::Primitive(name) => Op::Prim(self.primitive(id, name)?, atoms),
+            FnKind::Primitive(name) => match self.known_answer(name, args) {
+                Some(answer) => Op::Copy(answer),
+                None => Op::Prim(self.primitive(id, name)?, atoms),
+            },
             FnKind::Runtime(name) => Op::CallRuntime(self.runtime_of(id, name, args).0, atoms),
             FnKind::Foreign(_) => return Some(self.value_of_foreign(key, &name, Signature { params, ret }, id, args)),
             FnKind::Required => return None,

@@ -57,6 +57,8 @@ use traits::MethodTarget;
 pub struct LowerOptions {
     /// Runs this function instead of `main`.
     pub entry: Option<FnId>,
+    /// What the program is compiled for, for the library to read.
+    pub target: String,
 }
 
 /// Lowers everything that `main` (or the function of `options`) can reach.
@@ -68,12 +70,12 @@ pub fn lower(
     let Some(main) = options.entry.or(program.main) else {
         return Err(vec![Diagnostic::error(codes::MAIN_MISSING, Span::NONE, "the program has no function `main`")]);
     };
-    let mut lower = Lower::new(program, names);
+    let mut lower = Lower::new(program, names, options);
     let mut entry = lower.entry(main);
     // A handler of generic operations needs a clause for every instance of them; some are met after the handler.
     while lower.diagnostics.is_empty() && !lower.handlers_complete() {
         let (types, effects) = (std::mem::take(&mut lower.types), lower.known_effects());
-        lower = Lower { types, effects, ..Lower::new(program, names) };
+        lower = Lower { types, effects, ..Lower::new(program, names, options) };
         entry = lower.entry(main);
     }
     if !lower.diagnostics.is_empty() {
@@ -105,6 +107,7 @@ pub fn lower(
 struct Lower<'a> {
     src: &'a typed::Program,
     names: &'a Names,
+    options: &'a LowerOptions,
     diagnostics: Vec<Diagnostic>,
 
     types: TypeStore,
@@ -152,7 +155,7 @@ struct Lower<'a> {
 type Effects = IndexMap<(EffectId, TypeId), EffectInstance, BuildHasherDefault<FxHasher>>;
 
 impl<'a> Lower<'a> {
-    fn new(src: &'a typed::Program, names: &'a Names) -> Self {
+    fn new(src: &'a typed::Program, names: &'a Names, options: &'a LowerOptions) -> Self {
         let mut impls: SecondaryMap<TraitId, Vec<ImplId>> = SecondaryMap::new();
         for (id, def) in &src.impls {
             impls[def.trait_].push(id);
@@ -160,6 +163,7 @@ impl<'a> Lower<'a> {
         Lower {
             src,
             names,
+            options,
             diagnostics: Vec::new(),
             types: src.types.clone(),
             nominal: types::nominal_newtypes(src),
