@@ -39,7 +39,6 @@ pub extern "C" fn reml_audit_log(
 }
 
 /// The line of the event, for a sink of the program's own, without the end of the line. Errors as above; a line begins with a brace.
-#[expect(clippy::too_many_arguments, reason = "the parts of an event, as compiled code has them")]
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_audit_line(
     cx: Cx,

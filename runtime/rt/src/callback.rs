@@ -114,7 +114,7 @@ traced! {
 }
 
 extern "C" fn callback_new(cx: Cx, entry: *const u8, closure: *mut Closure, stack_words: u64) -> *mut Resource {
-    let place = gate::origin(cx).map_or_else(|| "?".to_owned(), |place| place.to_string());
+    let place = gate::place_of_call(cx).map_or_else(|| "?".to_owned(), |place| place.to_string());
     let mut state = callbacks(cx).state.borrow_mut();
     let reused = if state.dropped.len() > REMEMBERED { state.dropped.pop_front() } else { None };
     let data = match reused.or_else(|| state.unused.pop()) {

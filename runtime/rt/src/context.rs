@@ -42,8 +42,8 @@ pub struct Runtime {
     /// What waits for one of the `take_*` functions.
     pub taken: Cell<Taken>,
     pub resources: Resources,
-    pub io_effects: IoEffects,
     pub callbacks: Callbacks,
+    pub io_effects: IoEffects,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,
     pub guard: Guard,

@@ -165,7 +165,7 @@ pub fn denial(cx: Cx) -> String {
 }
 
 /// Where in the program a `traced` function was called.
-pub fn origin(cx: Cx) -> Option<Place<'static>> {
+pub fn place_of_call(cx: Cx) -> Option<Place<'static>> {
     asking(cx, &cx.runtime().guard)
 }
 

@@ -51,6 +51,11 @@ table! {
         reml_big_to_text
         reml_big_from_text
     ;
+    callback:
+        reml_callback_new
+        reml_callback_code
+        reml_variadic
+    ;
     capabilities:
         reml_capability_get
         reml_capability_all
@@ -64,11 +69,6 @@ table! {
         reml_security_enforce
         reml_security_policy_digest
         reml_security_report
-    ;
-    callback:
-        reml_callback_new
-        reml_callback_code
-        reml_variadic
     ;
     chars:
         reml_char_is_alphabetic
