@@ -437,24 +437,24 @@ impl<'s> Compilation<'s> {
 
     /// Compiles the lowered program into this process, ready to run.
     pub fn load(&mut self) -> Option<jit::Loaded> {
-        let loaded = self.into_memory(jit::load)?;
+        let loaded = self.placed_in_memory(jit::load)?;
         self.generated(&loaded.code);
         Some(loaded)
     }
 
     /// The same for the first version of a program that is replaced while it runs.
     pub fn load_first(&mut self, versions: &Versions) -> Option<jit::Loaded> {
-        let loaded = self.into_memory(|program, sources, options| versions.first(program, sources, options))?;
+        let loaded = self.placed_in_memory(|program, sources, options| versions.first(program, sources, options))?;
         self.generated(&loaded.code);
         Some(loaded)
     }
 
     /// The same for a later version, which was lowered for the lineage of the ticket. `Some(false)`: it has to be compiled for another one.
     pub fn offer(&mut self, versions: &Versions, ticket: &Ticket) -> Option<bool> {
-        self.into_memory(|program, sources, options| versions.offer(ticket, program, sources, options))
+        self.placed_in_memory(|program, sources, options| versions.offer(ticket, program, sources, options))
     }
 
-    fn into_memory<T>(
+    fn placed_in_memory<T>(
         &mut self,
         load: impl FnOnce(&core::Program, &SourceMap, &CodegenOptions) -> Result<T, CodegenError>,
     ) -> Option<T> {

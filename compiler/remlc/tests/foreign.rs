@@ -266,7 +266,7 @@ const C_HEADER: &str =
 
 #[test]
 fn random_signatures_agree_with_c() {
-    let mut world = World::new(0x5EED_0F_F1, 40);
+    let mut world = World::new(0x5EED_0FF1, 40);
     let mut c = C_HEADER.to_owned();
     let mut reml = "use Core.Unsafe.Ptr.{FnPtr, bind_fn_ptr}\n\n".to_owned();
     for index in 0..world.structs.len() {

@@ -172,7 +172,7 @@ impl Lower<'_> {
         let vars: Vec<Var> = types.iter().map(|&ty| code.var(ty, span)).collect();
         let core_ret = self.core_type(ret);
         let mut c = CCode { l: self, code: &mut code, span };
-        let arguments = sources.iter().zip(&vars[1..]).map(|(&ty, &var)| c.from_c(ty, Atom::Var(var))).collect();
+        let arguments = sources.iter().zip(&vars[1..]).map(|(&ty, &var)| c.value_passed(ty, Atom::Var(var))).collect();
         let result = c.emit(core_ret, Op::Call(Callee::Closure(Atom::Var(vars[0])), arguments));
         let result = match signature.ret.by_value {
             Some(_) => {
@@ -180,7 +180,7 @@ impl Lower<'_> {
                 c.store(ret, address, 0, result);
                 Atom::Unit
             }
-            None => c.to_scalar(ret, result),
+            None => c.scalar_of(ret, result),
         };
         code.end(End::Return(result));
         let modes = closure_modes(1, vars.len());
@@ -277,7 +277,7 @@ impl CCode<'_, '_> {
                 let arguments = match params.as_slice() {
                     [_] if !matches!(self.l.types.get(types[0]), Type::Tuple(_)) => vec![args[1]],
                     params => {
-                        let fields = params.to_vec().into_iter().enumerate();
+                        let fields = params.iter().copied().enumerate();
                         fields
                             .map(|(index, param)| {
                                 let ty = self.l.core_type(param);
@@ -347,7 +347,7 @@ impl CCode<'_, '_> {
         for (&param, &arg) in params.iter().zip(&args) {
             match self.l.pass(param) {
                 Pass::Scalar => {
-                    let scalar = self.to_scalar(param, arg);
+                    let scalar = self.scalar_of(param, arg);
                     passed.push(scalar);
                 }
                 Pass::Struct => {
@@ -400,7 +400,7 @@ impl CCode<'_, '_> {
         }
         let result = match result_slot {
             Some(slot) => self.load(ret, slot, 0),
-            None => self.from_scalar(ret, result),
+            None => self.value_of_scalar(ret, result),
         };
         if outs.is_empty() {
             return result;
@@ -463,13 +463,13 @@ impl CCode<'_, '_> {
     // Scalars -------------------------------------------------------------------------------------
 
     /// What C passes for a value: itself, or the integer of an enumeration.
-    fn to_scalar(&mut self, ty: TypeId, value: Atom) -> Atom {
+    fn scalar_of(&mut self, ty: TypeId, value: Atom) -> Atom {
         match self.newtype_of(ty) {
-            Some((inner, true)) => self.to_scalar(inner, value),
+            Some((inner, true)) => self.scalar_of(inner, value),
             Some((inner, false)) => {
                 let inner_ty = self.l.core_type(inner);
                 let value = self.emit(inner_ty, Op::Field { base: value, variant: 0, index: 0 });
-                self.to_scalar(inner, value)
+                self.scalar_of(inner, value)
             }
             None => match self.l.c_layout(ty).shape {
                 CShape::Enum(base, _) => {
@@ -483,11 +483,11 @@ impl CCode<'_, '_> {
     }
 
     /// The value for what C passes.
-    fn from_scalar(&mut self, ty: TypeId, value: Atom) -> Atom {
+    fn value_of_scalar(&mut self, ty: TypeId, value: Atom) -> Atom {
         match self.newtype_of(ty) {
-            Some((inner, true)) => self.from_scalar(inner, value),
+            Some((inner, true)) => self.value_of_scalar(inner, value),
             Some((inner, false)) => {
-                let value = self.from_scalar(inner, value);
+                let value = self.value_of_scalar(inner, value);
                 let ty = self.l.core_type(ty);
                 self.emit(ty, Op::Construct { variant: 0, args: vec![value], token: None })
             }
@@ -504,9 +504,9 @@ impl CCode<'_, '_> {
     }
 
     /// A parameter of a callback: a scalar, or the address of a struct.
-    fn from_c(&mut self, ty: TypeId, passed: Atom) -> Atom {
+    fn value_passed(&mut self, ty: TypeId, passed: Atom) -> Atom {
         match self.l.c_layout(ty).is_scalar() {
-            true => self.from_scalar(ty, passed),
+            true => self.value_of_scalar(ty, passed),
             false => self.load(ty, passed, 0),
         }
     }
@@ -556,7 +556,7 @@ impl CCode<'_, '_> {
             CShape::Scalar(prim) => self.load_scalar(*prim, address, offset),
             CShape::Enum(base, _) => {
                 let value = self.load_scalar(*base, address, offset);
-                self.from_scalar(ty, value)
+                self.value_of_scalar(ty, value)
             }
             CShape::Record(fields) => {
                 let mut args = vec![Atom::Unit; fields.len()];
@@ -617,7 +617,7 @@ impl CCode<'_, '_> {
         match &layout.shape {
             CShape::Void => {}
             CShape::Scalar(_) | CShape::Enum(..) => {
-                let scalar = self.to_scalar(ty, value);
+                let scalar = self.scalar_of(ty, value);
                 let (unit, offset) = (self.unit(), self.int(offset));
                 self.emit(unit, Op::Prim(PrimOp::RawStore, vec![address, offset, scalar]));
             }

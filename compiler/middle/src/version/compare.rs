@@ -52,7 +52,7 @@ pub fn compare(running: &Running, new: &Interface) -> Result<Changes, Vec<Diagno
     let before: BTreeSet<&str> = current.functions.values().map(|face| &*face.name).collect();
     changes.removed.retain(|name| !present.contains(&**name));
     let (grown, new_ones): (BTreeSet<_>, _) =
-        std::mem::take(&mut changes.added).into_iter().partition(|name: &Box<str>| before.contains(&**name));
+        std::mem::take(&mut changes.added).into_iter().partition(|name| before.contains(&**name));
     changes.added = new_ones;
     changes.changed.extend(grown);
     let evaluated = added(&running.known, new);
