@@ -44,15 +44,15 @@ impl<T> Slice<T> {
     /// # Safety
     /// A pointer that is not null must point to `len` values, for as long as the result is used.
     pub unsafe fn get<'a>(self) -> Option<&'a [T]> {
-        match (self.data.is_null(), self.len) {
-            (_, 0) => Some(&[]),
-            (true, _) => None,
-            // SAFETY: per the contract; no allocation is larger than `isize::MAX`.
-            (false, len) if len <= isize::MAX as usize / size_of::<T>() => {
-                Some(unsafe { std::slice::from_raw_parts(self.data, len) })
-            }
-            _ => None,
+        if self.len == 0 {
+            return Some(&[]);
         }
+        // No allocation is larger than `isize::MAX`.
+        if self.data.is_null() || self.len > isize::MAX as usize / size_of::<T>() {
+            return None;
+        }
+        // SAFETY: per the contract.
+        Some(unsafe { std::slice::from_raw_parts(self.data, self.len) })
     }
 }
 
