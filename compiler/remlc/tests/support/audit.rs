@@ -4,14 +4,19 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-/// The events of a log, a line for each, for a golden: without the chain and what the log says of itself, and with fixed times, ids and digests.
+/// Has the program or its gate said this, and neither the log of itself nor remlc of the compilation?
+pub fn is_of_run(kind: &str) -> bool {
+    !kind.starts_with("audit.") && !kind.starts_with("pipeline_")
+}
+
+/// The events of a run in a log, a line for each, for a golden: without the chain, and with fixed times, ids and digests.
 pub fn events(log: &Path) -> Result<String, String> {
     let text = std::fs::read_to_string(log).map_err(|problem| format!("{}: {problem}", log.display()))?;
     let mut events = String::new();
     for line in text.lines() {
         let mut event: Value = serde_json::from_str(line).map_err(|problem| format!("{problem}: {line}"))?;
         let kind = event["envelope"]["metadata"]["event.kind"].as_str().unwrap_or_default();
-        if kind.starts_with("audit.") {
+        if !is_of_run(kind) {
             continue;
         }
         steady(&mut event);
