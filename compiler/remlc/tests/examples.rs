@@ -4,9 +4,9 @@
 //! `stdout`, `stderr`, `exit` (absent: 0), and `diagnostic.json` (absent: none). A program is run with `remlc run`,
 //! with `remlc run --release`, and as a built executable, and all three must agree. A program that is rejected has its
 //! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program; `b.flags`, a line for each, to
-//! remlc: what the program may do. With `--audit` among them the run has a log, and `audit.jsonl` is what the program got into it. Without that, an `audit.jsonl` is what
-//! `remlc check` and then `remlc run` get into a log. Where there is a `constraint_graph.json`, it is what `--emit-telemetry` writes, and `dot` and `svg` are what
-//! `remlc telemetry graph` makes of that. To have one of these, make an empty file first. `REML_BLESS=1` rewrites the goldens.
+//! remlc: what the program may do. With `--audit` among them the run has a log, and `program.audit.jsonl` is what the program got into it. Where there is an `audit.jsonl`, it is
+//! what `remlc check` and then `remlc run` get into a log; where there is a `constraint_graph.json`, it is what `--emit-telemetry` writes, and `dot` and `svg` are what
+//! `remlc telemetry graph` makes of that. To have one of these two, make an empty file first. `REML_BLESS=1` rewrites the goldens.
 
 mod support;
 
@@ -194,7 +194,7 @@ impl<'a> Example<'a> {
     fn compare_logs(&self, logs: &[PathBuf; 3], problems: &mut Vec<String>) -> Result<(), Failed> {
         let [debug, release, executed] = [&logs[0], &logs[1], &logs[2]].map(|log| support::audit::events(log));
         let debug = debug?;
-        compare_golden(&self.golden("audit.jsonl"), &debug, "", problems);
+        compare_golden(&self.golden("program.audit.jsonl"), &debug, "", problems);
         let debug = support::audit::in_all_modes(&debug);
         for (name, other) in [("run --release", release?), ("the executable", executed?)] {
             let other = support::audit::in_all_modes(&other);
