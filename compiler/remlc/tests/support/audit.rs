@@ -4,23 +4,19 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-<<<<<<< HEAD
-/// The events of a log, a line for each, for a golden: without the chain and what the log says of itself, and with fixed times, ids and digests.
-pub fn whole(log: &Path) -> Result<String, String> {
-    events_of(log, |kind| !kind.starts_with("audit."))
-}
-
-/// Those of the program alone, without those of its compilation.
-=======
 /// Has the program or its gate said this, and neither the log of itself nor remlc of the compilation?
 pub fn is_of_run(kind: &str) -> bool {
     !kind.starts_with("audit.") && !kind.starts_with("pipeline_")
 }
 
-/// The events of a run in a log, a line for each, for a golden: without the chain, and with fixed times, ids and digests.
->>>>>>> lib
+/// The events of a log, a line for each, for a golden: without the chain and what the log says of itself, and with fixed times, ids and digests.
+pub fn whole(log: &Path) -> Result<String, String> {
+    events_of(log, |kind| !kind.starts_with("audit."))
+}
+
+/// Those of the run alone.
 pub fn events(log: &Path) -> Result<String, String> {
-    events_of(log, |kind| !kind.starts_with("audit.") && !kind.starts_with("pipeline_"))
+    events_of(log, is_of_run)
 }
 
 fn events_of(log: &Path, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
@@ -28,16 +24,10 @@ fn events_of(log: &Path, wanted: impl Fn(&str) -> bool) -> Result<String, String
     let mut events = String::new();
     for line in text.lines() {
         let mut event: Value = serde_json::from_str(line).map_err(|problem| format!("{problem}: {line}"))?;
-<<<<<<< HEAD
         if wanted(event["envelope"]["metadata"]["event.kind"].as_str().unwrap_or_default()) {
             steady(&mut event);
             events.push_str(&super::normalise(&event.to_string()));
             events.push('\n');
-=======
-        let kind = event["envelope"]["metadata"]["event.kind"].as_str().unwrap_or_default();
-        if !is_of_run(kind) {
-            continue;
->>>>>>> lib
         }
     }
     Ok(events)
