@@ -11,6 +11,7 @@ use reml_rt::{RunOptions, RunOutcome};
 use crate::compile::{Compiled, compile};
 use crate::frames::Frames;
 use crate::isa::Target;
+use crate::native;
 use crate::place::Placer;
 use crate::plan::Plan;
 use crate::symbol::Symbol;
@@ -46,6 +47,7 @@ pub struct Loaded {
     info: ProgramInfo,
     module: Option<JITModule>,
     _frames: Box<OwnedFrames>,
+    _native: Box<str>,
 }
 
 // SAFETY: its pointers are to code and tables in memory of its own, which nobody writes to.
@@ -127,6 +129,7 @@ pub fn load_at(
     placer.module.finalize_definitions()?;
     let address = |symbol| placer.module.get_finalized_function(placer.func(symbol));
     let frames = own_frames(Frames::new(&plan, &compiled, sources), address);
+    let native = native::table(program, sources).into_boxed_str();
     let info = ProgramInfo {
         main: address(Symbol::Main),
         invoke: address(Symbol::Invoke),
@@ -137,9 +140,11 @@ pub fn load_at(
         // Whoever runs the program here brings the gate along.
         policy: std::ptr::null(),
         policy_len: 0,
+        native: native.as_ptr(),
+        native_len: native.len() as u64,
     };
     let code = CodeSummary::of(&plan, &compiled);
-    Ok(Loaded { code, info, module: Some(placer.module), _frames: frames })
+    Ok(Loaded { code, info, module: Some(placer.module), _frames: frames, _native: native })
 }
 
 unsafe extern "C" {

@@ -13,6 +13,7 @@ mod frames;
 mod isa;
 pub mod jit;
 mod memory;
+mod native;
 pub mod object;
 mod place;
 mod plan;

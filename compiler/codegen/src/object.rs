@@ -9,6 +9,7 @@ use reml_rt::abi::FLAG_LEAK_CHECK;
 use crate::compile::compile;
 use crate::frames::Frames;
 use crate::isa::Target;
+use crate::native;
 use crate::place::{Placer, Table};
 use crate::plan::Plan;
 use crate::symbol::Symbol;
@@ -42,15 +43,18 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
     info.address(Symbol::ResourceDrop, 0);
     info.address(Symbol::FrameTable, 0);
     info.word(if options.leak_check { FLAG_LEAK_CHECK } else { 0 });
-    match &options.policy {
-        Some(policy) => {
-            info.address(Symbol::ProgramInfo, PROGRAM_INFO as i64);
-            info.word(policy.len() as u64);
-            debug_assert_eq!(info.len(), PROGRAM_INFO);
-            info.text(policy);
-        }
-        None => [0, 0].into_iter().for_each(|word| info.word(word)),
+    let policy = options.policy.as_deref().unwrap_or_default();
+    let native = native::table(program, sources);
+    match options.policy {
+        Some(_) => info.address(Symbol::ProgramInfo, PROGRAM_INFO as i64),
+        None => info.word(0),
     }
+    info.word(policy.len() as u64);
+    info.address(Symbol::ProgramInfo, (PROGRAM_INFO + policy.len()) as i64);
+    info.word(native.len() as u64);
+    debug_assert_eq!(info.len(), PROGRAM_INFO);
+    info.text(policy);
+    info.text(&native);
     placer.define_table(Symbol::ProgramInfo, info)?;
     let code = CodeSummary::of(&plan, &compiled);
     match placer.module.finish().emit() {
@@ -60,7 +64,7 @@ pub fn emit(program: &Program, sources: &SourceMap, options: &CodegenOptions) ->
 }
 
 /// Bytes of `abi::ProgramInfo`.
-const PROGRAM_INFO: usize = 64;
+const PROGRAM_INFO: usize = 80;
 
 /// `abi::FrameTable`, then the arrays it points to.
 fn frame_table(frames: &Frames) -> Table {

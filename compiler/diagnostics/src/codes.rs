@@ -12,6 +12,27 @@ impl fmt::Display for Code {
     }
 }
 
+impl Code {
+    /// The short names that a code has besides, which other tools know it by.
+    pub fn aliases(self) -> impl Iterator<Item = &'static str> {
+        ALIASES.iter().filter(move |(code, _)| *code == self).map(|(_, alias)| *alias)
+    }
+
+    /// The code that a text means: itself, or that with this alias.
+    pub fn named(text: &str) -> Option<Code> {
+        let alias = || ALIASES.iter().find(|(_, alias)| *alias == text).map(|(code, _)| *code);
+        ALL.iter().find(|code| code.0 == text).copied().or_else(alias)
+    }
+}
+
+const ALIASES: &[(Code, &str)] = &[
+    (TARGET_PROFILE_MISSING, "TARGET01"),
+    (TARGET_ABI_MISMATCH, "TARGET02"),
+    (TARGET_MISMATCH, "TARGET03"),
+    (TARGET_CAPABILITY_UNKNOWN, "TARGET04"),
+    (TARGET_UNKNOWN_VALUE, "TARGET05"),
+];
+
 macro_rules! codes {
     ($($name:ident = $text:literal;)*) => {
         $(pub const $name: Code = Code($text);)*
@@ -72,6 +93,14 @@ codes! {
     CONFIG_IO = "config.manifest.io_error";
     CONFIG_PARSE = "config.manifest.parse_error";
     CONFIG_DUPLICATE_KEY = "config.compat.duplicate_key";
+    CONFIG_TRAILING_COMMA = "config.compat.trailing_comma";
+    CONFIG_UNQUOTED_KEY = "config.compat.unquoted_key";
+    CONFIG_NUMBER_FORMAT = "config.compat.number_format";
+    CONFIG_TRIVIA = "config.trivia.invalid";
+    CONFIG_COMPAT_PROFILE = "config.compat.unknown_profile";
+    CONFIG_COMPAT_ENVIRONMENT = "config.compat.env_invalid";
+    CONFIG_COMPAT_UNSUPPORTED = "config.compat.unsupported";
+    CONFIG_CAPABILITY_CONTRACT = "config.manifest.capability_contract";
     CONFIG_MISSING_FIELD = "config.missing_field";
     CONFIG_INVALID_STAGE = "config.invalid_stage";
     CONFIG_PROJECT_VERSION = "config.project.version_invalid";

@@ -1,5 +1,7 @@
 //! The one value that every pass reports with.
 
+use serde_json::Value;
+
 use crate::codes::Code;
 use crate::excerpt::shortened;
 use crate::span::Span;
@@ -34,7 +36,7 @@ pub struct Diagnostic {
     /// What would have fitted, for tools.
     pub expected: Option<Expectation>,
     /// Facts for tools, by dotted key: `typeclass.trait`. The part before the first dot is the extension they belong to.
-    pub facts: Vec<(&'static str, String)>,
+    pub facts: Vec<(&'static str, Value)>,
 }
 
 /// What would have fitted at the primary span.
@@ -118,9 +120,14 @@ impl Diagnostic {
         self.with_expected(label, vec![alternative]).with_fact("type.expected", expected).with_fact("type.found", found)
     }
 
-    pub fn with_fact(mut self, key: &'static str, value: impl Into<String>) -> Self {
+    pub fn with_fact(mut self, key: &'static str, value: impl Into<Value>) -> Self {
         self.facts.push((key, value.into()));
         self
+    }
+
+    /// Whether a fact of this key is known.
+    pub fn has_fact(&self, key: &str) -> bool {
+        self.facts.iter().any(|(known, _)| *known == key)
     }
 
     /// The text under the primary span.

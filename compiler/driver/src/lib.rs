@@ -4,6 +4,7 @@
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
 pub mod config;
+mod contract;
 pub mod files;
 pub mod format;
 pub mod link;
@@ -20,7 +21,9 @@ pub mod stages;
 pub mod stdlib;
 pub mod system;
 pub mod target;
+pub mod telemetry;
 pub mod testing;
+pub mod toolchain;
 pub mod watch;
 
 pub use reml_rt::hold_standard_streams;

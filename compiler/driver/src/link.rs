@@ -32,6 +32,11 @@ pub fn is_interrupted() -> bool {
     INTERRUPTED.load(Ordering::SeqCst)
 }
 
+/// The C compiler that links, which may come with arguments: "ccache gcc".
+pub fn compiler(system: &dyn System) -> String {
+    system.env("CC").filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".to_owned())
+}
+
 /// Links `object` into the executable `output`. After [`interrupt`], the output is left as it was.
 pub fn link(object: &[u8], output: &Path, system: &dyn System) -> Result<(), Box<Diagnostic>> {
     IN_PROGRESS.store(true, Ordering::SeqCst);
@@ -64,8 +69,7 @@ fn link_in_place(object: &[u8], output: &Path, system: &dyn System) -> Result<()
     let runtime = write("libreml_rt.a", RUNTIME)?;
     let linked = work.path().join("program");
 
-    // `CC` may hold arguments: "ccache gcc".
-    let compiler = system.env("CC").filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".to_owned());
+    let compiler = compiler(system);
     let mut words = compiler.split_whitespace();
     let tool = words.next().unwrap_or("cc");
     let mut command = Command::new(tool);

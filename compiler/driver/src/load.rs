@@ -16,6 +16,8 @@ use reml_syntax::ast;
 use reml_syntax::names::Names;
 use rustc_hash::FxHashSet;
 
+use crate::config::tree::Node;
+use crate::contract;
 use crate::package::{self, MANIFEST, Manifest};
 use crate::permissions::Permissions;
 use crate::stdlib;
@@ -42,12 +44,28 @@ const ALWAYS: &[&str] = &[
     "Core.Bool",
 ];
 
-/// Modules that the prelude gives every program a name of, but that few programs need: they are loaded, with all that they use, where a
+/// Modules that a library module gives whoever uses it a name of, but that few programs need: they are loaded, with all that they use, where a
 /// program's text asks for them.
-const ON_DEMAND: &[(&str, AsksFor)] = &[("Core.IO", |text| text.contains("IO")), ("Core.Data.Json", may_mention_json)];
+const ON_DEMAND: &[OnDemand] = &[
+    OnDemand { user: PRELUDE, module: "Core.IO", asks: |text| text.contains("IO") },
+    OnDemand { user: PRELUDE, module: "Core.Data.Json", asks: may_mention_json },
+    OnDemand { user: "Core.Env", module: "Core.Env.Target", asks: |text| text.contains("arget") },
+    OnDemand {
+        user: "Core.Runtime",
+        module: "Core.Runtime.Gc",
+        asks: |text| text.contains("gc_profile") || text.contains("Gc"),
+    },
+    OnDemand { user: "Core.Config", module: "Core.Config.Manifest", asks: |text| text.contains("manifest") },
+    OnDemand { user: "Core.Env", module: "Core.Env.Profiles", asks: |text| text.contains("_profile") },
+];
 
-/// Does a text ask for a module?
-type AsksFor = fn(&str) -> bool;
+struct OnDemand {
+    /// The module that names it.
+    user: &'static str,
+    module: &'static str,
+    /// Does a text ask for it?
+    asks: fn(&str) -> bool,
+}
 
 /// The modules of a program, parsed.
 pub struct Loaded {
@@ -67,6 +85,10 @@ pub struct Loaded {
     pub target: Vec<Setting>,
     /// Where the program's own modules may lie.
     pub folders: Vec<Folder>,
+    /// What the program's own manifest says that conductors require.
+    pub contract: Vec<contract::Entry>,
+    /// All that the manifests say which were read; absent for one that is not TOML.
+    pub manifests: Vec<(FileId, Option<Node>)>,
 }
 
 /// A folder with modules of a program.
@@ -146,6 +168,8 @@ pub fn load(
             dsls: Vec::new(),
             target: Vec::new(),
             folders: Vec::new(),
+            contract: Vec::new(),
+            manifests: Vec::new(),
         },
     };
     loader.program(input);
@@ -191,7 +215,7 @@ impl Loader<'_> {
             self.want_core(name);
         }
         self.drain();
-        self.trim_prelude();
+        self.trim();
     }
 
     /// Notes where the modules of the program may lie, whether or not they are there.
@@ -217,15 +241,18 @@ impl Loader<'_> {
         self.loaded.folders = folders;
     }
 
-    /// Takes out of the prelude what has not been loaded.
-    fn trim_prelude(&mut self) {
+    /// Takes out of library modules the names of what has not been loaded.
+    fn trim(&mut self) {
         let names = &*self.names;
         let seen = &self.seen;
-        let Some(prelude) = self.loaded.modules.iter_mut().find(|module| &*module.name == PRELUDE) else { return };
-        prelude.ast.items.retain(|item| match &item.kind {
-            ast::ItemKind::Use(use_) => on_demand(&use_.tree, names).is_none_or(|module| seen.contains(module)),
-            _ => true,
-        });
+        let is_user = |name: &str| ON_DEMAND.iter().any(|it| it.user == name);
+        for module in self.loaded.modules.iter_mut().filter(|module| module.is_core && is_user(&module.name)) {
+            let name = module.name.clone();
+            module.ast.items.retain(|item| match &item.kind {
+                ast::ItemKind::Use(use_) => on_demand(&name, &use_.tree, names).is_none_or(|it| seen.contains(it)),
+                _ => true,
+            });
+        }
     }
 
     /// The package a file belongs to: that of the nearest manifest when the file lies in its source directory; else
@@ -272,7 +299,8 @@ impl Loader<'_> {
         let file = self.add(&path.display().to_string(), text)?;
         let parsed = package::parse(self.sources.file(file));
         self.diagnostics.extend(parsed.diagnostics);
-        let Manifest { name, src, dependencies, stages, permissions, dsls, target, .. } = parsed.manifest?;
+        self.loaded.manifests.push((file, parsed.tree));
+        let Manifest { name, src, dependencies, stages, permissions, dsls, target, contract, .. } = parsed.manifest?;
         let index = self.packages.len();
         if index == 0 {
             self.loaded.package_name = Some(name);
@@ -280,6 +308,7 @@ impl Loader<'_> {
             self.loaded.permissions = Permissions { file: path, sets: permissions };
             self.loaded.dsls = dsls;
             self.loaded.target = target;
+            self.loaded.contract = contract;
         }
         self.packages.push(Package { prefix: prefix.map(Into::into), src: root.join(src), dependencies: Vec::new() });
         self.package_roots.push(key);
@@ -352,7 +381,7 @@ impl Loader<'_> {
                 let module = self.parse(id);
                 for item in &module.items {
                     if let ast::ItemKind::Use(use_) = &item.kind
-                        && (&*name != PRELUDE || on_demand(&use_.tree, self.names).is_none())
+                        && on_demand(&name, &use_.tree, self.names).is_none()
                     {
                         let mut paths = Vec::new();
                         flatten(&use_.tree, ast::PathAnchor::Relative, &[], &mut paths);
@@ -375,7 +404,7 @@ impl Loader<'_> {
         for path in library_paths(&text) {
             self.want_core(&path);
         }
-        for (module, asks) in ON_DEMAND {
+        for OnDemand { module, asks, .. } in ON_DEMAND {
             if asks(&text) {
                 self.want_core(module);
             }
@@ -608,11 +637,13 @@ struct UsePath {
 }
 
 /// All paths that a module's `use`s mention.
-/// The module of [`ON_DEMAND`] that a `use` is about.
-fn on_demand(tree: &ast::UseTree, names: &Names) -> Option<&'static str> {
+/// The module of [`ON_DEMAND`] that a `use` in `user` is about.
+fn on_demand(user: &str, tree: &ast::UseTree, names: &Names) -> Option<&'static str> {
+    let mut of_user = ON_DEMAND.iter().filter(|it| it.user == user).peekable();
+    of_user.peek()?;
     let path: Vec<&str> = tree.path.segments.iter().map(|segment| names.text(segment.name)).collect();
     let path = path.join(".");
-    ON_DEMAND.iter().map(|(module, _)| *module).find(|module| *module == path)
+    of_user.map(|it| it.module).find(|module| *module == path)
 }
 
 /// Does a text name JSON, or could it contain an object `{ "key": value }`?

@@ -15,11 +15,18 @@ pub struct Overlay<'s> {
 impl<'s> Overlay<'s> {
     /// `below`, in which this one file exists with this text.
     pub fn new(below: &'s dyn System, path: &Path, text: String) -> Self {
-        Overlay { below, files: vec![(normal(path), text)] }
+        let mut overlay = Overlay { below, files: Vec::new() };
+        overlay.files.push((overlay.absolute(path), text));
+        overlay
+    }
+
+    /// However it is spelled.
+    fn absolute(&self, path: &Path) -> PathBuf {
+        normal(&self.below.current_dir().unwrap_or_default().join(path))
     }
 
     fn find(&self, path: &Path) -> Option<&str> {
-        let path = normal(path);
+        let path = self.absolute(path);
         self.files.iter().find(|(file, _)| *file == path).map(|(_, text)| text.as_str())
     }
 }

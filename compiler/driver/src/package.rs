@@ -29,19 +29,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use reml_capability::CapabilityId;
 use reml_capability::policy::manifest::{self as policy, Entry, Value};
 use reml_capability::policy::{Effect, Grants, Pattern, Power, Rule, Section, Source};
-use reml_capability::stage::{Stage, Stages};
+use reml_capability::stage::{Stage, StageRequirement, Stages};
 use reml_diagnostics::codes::{self, Code};
-use reml_diagnostics::{Diagnostic, SourceFile, Span, suggest};
+use reml_diagnostics::{Diagnostic, Label, SourceFile, Span, suggest};
 use reml_semantics::{ManifestDsl, ManifestExport, ManifestSignature};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use crate::config::tree::Node;
-use crate::stages;
 use crate::target::{self, Setting};
-use crate::{config, manifest};
+use crate::{config, contract, manifest, stages};
 
 pub const MANIFEST: &str = "reml.toml";
 
@@ -60,6 +60,8 @@ pub struct Manifest {
     pub dsls: Vec<ManifestDsl>,
     /// `[run.target]`, and the features that the package knows.
     pub target: Vec<Setting>,
+    /// What conductors have to require: `run.target.capabilities`, as far as it has tables.
+    pub contract: Vec<contract::Entry>,
 }
 
 #[derive(Clone, PartialEq, Debug)]
@@ -97,6 +99,7 @@ pub fn parse(file: &SourceFile) -> Parsed {
     // What is wrong with a value that the compiler reads has been said, in its own words.
     let reported: BTreeSet<Span> = diagnostics.iter().map(|diagnostic| diagnostic.primary).collect();
     diagnostics.extend(manifest::check(&tree).into_iter().filter(|it| !reported.contains(&it.primary)));
+    config::limit(&mut diagnostics, 0, Span::new(file.base, file.base));
     Parsed { manifest, tree: Some(tree), diagnostics }
 }
 
@@ -148,6 +151,7 @@ impl<'a> Reader<'a> {
             self.stale_stages(section, &stages);
         }
         let mut target = self.target(root);
+        let contract = self.contract(root);
         if let Some(features) = table.get("features").and_then(|list| list.get_ref().as_array()) {
             for feature in features.iter() {
                 if let Some((value, range)) = self.text(feature, "a feature") {
@@ -176,6 +180,7 @@ impl<'a> Reader<'a> {
             permissions,
             dsls,
             target,
+            contract,
         })
     }
 
@@ -292,10 +297,9 @@ impl<'a> Reader<'a> {
 
     /// A line without the blanks around it.
     fn line_span(&self, line: u32) -> Span {
-        let text = &self.file.text;
-        let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1) as usize).map(str::len).sum();
-        let whole = text[start..].lines().next().unwrap_or_default();
-        let start = start + whole.len() - whole.trim_start().len();
+        let range = self.file.line_range(line.saturating_sub(1) as usize);
+        let whole = &self.file.text[range.clone()];
+        let start = range.start + whole.len() - whole.trim_start().len();
         self.span(start..start + whole.trim().len())
     }
 
@@ -346,7 +350,7 @@ impl<'a> Reader<'a> {
     }
 
     fn line(&self, offset: usize) -> u32 {
-        self.file.line_column(offset.min(self.file.text.len()) as u32).line
+        self.file.line_index(offset.min(self.file.text.len()) as u32) as u32 + 1
     }
 
     /// `[dsl.<name>]`, as far as the compiler checks exports against it.
@@ -401,6 +405,7 @@ impl<'a> Reader<'a> {
 
     /// Warns of DSLs that still expect what they need to be less settled than it is.
     fn stale_stages(&mut self, section: &Spanned<DeValue<'_>>, stages: &Stages) {
+        let known = stages::canonical(&stages.of);
         for (key, value) in section.get_ref().as_table().into_iter().flatten() {
             let Some(table) = value.get_ref().as_table() else { continue };
             let (Some(expected), Some(list)) = (table.get("expect_effects_stage"), table.get("capabilities")) else {
@@ -411,7 +416,7 @@ impl<'a> Reader<'a> {
                 item.get_ref().as_str().or_else(of_table)
             });
             let written = expected.get_ref().as_str().and_then(Stage::parse);
-            let (Some(written), Some(actual)) = (written, stages::least(ids, &stages.of)) else { continue };
+            let (Some(written), Some(actual)) = (written, stages::least(ids, &known)) else { continue };
             if written < actual {
                 let name: &str = key.get_ref();
                 let span = self.span(expected.span());
@@ -501,6 +506,66 @@ impl<'a> Reader<'a> {
             }
             diagnostics.push(diagnostic);
         })
+    }
+
+    /// The entries of `run.target.capabilities` that are tables.
+    fn contract(&mut self, root: &DeTable<'_>) -> Vec<contract::Entry> {
+        let target = root.get("run").and_then(|run| run.get_ref().as_table()?.get("target")?.get_ref().as_table());
+        let items = target.and_then(|target| target.get("capabilities")?.get_ref().as_array());
+        let mut entries: Vec<contract::Entry> = Vec::new();
+        let mut known: BTreeMap<CapabilityId, Span> = BTreeMap::new();
+        for item in items.into_iter().flatten() {
+            let Some(table) = item.get_ref().as_table() else { continue };
+            let what = "an entry of `run.target.capabilities`";
+            let mut required = |key: &str| match table.get(key) {
+                Some(value) => self.text(value, &format!("`{key}` of {what}")),
+                None => {
+                    self.report(codes::CONFIG_MISSING_FIELD, item.span(), format!("{what} has no `{key}`"));
+                    None
+                }
+            };
+            let (id, stage) = (required("id"), required("stage"));
+            let (Some((id, id_range)), Some((stage, stage_range))) = (id, stage) else { continue };
+            let id = match CapabilityId::new(&id) {
+                Ok(id) => id,
+                Err(problem) => {
+                    self.error(id_range, problem.to_string());
+                    continue;
+                }
+            };
+            let Some(stage) = StageRequirement::parse(&stage) else {
+                let message = format!("the stage of `{id}` is `{stage}`, which is not a stage");
+                let help = "write `exact:beta`, or `at_least:beta` to accept later ones; there are `experimental`, `beta` and `stable`";
+                self.report(codes::CONFIG_INVALID_STAGE, stage_range, message).helps.push(help.into());
+                continue;
+            };
+            let span = self.span(item.span());
+            if let Some(first) = known.insert(id.clone(), span) {
+                let message = format!("`{id}` is there twice");
+                let diagnostic = self.report(codes::CONFIG_CAPABILITY_CONTRACT, item.span(), message);
+                diagnostic.labels.push(Label { span: first, text: "first here".to_owned() });
+                diagnostic.helps.push("keep one of them".to_owned());
+                continue;
+            }
+            let declared_effects = match table.get("declared_effects") {
+                Some(value) => self.texts(value, &format!("`declared_effects` of `{id}`")).unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let provider = table.get("provider").and_then(|value| self.text(value, "a provider")).map(|(text, _)| text);
+            let source_span = table.get("source_span").and_then(|value| {
+                let place = value.get_ref().as_table();
+                let number = |key: &str| place?.get(key)?.get_ref().as_integer()?.as_str().parse::<u32>().ok();
+                let found = number("start").zip(number("end"));
+                if found.is_none() {
+                    let message =
+                        "a `source_span` has the whole numbers `start` and `end`, which are bytes of the file";
+                    self.error(value.span(), message);
+                }
+                found
+            });
+            entries.push(contract::Entry { id, stage, declared_effects, source_span, provider, span });
+        }
+        entries
     }
 
     fn dependencies(&mut self, section: &Spanned<DeValue<'_>>) -> Vec<Dependency> {

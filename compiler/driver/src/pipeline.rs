@@ -19,10 +19,13 @@ use reml_middle::opt::OptLevel;
 pub use reml_middle::version::{Changes, Lineage};
 pub use reml_rt::{AUDIT_VARIABLE, audit_log};
 use reml_semantics::cfg::Target;
+use reml_semantics::constraints::Constrained;
 use reml_semantics::typed::{DslExport, FnId};
 use reml_semantics::{CheckOptions, typed};
 use reml_syntax::names::Names;
 
+use crate::config::key_path::{self, Origin};
+use crate::contract;
 use crate::link::describe;
 pub use crate::load::Folder;
 use crate::load::{self, Loaded};
@@ -60,10 +63,14 @@ pub struct Options {
     pub emit: Vec<Stage>,
     /// Count what each stage makes.
     pub measure: bool,
+    /// Note what is required of types, and what answers it.
+    pub constraints: bool,
     /// What is said of the target on the command line.
     pub target: Vec<Setting>,
     /// Make the program one that can be replaced while it runs, or that replaces what runs.
     pub lineage: Option<Lineage>,
+    /// The program is going to run on this machine, so that a target which is another one is an error.
+    pub runs_here: bool,
 }
 
 pub struct Compilation<'s> {
@@ -76,6 +83,8 @@ pub struct Compilation<'s> {
     pub profile: Profile,
     /// The printed stages, in order.
     pub emitted: String,
+    /// What was required of types in the program's own definitions, if that was asked for; known after `check`.
+    pub constraints: Vec<Constrained>,
     /// The last phase that was entered, in the words of the JSON envelope.
     pub phase: &'static str,
     target: Target,
@@ -109,6 +118,7 @@ impl<'s> Compilation<'s> {
             diagnostics: Vec::new(),
             profile: Profile::default(),
             emitted: String::new(),
+            constraints: Vec::new(),
             phase: "Parsing",
             target: Target::default(),
             package_name: None,
@@ -201,7 +211,19 @@ impl<'s> Compilation<'s> {
             self.profile.files = profile::file_sizes(&loaded, &self.sources);
             self.profile.made(profile::of_files(&self.profile.files));
         }
-        let Loaded { modules, files, root, package_name, stages, permissions, dsls, target, folders } = loaded;
+        let Loaded {
+            modules,
+            files,
+            root,
+            package_name,
+            stages,
+            permissions,
+            dsls,
+            target,
+            contract,
+            manifests,
+            folders,
+        } = loaded;
         let own = modules.iter().zip(&files).filter(|(module, _)| !module.is_core);
         self.own_files = own.map(|(_, &file)| file).collect();
         self.folders = folders;
@@ -220,6 +242,9 @@ impl<'s> Compilation<'s> {
             let (settings, system) = (&self.options.target, self.system);
             let target = target::resolve(settings, &target, system, &mut self.sources, &mut self.diagnostics);
             self.target.clone_from(&target);
+            if self.options.runs_here {
+                target::refuse_other_machine(&mut self.diagnostics);
+            }
             let options = CheckOptions {
                 root: Some(modules[root].name.clone()),
                 // What did not parse may well have been `main`.
@@ -229,10 +254,13 @@ impl<'s> Compilation<'s> {
                 stages: self.stages(stages),
                 dsls,
                 target,
+                constraints: self.options.constraints,
             };
             let checked = self.timed("check", |this| reml_semantics::check(modules, &mut this.names, &options));
             self.made(|| profile::of_typed(&checked.program));
             self.diagnostics.extend(checked.diagnostics);
+            contract::check(&checked.program, &self.names, &contract, &self.sources, &mut self.diagnostics);
+            self.constraints = checked.constraints;
             let fine = !self.diagnostics.iter().any(Diagnostic::is_error);
             if fine && self.wants(Stage::Typed) {
                 let program = &checked.program;
@@ -245,7 +273,16 @@ impl<'s> Compilation<'s> {
                 self.emit("dsl", &text);
             }
             self.typed = Some(checked.program);
+            target::annotate(&mut self.diagnostics, &self.target);
+            if self.target.diagnostics {
+                target::explain_conditions(&mut self.diagnostics, &checked.decisions, &self.sources);
+            }
         }
+        let origins: Vec<Origin<'_>> = manifests
+            .iter()
+            .map(|(file, root)| Origin { file: *file, root: root.as_ref(), source: "manifest" })
+            .collect();
+        key_path::annotate(&mut self.diagnostics, &origins, &self.sources);
         render::arrange(&mut self.diagnostics);
         !self.failed()
     }
@@ -286,7 +323,11 @@ impl<'s> Compilation<'s> {
         let Some(typed) = self.typed.take() else { return false };
         self.phase = "Codegen";
         let release = self.options.release;
-        let options = LowerOptions { entry: self.entry, lineage: self.options.lineage.clone() };
+        let options = LowerOptions {
+            entry: self.entry,
+            target: metadata::describe(&self.target).to_string(),
+            lineage: self.options.lineage.clone(),
+        };
         let lowered = self.timed("lower", |this| reml_middle::lower::lower(&typed, &this.names, &options));
         let mut program = match lowered {
             Ok(program) => program,

@@ -73,7 +73,7 @@ pub fn edit(text: &str, id: &CapabilityId, to: Option<Stage>) -> Result<Edited, 
         Some(stage) => _ = after.insert(key, stage),
         None => _ = after.remove(&key),
     }
-    let mut dsls = Vec::new();
+    let (mut dsls, after) = (Vec::new(), canonical(&after));
     for (name, item) in
         document.get_mut("dsl").and_then(Item::as_table_like_mut).into_iter().flat_map(|it| it.iter_mut())
     {
@@ -90,12 +90,14 @@ pub fn edit(text: &str, id: &CapabilityId, to: Option<Stage>) -> Result<Edited, 
 }
 
 /// The stage of the least settled of these capabilities, as far as it is known.
-pub fn least<'i>(ids: impl Iterator<Item = &'i str>, known: &BTreeMap<String, Stage>) -> Option<Stage> {
-    ids.filter_map(|id| {
-        let id = CapabilityId::new(id).ok()?;
-        known.iter().find(|(key, _)| is(key, &id)).map(|(_, stage)| *stage)
-    })
-    .min()
+pub fn least<'i>(ids: impl Iterator<Item = &'i str>, known: &BTreeMap<CapabilityId, Stage>) -> Option<Stage> {
+    ids.filter_map(|id| known.get(&CapabilityId::new(id).ok()?).copied()).min()
+}
+
+/// Stages as they are written, by the ids that the capabilities have in the registry. Of two that mean the same, the first counts.
+pub fn canonical(written: &BTreeMap<String, Stage>) -> BTreeMap<CapabilityId, Stage> {
+    let entry = |(key, stage): (&String, &Stage)| Some((CapabilityId::new(key).ok()?, *stage));
+    written.iter().rev().filter_map(entry).collect()
 }
 
 /// Checks the package in `folder` as if this were its manifest.

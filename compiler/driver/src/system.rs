@@ -2,7 +2,7 @@
 //! so that tests, editors and embedders can give it files that exist only in memory.
 
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -36,7 +36,12 @@ pub struct OsSystem;
 
 impl System for OsSystem {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        std::fs::read(path)
+        // Devices may have no end. More than this has no spans.
+        let limit = u64::from(u32::MAX);
+        let file = std::fs::File::open(path)?;
+        let mut bytes = Vec::with_capacity(file.metadata()?.len().min(limit) as usize);
+        file.take(limit + 1).read_to_end(&mut bytes)?;
+        if bytes.len() as u64 > limit { Err(io::ErrorKind::FileTooLarge.into()) } else { Ok(bytes) }
     }
 
     fn is_file(&self, path: &Path) -> bool {

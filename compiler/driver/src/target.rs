@@ -9,11 +9,13 @@ pub mod profile;
 
 use std::collections::BTreeSet;
 
-use reml_capability::platform::{self, Os, PlatformInfo, TARGET_CAPABILITIES};
-use reml_diagnostics::{Diagnostic, SourceMap, Span, codes, suggest};
-use reml_semantics::cfg::{KEYS, Target, values_of};
+use reml_capability::platform::{self, Family, PROFILES, PlatformInfo, TARGET_CAPABILITIES, Triple};
+use reml_diagnostics::{Diagnostic, Severity, SourceMap, Span, codes, suggest};
+use reml_semantics::cfg::{Decision, KEYS, Target, values_of};
+use serde_json::json;
 use toml::de::{DeTable, DeValue};
 
+use crate::config;
 use crate::system::System;
 
 /// One property of a target, as a condition names it, and where it was set.
@@ -31,6 +33,8 @@ pub const REQUIREMENT: &str = "feature_requirement";
 pub const DECLARED: &str = "declared_feature";
 /// Capabilities that exist besides the compiler's: `run.target.custom_capabilities`.
 pub const CUSTOM: &str = "custom_capability";
+/// Do diagnostics tell how conditions were decided? `run.target.diagnostics`.
+pub const DIAGNOSTICS: &str = "diagnostics";
 
 /// Keys of `[run.target]` and of a profile's `[profile]`, and the properties they set.
 const SECTION_KEYS: &[(&str, &str)] = &[
@@ -65,11 +69,15 @@ const VARIABLES: &[(&str, &str)] = &[
     ("REML_RUNTIME_REVISION", "runtime_revision"),
     ("REML_TARGET_FEATURES", "feature"),
     ("REML_TARGET_CAPABILITIES", "capability"),
+    ("REML_TARGET_DIAGNOSTICS", DIAGNOSTICS),
 ];
 const EXTRA: &str = "REML_TARGET_EXTRA_";
 
+/// The values of `diagnostics`.
+const TRUTH: &[&str] = &["true", "false", "1", "0"];
+
 /// The version of the standard library, and of the runtime that is linked to programs.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// The settings in a section of a manifest or profile. Keys that mean nothing here are given to `unknown`.
 pub fn section(table: &DeTable<'_>, base: u32, unknown: &mut impl FnMut(&str, Span)) -> Vec<Setting> {
@@ -100,7 +108,9 @@ pub fn section(table: &DeTable<'_>, base: u32, unknown: &mut impl FnMut(&str, Sp
                     }
                 }
             }
-            (None, DeValue::Boolean(_)) if name == "diagnostics" => {}
+            (None, DeValue::Boolean(told)) if name == DIAGNOSTICS => {
+                add(DIAGNOSTICS, if *told { "true" } else { "false" }, at(value.span()));
+            }
             _ => unknown(name, at(key.span())),
         }
     }
@@ -109,7 +119,7 @@ pub fn section(table: &DeTable<'_>, base: u32, unknown: &mut impl FnMut(&str, Sp
 
 /// The properties that exist in `[run.target]`, for suggestions.
 pub fn section_keys() -> impl Iterator<Item = &'static str> {
-    SECTION_KEYS.iter().map(|(key, _)| *key).chain(["extra", "diagnostics"])
+    SECTION_KEYS.iter().map(|(key, _)| *key).chain(["extra", DIAGNOSTICS])
 }
 
 /// Puts together what is known of the target.
@@ -121,6 +131,7 @@ pub fn resolve(
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Target {
     let environment = environment(system);
+    let before = diagnostics.len();
     let mut resolver = Resolver::new(diagnostics);
     let mut of_profile = Vec::new();
     let chosen = [command_line, &environment, manifest]
@@ -136,7 +147,62 @@ pub fn resolve(
         resolver.set_all(settings);
     }
     resolver.check(&[(&of_profile, true), (manifest, false), (&environment, true), (command_line, false)]);
-    resolver.target
+    let target = resolver.target;
+    config::limit(diagnostics, before, Span::NONE);
+    target
+}
+
+/// More decisions than these are not told.
+const DECISIONS: usize = 100;
+
+/// Adds to what is said of targets and conditions how the conditions in the same file were decided.
+pub fn explain_conditions(diagnostics: &mut [Diagnostic], decisions: &[Decision], sources: &SourceMap) {
+    let about_conditions = |code: &str| code.starts_with("target.") || code.contains(".cfg");
+    for diagnostic in diagnostics.iter_mut().filter(|it| about_conditions(it.code.0)) {
+        let file = sources.file_of(diagnostic.primary);
+        let near = |it: &&Decision| file.is_none() || sources.file_of(it.condition) == file;
+        let near: Vec<&Decision> = decisions.iter().filter(near).take(DECISIONS).collect();
+        let text = |it: &Decision| sources.text(it.condition).unwrap_or_default().to_owned();
+        let evaluated = near.iter().map(|it| {
+            let line = sources.position(it.condition).map(|(_, at)| at.line);
+            json!({ "condition": text(it), "line": line, "holds": it.holds })
+        });
+        let keys: BTreeSet<&str> = near.iter().flat_map(|it| &it.keys).map(String::as_str).collect();
+        let active: Vec<String> = near.iter().filter(|it| it.holds).map(|it| text(it)).collect();
+        diagnostic.facts.push(("cfg.keys", json!(keys)));
+        diagnostic.facts.push(("cfg.evaluated", evaluated.collect()));
+        diagnostic.facts.push(("cfg.active", json!(active)));
+    }
+}
+
+/// Makes an error of the warning that the target is another machine than this one.
+pub fn refuse_other_machine(diagnostics: &mut [Diagnostic]) {
+    for diagnostic in diagnostics.iter_mut().filter(|it| it.code == codes::TARGET_MISMATCH) {
+        diagnostic.severity = Severity::Error;
+        diagnostic.helps.push("`remlc check` checks a program for another machine".to_owned());
+    }
+}
+
+/// Adds to what is said of a target which one was asked for, and which one code is made for.
+pub fn annotate(diagnostics: &mut [Diagnostic], target: &Target) {
+    let machine = of_machine();
+    let value = |target: &Target, key: &str| target.values.get(key).filter(|it| !it.is_empty()).cloned();
+    for diagnostic in diagnostics.iter_mut().filter(|it| it.code.0.starts_with("target.")) {
+        if diagnostic.has_fact("target.requested.os") {
+            continue;
+        }
+        for (key, of, property) in [
+            ("target.profile_id", target, "profile_id"),
+            ("target.requested.os", target, "target_os"),
+            ("target.requested.arch", target, "target_arch"),
+            ("target.requested.triple", target, "target"),
+            ("target.detected.os", &machine, "target_os"),
+            ("target.detected.arch", &machine, "target_arch"),
+            ("target.detected.triple", &machine, "target"),
+        ] {
+            diagnostic.facts.push((key, value(of, property).into()));
+        }
+    }
 }
 
 /// The target that a profile describes by itself; what is wrong with it is reported.
@@ -147,8 +213,8 @@ pub fn of_profile(settings: &[Setting], diagnostics: &mut Vec<Diagnostic>) -> Ta
     resolver.target
 }
 
-/// The machine the compiler runs on.
-fn host() -> Target {
+/// The machine the compiler runs on, which is what it makes code for.
+pub fn of_machine() -> Target {
     let mut target = Target::default();
     for (key, value) in [
         ("target_os", std::env::consts::OS),
@@ -170,11 +236,7 @@ fn host() -> Target {
     ] {
         target.values.insert(key.to_owned(), value.to_owned());
     }
-    let abi = match (std::env::consts::OS, std::env::consts::ARCH) {
-        ("windows", _) => "msvc",
-        ("macos", "aarch64") => "darwin_aapcs64",
-        _ => "system_v",
-    };
+    let abi = platform::calling_convention(std::env::consts::OS, std::env::consts::ARCH);
     target.values.insert("target_abi".to_owned(), abi.to_owned());
     let part = |key: &str| target.values[key].clone();
     let os = if part("target_os") == "macos" { "darwin".to_owned() } else { part("target_os") };
@@ -214,7 +276,7 @@ struct Resolver<'d> {
 
 impl<'d> Resolver<'d> {
     fn new(diagnostics: &'d mut Vec<Diagnostic>) -> Self {
-        Resolver { target: host(), diagnostics, added: BTreeSet::new() }
+        Resolver { target: of_machine(), diagnostics, added: BTreeSet::new() }
     }
 
     fn set_all(&mut self, settings: &[Setting]) {
@@ -235,6 +297,7 @@ impl<'d> Resolver<'d> {
             CUSTOM => _ = target.custom_capabilities.insert(value.clone()),
             DECLARED => _ = target.declared_features.get_or_insert_default().insert(value.clone()),
             REQUIREMENT => {}
+            DIAGNOSTICS => target.diagnostics = matches!(&**value, "1" | "true"),
             "target" => self.set_triple(value),
             "target_profile" => drop(target.values.insert("profile_id".to_owned(), value.clone())),
             "has_target_profile" => {}
@@ -255,30 +318,26 @@ impl<'d> Resolver<'d> {
 
     /// `x86_64-unknown-linux-gnu` sets what it is made of.
     fn set_triple(&mut self, triple: &str) {
-        let mut parts = triple.split('-');
         let mut set = |key: &str, value: &str| drop(self.target.values.insert(key.to_owned(), value.to_owned()));
         set("target", triple);
-        let (Some(arch), Some(vendor), Some(os)) = (parts.next(), parts.next(), parts.next()) else { return };
-        let os = if os == "darwin" { "macos" } else { os };
+        let Some(Triple { arch, vendor, os, env }) = Triple::parse(triple) else { return };
         set("target_arch", arch);
         set("target_vendor", vendor);
         set("target_os", os);
-        set("target_env", parts.next().unwrap_or_default());
-        let family = match os {
-            "windows" => "windows",
-            _ if os.starts_with("wasi") => "wasm",
-            _ => "unix",
-        };
-        set("target_family", family);
-        if os != host().values["target_os"] {
-            self.target.capabilities = platform::target_capabilities(Os::named(os));
+        set("target_env", env);
+        set("target_abi", platform::calling_convention(os, arch));
+        let family = Family::of(os);
+        // A machine without an operating system is of no family.
+        set("target_family", if family == Family::Other { "" } else { family.tag() });
+        if os != of_machine().values["target_os"] {
+            self.target.capabilities = platform::target_capabilities(os);
             self.target.capabilities.extend(self.added.iter().cloned());
         }
     }
 
     fn unknown_profile(&mut self, setting: &Setting) {
         let message = format!("there is no target profile `{}`", setting.value);
-        let known = profile::BUNDLED.iter().map(|(id, _)| *id);
+        let known = PROFILES.iter().map(|(id, _)| *id);
         let mut diagnostic = Diagnostic::error(codes::TARGET_PROFILE_MISSING, setting.span, message);
         diagnostic = match suggest::closest(&setting.value, known) {
             Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
@@ -292,7 +351,7 @@ impl<'d> Resolver<'d> {
     /// What does not fit: values that do not exist, features that are missing, another version, another machine.
     /// Strict sources are about the target alone: the capabilities that a manifest names may also be the program's.
     fn check(&mut self, sources: &[(&[Setting], bool)]) {
-        let machine = host();
+        let machine = of_machine();
         let mut other = Vec::new();
         for (setting, strict) in
             sources.iter().flat_map(|(settings, strict)| settings.iter().map(move |it| (it, *strict)))
@@ -304,7 +363,8 @@ impl<'d> Resolver<'d> {
             if strict && key == "target" {
                 self.check_triple(value, *span);
             }
-            if let Some(known) = values_of(key)
+            let known = if key == DIAGNOSTICS { Some(TRUTH) } else { values_of(key) };
+            if let Some(known) = known
                 && !known.contains(&&**value)
             {
                 let message = format!("`{key}` is never \"{value}\"");
@@ -324,7 +384,12 @@ impl<'d> Resolver<'d> {
             if matches!(&**key, "stdlib_version" | "runtime_revision") && value != VERSION {
                 let what = if key == "stdlib_version" { "standard library" } else { "runtime" };
                 let message = format!("the target asks for version {value} of the {what}; this compiler has {VERSION}");
-                self.diagnostics.push(Diagnostic::error(codes::TARGET_ABI_MISMATCH, *span, message));
+                self.diagnostics.push(
+                    Diagnostic::error(codes::TARGET_ABI_MISMATCH, *span, message)
+                        .with_fact("target.runtime_revision.profile", value.as_str())
+                        .with_fact("target.runtime_revision.artifact", VERSION)
+                        .with_help("leave the version out, or use the compiler that has it"),
+                );
             }
         }
         for key in ["target_os", "target_arch"] {
@@ -352,17 +417,20 @@ impl<'d> Resolver<'d> {
             None => "`run.target.custom_capabilities` of `reml.toml` adds capabilities of your own".to_owned(),
         };
         let message = format!("there is no capability \"{name}\"");
-        self.diagnostics.push(Diagnostic::error(codes::TARGET_CAPABILITY_UNKNOWN, span, message).with_help(help));
+        self.diagnostics.push(
+            Diagnostic::error(codes::TARGET_CAPABILITY_UNKNOWN, span, message)
+                .with_fact("target.capability", name)
+                .with_help(help),
+        );
     }
 
     fn check_triple(&mut self, triple: &str, span: Span) {
-        let parts: Vec<&str> = triple.split('-').collect();
         let known = |key: &str| {
             let value = self.target.values.get(key).map_or("", String::as_str);
             values_of(key).is_some_and(|known| known.contains(&value))
         };
         let is_current = self.target.values["target"] == triple;
-        if !(3..=4).contains(&parts.len()) || is_current && !(known("target_os") && known("target_arch")) {
+        if Triple::parse(triple).is_none() || is_current && !(known("target_os") && known("target_arch")) {
             let message = format!("`{triple}` is not the triple of a known machine");
             let help = "a triple is architecture, vendor and system, as in `x86_64-unknown-linux-gnu`";
             self.diagnostics.push(Diagnostic::error(codes::TARGET_UNKNOWN_VALUE, span, message).with_help(help));

@@ -69,6 +69,8 @@ pub struct Program {
     pub strings: PrimaryMap<StrId, Box<str>>,
     pub runtime: PrimaryMap<RuntimeId, RuntimeFn>,
     pub foreign: PrimaryMap<ForeignId, ForeignFn>,
+    /// What the program, without its library, has that is not of the language; by place.
+    pub native: Vec<NativeUse>,
     /// `() -> i32`: initialises globals, runs `main`, prints its result, drops globals; the exit status.
     pub entry: FuncId,
     /// The files of the standard library, in the order of their places. Code inlined from them is reported at the call.
@@ -99,6 +101,18 @@ pub struct ForeignFn {
     pub params: Vec<TypeId>,
     pub ret: TypeId,
     pub variadic: bool,
+}
+
+/// Code from below or outside of the language. The gate decides about each before the program starts.
+#[derive(Clone, PartialEq, Eq)]
+pub struct NativeUse {
+    /// A library, or the capability of a way below the language: `native.inline_asm`.
+    pub library: Box<str>,
+    /// The function of the library.
+    pub symbol: Option<Box<str>>,
+    /// The function that is declared, or that goes below the language.
+    pub function: Box<str>,
+    pub span: Span,
 }
 
 #[derive(Clone)]

@@ -7,6 +7,8 @@
 
 /// `extern "prim" fn type_key<T>(value: &T) -> Int`: no operation, since lowering knows the answer.
 pub const TYPE_KEY: &str = "type_key";
+/// `extern "prim" fn target_description() -> Str`: what the program is compiled for, as [`LowerOptions`](crate::lower::LowerOptions) tells it.
+pub const TARGET_DESCRIPTION: &str = "target_description";
 
 macro_rules! prims {
     ($($(#[$doc:meta])* $variant:ident $name:literal $modes:ident $effect:ident;)*) => {

@@ -13,6 +13,7 @@ use crate::options::{Compile, Input, Output};
 use crate::output;
 use crate::permissions::Permissions;
 use crate::report::{self, Subject};
+use crate::telemetry;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -74,8 +75,9 @@ pub fn execute(args: Args) -> ExitCode {
         }
     }
     report::emitted(&mut compilation);
+    let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
-    fine &= report::progress(&compilation, &subject, &args.output);
+    fine &= written & report::progress(&compilation, &subject, &args.output);
     if fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
 }
 

@@ -8,6 +8,7 @@ use reml_driver::system::OsSystem;
 use crate::FAILURE;
 use crate::options::{Compile, Input, Output};
 use crate::report::{self, Subject};
+use crate::telemetry;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -36,7 +37,8 @@ pub fn execute(args: Args) -> ExitCode {
         compilation.emit_code();
     }
     report::emitted(&mut compilation);
+    let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
-    fine &= report::progress(&compilation, &subject, &args.output);
+    fine &= written & report::progress(&compilation, &subject, &args.output);
     if fine { ExitCode::SUCCESS } else { ExitCode::from(FAILURE) }
 }

@@ -8,12 +8,13 @@ use std::time::SystemTime;
 use clap::{Subcommand, ValueEnum};
 use reml_diagnostics::render::diagnostic_json;
 use reml_diagnostics::{Diagnostic, SourceMap};
+use reml_driver::config::compat::Chooser;
 use reml_driver::config::diff::{self, Change, Diff, Kind};
 use reml_driver::config::lint;
 use reml_driver::system::{OsSystem, timestamp};
 use serde_json::{Value, json};
 
-use crate::options::{self, Output};
+use crate::options::{self, Output, ReportFormat};
 use crate::report::{self, Subject};
 use crate::{FAILURE, output};
 
@@ -42,22 +43,34 @@ struct LintArgs {
     /// What it should look like: a JSON Schema, or a description of fields
     #[arg(long, value_name = "PATH")]
     schema: Option<PathBuf>,
-    #[arg(long, value_enum, default_value_t = LintFormat::Human)]
-    format: LintFormat,
+    #[command(flatten)]
+    reading: Reading,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    format: ReportFormat,
 }
 
 #[derive(clap::Args)]
 struct DiffArgs {
     old: PathBuf,
     new: PathBuf,
+    #[command(flatten)]
+    reading: Reading,
     #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
     format: DiffFormat,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum LintFormat {
-    Json,
-    Human,
+/// How files are read.
+#[derive(clap::Args)]
+struct Reading {
+    /// How far files may depart from the standard of their format: `strict-json`, `json-relaxed` [default: what `REML_CONFIG_COMPAT` or the manifest says]
+    #[arg(long, value_name = "PROFILE")]
+    config_compat: Option<String>,
+}
+
+impl Reading {
+    fn chooser(&self) -> Chooser<'_> {
+        Chooser { system: &OsSystem, asked: self.config_compat.as_deref() }
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -78,10 +91,10 @@ pub fn execute(args: Args) -> ExitCode {
 }
 
 fn lint(args: &LintArgs) -> ExitCode {
-    let found = lint::lint(&args.manifest, args.schema.as_deref(), &OsSystem);
+    let found = lint::lint(&args.manifest, args.schema.as_deref(), &args.reading.chooser());
     let status = if found.validated() { 0 } else { LINT };
     match args.format {
-        LintFormat::Json => print(&json!({
+        ReportFormat::Json => print(&json!({
             "command": "config.lint",
             "manifest": args.manifest.display().to_string(),
             "schema": args.schema.as_ref().map(|path| path.display().to_string()),
@@ -93,7 +106,7 @@ fn lint(args: &LintArgs) -> ExitCode {
             },
             "exit_code": status,
         })),
-        LintFormat::Human => {
+        ReportFormat::Human => {
             let subject = Subject::new("lint", "Lint", &args.manifest, false);
             report::show(&found.diagnostics, &found.sources, "Parsing", &subject, &human());
         }
@@ -103,7 +116,7 @@ fn lint(args: &LintArgs) -> ExitCode {
 
 fn diff(args: &DiffArgs) -> ExitCode {
     let (mut sources, mut diagnostics) = (SourceMap::new(), Vec::new());
-    let found = diff::diff(&args.old, &args.new, &OsSystem, &mut sources, &mut diagnostics);
+    let found = diff::diff(&args.old, &args.new, &args.reading.chooser(), &mut sources, &mut diagnostics);
     match (found, args.format) {
         (Some(diff), DiffFormat::Json) => print(&diff.to_json()),
         (Some(diff), DiffFormat::Human) => output::write(lines(&diff).as_bytes()),

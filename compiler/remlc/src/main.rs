@@ -21,8 +21,10 @@ mod permissions;
 mod report;
 mod run;
 mod target;
+mod telemetry;
 mod test;
 mod timings;
+mod toolchain;
 
 use std::process::ExitCode;
 
@@ -71,6 +73,10 @@ enum Command {
     Capability(capability::Args),
     /// List, show and check the targets that programs can be compiled for.
     Target(target::Args),
+    /// Show this toolchain, and find out whether its parts agree with a target.
+    Toolchain(toolchain::Args),
+    /// Draw what `--emit-telemetry` has written.
+    Telemetry(telemetry::Args),
     /// Print a completion script for a shell.
     Completions(completions::Args),
 }
@@ -92,6 +98,8 @@ fn main() -> ExitCode {
         Command::Audit(args) => audit::execute(args),
         Command::Capability(args) => capability::execute(args),
         Command::Target(args) => target::execute(args),
+        Command::Toolchain(args) => toolchain::execute(args),
+        Command::Telemetry(args) => telemetry::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })
 }

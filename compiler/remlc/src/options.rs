@@ -33,6 +33,11 @@ pub struct Compile {
     #[arg(long, value_name = "STAGE", value_delimiter = ',', value_enum)]
     pub emit: Vec<EmitStage>,
 
+    /// Write what the compiler found out on the way, as JSON: `constraint_graph` tells which traits were required of which types, and what
+    /// answered that [default without FILE: to standard output]
+    #[arg(long, value_name = "KIND[=FILE]", value_parser = telemetry)]
+    pub emit_telemetry: Vec<Telemetry>,
+
     /// Treat warnings as errors
     #[arg(long)]
     pub fail_on_warning: bool,
@@ -56,6 +61,24 @@ pub struct Compile {
     /// A property of the target for `@cfg` conditions, such as `feature=fast`; may be given more than once
     #[arg(long, value_name = "KEY=VALUE", value_parser = setting)]
     pub cfg: Vec<Setting>,
+}
+
+/// What `--emit-telemetry` asks for, and the file that it goes to.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Telemetry {
+    ConstraintGraph(Option<PathBuf>),
+}
+
+fn telemetry(text: &str) -> Result<Telemetry, String> {
+    let (kind, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("the name of the file is missing behind `=`".to_owned()),
+        Some((kind, file)) => (kind, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    match kind {
+        "constraint_graph" => Ok(Telemetry::ConstraintGraph(file)),
+        _ => Err("there is only `constraint_graph`".to_owned()),
+    }
 }
 
 pub fn stage(text: &str) -> Result<CapabilityStage, String> {
@@ -89,6 +112,7 @@ impl Compile {
             fail_on_warning: self.fail_on_warning,
             stages: Stages { of: self.capability_stage.iter().cloned().collect(), admitted: self.effect_stage },
             emit,
+            constraints: !self.emit_telemetry.is_empty(),
             target,
             measure: output.timings.is_some(),
             ..Options::default()
@@ -171,6 +195,15 @@ pub enum Format {
     /// One line each: `file:line:col: error[code]: message`
     Short,
     /// One JSON object for the whole run
+    Json,
+}
+
+/// How a subcommand prints what it has found, where that is no list of diagnostics.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// Lines for people
+    Human,
+    /// One JSON value
     Json,
 }
 

@@ -61,7 +61,7 @@ fn fail(problem: &io::Error) -> ! {
 /// Writes a file about the program that was read from `input`. Says so, and answers false, when that cannot be done.
 pub fn write_file(path: &Path, bytes: &[u8], input: &Path) -> bool {
     let written = if same_file(path, input) {
-        Err("it is the source file".to_owned())
+        Err("it is the file that was read".to_owned())
     } else {
         std::fs::write(path, bytes).map_err(|problem| describe(&problem))
     };

@@ -11,6 +11,10 @@ use reml_driver::pipeline::{AUDIT_VARIABLE, Compilation, audit_log};
 
 const HEADING: &str = "Permissions";
 
+/// Stands for the value of a flag that has none. No argument of a process has this character, so that `--allow-read=`, perhaps with a variable of
+/// the shell behind it that is empty, is not taken for `--allow-read`.
+const EVERYTHING: &str = "\0";
+
 /// What the command line says about them.
 #[derive(Clone, Default)]
 pub struct Permissions {
@@ -57,7 +61,7 @@ fn flags() -> impl Iterator<Item = (String, Option<Form>, String)> {
             (
                 format!("{verb}-{power}"),
                 Some(power.form()),
-                format!("{help} {} what is listed, or anything", power.deed()),
+                format!("{help} {}: what is listed, or anything", power.deed()),
             )
         })
     };
@@ -86,7 +90,7 @@ impl Args for Permissions {
                     .action(ArgAction::Append)
                     .num_args(0..=1)
                     .require_equals(true)
-                    .default_missing_value("")
+                    .default_missing_value(EVERYTHING)
                     .value_name(value_name(form)),
             };
             command = command.arg(arg);
@@ -134,8 +138,7 @@ impl FromArgMatches for Permissions {
                 None => {}
                 Some(_) => {
                     for value in matches.get_many::<String>(&name).into_iter().flatten() {
-                        // `--allow-read` and `--allow-read=` look alike here; the former is what anybody means.
-                        let flag = if value.is_empty() { format!("--{name}") } else { format!("--{name}={value}") };
+                        let flag = if value == EVERYTHING { format!("--{name}") } else { format!("--{name}={value}") };
                         asked.flags.push(flag);
                     }
                 }

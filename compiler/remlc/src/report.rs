@@ -96,6 +96,15 @@ pub fn show(
     }
 }
 
+/// Shows diagnostics to a person, without a closing line; whether there are errors.
+pub fn on_stderr(diagnostics: &[Diagnostic], sources: &SourceMap) -> bool {
+    let mut text = Vec::new();
+    // Writing to memory does not fail, and a closed standard error is nobody's concern.
+    let _ = Human { color: false }.render(diagnostics, sources, &mut text);
+    let _ = io::stderr().lock().write_all(&text);
+    Counts::of(diagnostics).errors > 0
+}
+
 fn summary_line(text: &mut Vec<u8>, severity: Severity, line: &str, color: bool) {
     let word = render::severity_word(severity);
     let (start, end) = match (color, severity) {
@@ -141,11 +150,6 @@ pub fn progress(compilation: &Compilation<'_>, subject: &Subject<'_>, options: &
 fn colored(output: &Output) -> bool {
     let no_color = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
     output.color.choice().enabled(io::stderr().is_terminal(), no_color)
-}
-
-/// An id that nothing else has, in the form of a UUID.
-pub fn new_id() -> String {
-    run_id(SystemTime::now())
 }
 
 /// Different for every run, in the form of a UUID.

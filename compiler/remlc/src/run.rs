@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use reml_driver::pipeline::{Compilation, RunOptions};
+use reml_driver::pipeline::{Compilation, Options, RunOptions};
 use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
@@ -11,6 +11,7 @@ use crate::hot_reload::Reloader;
 use crate::options::{Compile, Input, Output};
 use crate::permissions::Permissions;
 use crate::report::{self, Subject};
+use crate::telemetry;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -33,7 +34,7 @@ pub struct Args {
 pub fn execute(args: Args) -> ExitCode {
     let input = args.input.path();
     let subject = Subject::new("run", "Run", &input, args.compile.fail_on_warning);
-    let mut options = args.compile.options(true, &args.output);
+    let mut options = Options { runs_here: true, ..args.compile.options(true, &args.output) };
     let reloader = args.hot_reload.then(|| Reloader::new(&input, &options, &args.output));
     if let Some(reloader) = &reloader {
         options.lineage = Some(reloader.versions.ticket().lineage);
@@ -49,8 +50,9 @@ pub fn execute(args: Args) -> ExitCode {
         None => compilation.load(),
     };
     report::emitted(&mut compilation);
+    let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
-    let shown = report::progress(&compilation, &subject, &args.output);
+    let shown = written & report::progress(&compilation, &subject, &args.output);
     let Some(program) = loaded.filter(|_| shown) else { return ExitCode::from(FAILURE) };
     let gate = match args.permissions.gate(&compilation) {
         Ok(gate) => gate,

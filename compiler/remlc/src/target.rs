@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::{Subcommand, ValueEnum};
-use reml_diagnostics::render::{Counts, Human, Renderer};
+use clap::Subcommand;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 use reml_driver::system::OsSystem;
 use reml_driver::target::{self, Setting, metadata, profile};
 use serde_json::{Value, json};
 
-use crate::{FAILURE, output};
+use crate::options::ReportFormat;
+use crate::{FAILURE, output, report};
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -22,15 +22,15 @@ pub struct Args {
 enum Action {
     /// List the profiles that can be chosen.
     List {
-        #[arg(long, value_enum, default_value_t = Format::Human)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+        format: ReportFormat,
     },
     /// Show what a target consists of, its capabilities included.
     Show {
         /// A profile [default: what the environment says, or this machine]
         id: Option<String>,
-        #[arg(long, value_enum, default_value_t = Format::Human)]
-        format: Format,
+        #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+        format: ReportFormat,
     },
     /// Check a profile.
     Validate {
@@ -43,14 +43,6 @@ enum Action {
     },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Lines for people
-    Human,
-    /// One JSON value
-    Json,
-}
-
 pub fn execute(args: Args) -> ExitCode {
     match args.action {
         Action::List { format } => list(format),
@@ -59,11 +51,11 @@ pub fn execute(args: Args) -> ExitCode {
     }
 }
 
-fn list(format: Format) -> ExitCode {
+fn list(format: ReportFormat) -> ExitCode {
     let known = profile::known(&OsSystem);
     let origin = |file: &Option<PathBuf>| file.as_ref().map(|file| file.display().to_string());
     let text = match format {
-        Format::Human => {
+        ReportFormat::Human => {
             let width = |text: fn(&profile::Known) -> &str| known.iter().map(|it| text(it).len()).max().unwrap_or(0);
             let (ids, triples) = (width(|it| &it.id), width(|it| &it.triple));
             let line = |it: &profile::Known| {
@@ -72,7 +64,7 @@ fn list(format: Format) -> ExitCode {
             };
             known.iter().map(line).collect()
         }
-        Format::Json => {
+        ReportFormat::Json => {
             let profile = |it: &profile::Known| json!({ "id": it.id, "triple": it.triple, "file": origin(&it.file) });
             format!("{:#}\n", known.iter().map(profile).collect::<Value>())
         }
@@ -81,21 +73,21 @@ fn list(format: Format) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-fn show(id: Option<String>, format: Format) -> ExitCode {
+fn show(id: Option<String>, format: ReportFormat) -> ExitCode {
     let settings: Vec<Setting> =
         id.map(|id| Setting { key: "profile_id".to_owned(), value: id, span: Span::NONE }).into_iter().collect();
     let (mut sources, mut diagnostics) = (SourceMap::new(), Vec::new());
     let target = target::resolve(&settings, &[], &OsSystem, &mut sources, &mut diagnostics);
     // The target need not be this machine: nothing is compiled.
     diagnostics.retain(|diagnostic| diagnostic.code != codes::TARGET_MISMATCH);
-    if report(&diagnostics, &sources) {
+    if report::on_stderr(&diagnostics, &sources) {
         return ExitCode::from(FAILURE);
     }
     let mut described = metadata::describe(&target);
     described["data_layout"] = json!(metadata::data_layout(&target));
     let text = match format {
-        Format::Human => lines(&described),
-        Format::Json => format!("{described:#}\n"),
+        ReportFormat::Human => lines(&described),
+        ReportFormat::Json => format!("{described:#}\n"),
     };
     output::write(text.as_bytes());
     ExitCode::SUCCESS
@@ -108,6 +100,7 @@ fn lines(described: &Value) -> String {
     for (key, value) in described.as_object().into_iter().flatten() {
         match value {
             Value::String(value) => line(key, value),
+            Value::Bool(value) => line(key, &value.to_string()),
             Value::Array(values) => {
                 let names = [key.as_str()].into_iter().chain(std::iter::repeat(""));
                 values.iter().filter_map(Value::as_str).zip(names).for_each(|(value, key)| line(key, value));
@@ -143,20 +136,11 @@ fn validate(name: &str, warn_only: bool) -> ExitCode {
         // That a profile describes another machine is what profiles are for.
         diagnostics.retain(|diagnostic| diagnostic.code != codes::TARGET_MISMATCH);
     }
-    if report(&diagnostics, &sources) && !warn_only {
+    if report::on_stderr(&diagnostics, &sources) && !warn_only {
         return ExitCode::from(FAILURE);
     }
     if diagnostics.is_empty() {
         output::write(format!("the profile `{name}` is fine\n").as_bytes());
     }
     ExitCode::SUCCESS
-}
-
-/// Shows diagnostics on standard error; whether there are errors.
-fn report(diagnostics: &[Diagnostic], sources: &SourceMap) -> bool {
-    let mut text = Vec::new();
-    // Writing to memory does not fail, and a closed standard error is nobody's concern.
-    let _ = Human { color: false }.render(diagnostics, sources, &mut text);
-    let _ = std::io::Write::write_all(&mut std::io::stderr().lock(), &text);
-    Counts::of(diagnostics).errors > 0
 }

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use clap::ValueEnum;
 use reml_diagnostics::render::{Counts, Human, Renderer};
 use reml_driver::pipeline::audit_log;
 use reml_driver::system::OsSystem;
 use reml_driver::testing::{Suite, TestOptions, Verdict};
 use serde_json::json;
 
+use crate::options::ReportFormat;
 use crate::permissions::Permissions;
 use crate::report::plain_error;
 use crate::{FAILURE, output};
@@ -39,19 +39,11 @@ pub struct Args {
     update_snapshots: bool,
 
     /// How results are shown
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    format: Format,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    format: ReportFormat,
 
     #[command(flatten)]
     permissions: Permissions,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// A line for each test, then what failed
-    Human,
-    /// One JSON object
-    Json,
 }
 
 pub fn execute(args: Args) -> ExitCode {
@@ -79,7 +71,7 @@ pub fn execute(args: Args) -> ExitCode {
         refusals.iter().for_each(|problem| plain_error(problem));
         return ExitCode::from(FAILURE);
     }
-    let human = args.format == Format::Human;
+    let human = args.format == ReportFormat::Human;
     let mut out = io::stdout().lock();
     if human {
         let count = suite.len();
@@ -102,7 +94,7 @@ pub fn execute(args: Args) -> ExitCode {
     let failed = verdicts.iter().filter(|verdict| verdict.failure.is_some()).count();
     let passed = verdicts.len() - failed;
     let text = match args.format {
-        Format::Human => {
+        ReportFormat::Human => {
             let result = if failed == 0 && fine { "ok" } else { "FAILED" };
             format!(
                 "{}\ntest result: {result}. {passed} passed; {failed} failed; {filtered} filtered out; finished in {:.2}s\n",
@@ -110,7 +102,7 @@ pub fn execute(args: Args) -> ExitCode {
                 start.elapsed().as_secs_f64()
             )
         }
-        Format::Json => {
+        ReportFormat::Json => {
             let report = json!({
                 "tests": verdicts.iter().map(as_json).collect::<Vec<_>>(),
                 "passed": passed,

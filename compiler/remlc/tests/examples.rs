@@ -4,7 +4,7 @@
 //! `stdout`, `stderr`, `exit` (absent: 0), and `diagnostic.json` (absent: none). A program is run with `remlc run`,
 //! with `remlc run --release`, and as a built executable, and all three must agree. A program that is rejected has its
 //! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program; `b.flags`, a line for each, to
-//! remlc: what the program may do.
+//! remlc: what the program may do. With `--audit` among them the run has a log, whose events are `audit.jsonl`.
 //! `REML_BLESS=1` rewrites the goldens.
 
 mod support;
@@ -45,6 +45,8 @@ struct Example<'a> {
     golden: PathBuf,
     args: Vec<String>,
     flags: Vec<String>,
+    /// Has the run a log?
+    audited: bool,
     input: String,
 }
 
@@ -54,11 +56,14 @@ impl<'a> Example<'a> {
         let stem = name.trim_end_matches(".reml");
         let side =
             |extension: &str| std::fs::read_to_string(root.join(format!("{stem}.{extension}"))).unwrap_or_default();
+        let (audit, flags): (Vec<String>, Vec<String>) =
+            side("flags").lines().map(str::to_owned).partition(|flag| flag == "--audit");
         Example {
             name,
             golden: root.join("expected").join(Path::new(stem).strip_prefix("examples").unwrap_or(Path::new(stem))),
             args: side("args").lines().map(str::to_owned).collect(),
-            flags: side("flags").lines().map(str::to_owned).collect(),
+            flags,
+            audited: !audit.is_empty(),
             input: side("stdin"),
         }
     }
@@ -81,24 +86,36 @@ impl<'a> Example<'a> {
             self.compare(&human, &mut problems);
             return Ok(problems);
         }
-        let debug = run(self.with_args(remlc().args(["run", "-q", self.name]).args(&self.flags), true), &self.input)?;
+        let directory = scratch();
+        let interpreted = |log: &Path, release: &[&str]| {
+            let mut command = remlc();
+            command.args(["run", "-q"]).args(release).arg(self.name).args(&self.flags);
+            if self.audited {
+                command.arg("--audit").arg(log);
+            }
+            run(self.with_args(&mut command, true), &self.input)
+        };
+        let logs = ["debug.log", "release.log", "executable.log"].map(|name| directory.path().join(name));
+        let debug = interpreted(&logs[0], &[])?;
         self.compare(&debug, &mut problems);
-        let release = run(
-            self.with_args(remlc().args(["run", "-q", "--release", self.name]).args(&self.flags), true),
-            &self.input,
-        )?;
+        let release = interpreted(&logs[1], &["--release"])?;
         self.agree("run", &debug, "run --release", &release, &mut problems);
 
-        let directory = scratch();
         let executable = directory.path().join("program");
         let built = run(remlc().args(["build", "-q", self.name, "-o"]).arg(&executable).args(&self.flags), "")?;
         if built.exit != Some(0) {
             problems.push(format!("build failed:\n{}", built.stderr));
-        } else {
-            let mut command = Command::new(&executable);
-            command.current_dir(root()).env("REML_LEAK_CHECK", "1");
-            let executed = run(self.with_args(&mut command, false), &self.input)?;
-            self.agree("run", &debug, "the executable", &executed, &mut problems);
+            return Ok(problems);
+        }
+        let mut command = Command::new(&executable);
+        command.current_dir(root()).env("REML_LEAK_CHECK", "1");
+        if self.audited {
+            command.env("REML_AUDIT", &logs[2]);
+        }
+        let executed = run(self.with_args(&mut command, false), &self.input)?;
+        self.agree("run", &debug, "the executable", &executed, &mut problems);
+        if self.audited {
+            self.compare_logs(&logs, &mut problems)?;
         }
         Ok(problems)
     }
@@ -114,6 +131,21 @@ impl<'a> Example<'a> {
         compare_golden(&self.golden("stdout"), &ran.stdout, "", problems);
         compare_golden(&self.golden("stderr"), &ran.stderr, "", problems);
         compare_golden(&self.golden("exit"), &exit_text(ran.exit), "0\n", problems);
+    }
+
+    /// The log of `run` has its golden, and the others say the same.
+    fn compare_logs(&self, logs: &[PathBuf; 3], problems: &mut Vec<String>) -> Result<(), Failed> {
+        let [debug, release, executed] = [&logs[0], &logs[1], &logs[2]].map(|log| support::audit::events(log));
+        let debug = debug?;
+        compare_golden(&self.golden("audit.jsonl"), &debug, "", problems);
+        let debug = support::audit::in_all_modes(&debug);
+        for (name, other) in [("run --release", release?), ("the executable", executed?)] {
+            let other = support::audit::in_all_modes(&other);
+            if debug != other {
+                problems.push(format!("the logs of `run` and of `{name}` differ:\n{}", support::diff(&debug, &other)));
+            }
+        }
+        Ok(())
     }
 
     fn agree(&self, first: &str, one: &Ran, second: &str, other: &Ran, problems: &mut Vec<String>) {

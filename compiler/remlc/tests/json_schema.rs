@@ -124,6 +124,17 @@ fn dumps_and_lints() {
     check(&validator("manifest-dump"), &serde_json::from_str(&ran.stdout).unwrap(), "the smallest manifest");
 }
 
+#[test]
+fn reports_of_a_toolchain() {
+    let (report, diagnostic) = (validator("toolchain-report"), validator("diagnostic"));
+    for profile in [&[][..], &["wasi-preview2"], &["no-such-profile"]] {
+        let ran = run(remlc().args(["toolchain", "verify", "--format", "json"]).args(profile), "").unwrap();
+        let told: Value = serde_json::from_str(&ran.stdout).unwrap();
+        check(&report, &told, &format!("{profile:?}"));
+        told["diagnostics"].as_array().unwrap().iter().for_each(|it| check(&diagnostic, it, "toolchain verify"));
+    }
+}
+
 const PROGRAM: &str = "use Core.Env\n\nfn main() { println(\"{}\", Env.get(\"HOME\").is_some()) }\n";
 
 #[test]
@@ -157,7 +168,7 @@ fn schemas_refuse_what_is_wrong() {
         *value.pointer_mut(pointer).unwrap() = wrong;
         assert!(!validator(schema).is_valid(&value), "{pointer}");
     }
-    for name in ["diagnostic", "audit-envelope", "manifest-dump"] {
+    for name in ["diagnostic", "audit-envelope", "manifest-dump", "toolchain-report"] {
         assert!(!validator(name).is_valid(&json!({})), "{name}");
     }
 }

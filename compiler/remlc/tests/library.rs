@@ -6,10 +6,19 @@ mod support;
 use support::{ALLOW_SCRATCH, remlc, run};
 
 const LAWS: &str = "compiler/remlc/tests/library";
+/// Collections that are accounted for look here for what has changed.
+const ALLOW_CHANGE_SET: [&str; 2] =
+    ["--allow-env=REML_COLLECTIONS_CHANGE_SET_PATH", "--allow-env-write=REML_COLLECTIONS_CHANGE_SET_PATH"];
 
 fn laws_hold(flags: &[&str]) {
     let mut command = remlc();
-    command.arg("test").args(flags).args(ALLOW_SCRATCH).arg(format!("--allow-read={LAWS}")).arg(LAWS);
+    command
+        .arg("test")
+        .args(flags)
+        .args(ALLOW_SCRATCH)
+        .args(ALLOW_CHANGE_SET)
+        .arg(format!("--allow-read={LAWS}"))
+        .arg(LAWS);
     let ran = run(&mut command, "").unwrap();
     assert_eq!(ran.exit, Some(0), "{}{}", ran.stdout, ran.stderr);
     assert!(ran.stdout.contains("test result: ok"), "{}", ran.stdout);

@@ -8,6 +8,7 @@ use std::process::Command;
 use support::{Ran, remlc, run, scratch};
 
 const ADMITTED: [&str; 2] = ["--cfg", "feature=native-unstable"];
+const ALLOWED: &str = "--allow-ffi";
 
 /// Writes a program and runs remlc on it.
 fn with_program(text: &str, args: &[&str]) -> Ran {
@@ -24,10 +25,10 @@ fn output(text: &str) -> String {
     let mut outputs = Vec::new();
     for release in [&[][..], &["--release"]] {
         let mut command = remlc();
-        command.current_dir(directory.path()).arg("run").args(release).args(ADMITTED).arg("main.reml");
+        command.current_dir(directory.path()).args(["run", ALLOWED]).args(release).args(ADMITTED).arg("main.reml");
         outputs.push(run(&mut command, "").unwrap());
         let mut command = remlc();
-        command.current_dir(directory.path()).arg("build").args(release).args(ADMITTED);
+        command.current_dir(directory.path()).args(["build", ALLOWED]).args(release).args(ADMITTED);
         let built = run(command.args(["main.reml", "-o", "program"]), "").unwrap();
         assert_eq!(built.exit, Some(0), "{}", built.stderr);
         let mut program = Command::new(directory.path().join("program"));
@@ -206,7 +207,7 @@ fn division_panics_and_never_traps() {
         let function = llvm("f(a: i32, b: i32) -> i32", "i32", &format!("%r = {op} i32 $0, $1"), "a, b");
         let program =
             format!("{function}fn main(args: List<Str>) = println(\"{{}}\", f(1, List.length(args) as i32))\n");
-        for release in [&["run"][..], &["run", "--release"]] {
+        for release in [&["run", ALLOWED][..], &["run", ALLOWED, "--release"]] {
             let ran = with_program(&program, release);
             assert_eq!(ran.exit, Some(101), "{op}: {ran:?}");
             assert!(ran.stderr.contains("by zero"), "{op}: {}", ran.stderr);
@@ -217,9 +218,9 @@ fn division_panics_and_never_traps() {
     let program = format!(
         "{function}fn main(args: List<Str>) = println(\"{{}}\", f(-2147483648, List.length(args) as i32 - 1))\n"
     );
-    let ran = with_program(&program, &["run"]);
+    let ran = with_program(&program, &["run", ALLOWED]);
     assert!(ran.exit == Some(101) && ran.stderr.contains("E7100"), "{ran:?}");
-    let ran = with_program(&program, &["run", "--release"]);
+    let ran = with_program(&program, &["run", ALLOWED, "--release"]);
     assert_eq!((ran.exit, ran.stdout.as_str()), (Some(0), "-2147483648\n"));
 }
 

@@ -282,6 +282,72 @@ fn a_log_that_cannot_be_opened_is_told_and_nothing_runs() {
     }
 }
 
+/// Calls two of three foreign functions, and goes below the language.
+const NATIVE: &str = r#"extern "C" {
+  fn abs(n: i32) -> i32
+  fn labs(n: i64) -> i64
+  fn getpid() -> i32
+}
+
+@intrinsic("llvm.ctpop.i32")
+fn ones(x: u32) -> u32 ! {native}
+
+@unstable("llvm_ir")
+@cfg(not(target_arch = "wasm32"))
+fn twice(x: i64) -> i64 = unsafe { llvm_ir!(i64) { "%r = add i64 $0, $0", inputs(x) } }
+
+fn main() {
+  println("{} {}", unsafe { abs(-1) }, unsafe { labs(-2) })
+  println("{} {}", unsafe { ones(7) }, twice(4))
+}
+"#;
+
+#[test]
+fn native_code_is_asked_for_before_the_program_begins() {
+    let here = folder(&[("main.reml", NATIVE)]);
+    let feature = ["--cfg", "feature=native-unstable"];
+    let ran = everywhere(here.path(), &[&feature[..], &["--allow-ffi=libc:a*,native.intrinsic"]].concat(), &[]);
+    assert_eq!(ran.stdout, "");
+    assert_eq!(
+        ran.stderr,
+        "error[runtime.capability.denied]: `main.labs` may not use the native code `libc:labs`: nothing allows it\n  \
+           at main.labs (main.reml:3:6)\n  \
+           help: to allow it, give `remlc` the flag `--allow-ffi=libc:labs`, or write `ffi = [\"libc:labs\"]` in `[permissions]` of `reml.toml`\n\
+         error[runtime.capability.denied]: `main.twice` may not use the native code `native.llvm_ir`: nothing allows it\n  \
+           at main.twice (main.reml:12:36)\n  \
+           help: to allow it, give `remlc` the flag `--allow-ffi=native.llvm_ir`, or write `ffi = [\"native.llvm_ir\"]` in `[permissions]` of `reml.toml`\n"
+    );
+    assert_eq!(ran.exit, Some(1));
+    let ran = everywhere(here.path(), &[&feature[..], &["--allow-ffi=libc,native.*"]].concat(), &[]);
+    assert_eq!((&*ran.stdout, &*ran.stderr, ran.exit), ("1 2\n3 8\n", "", Some(0)));
+    // Where it runs, an executable can lose the right.
+    let ran = executable(here.path(), &[], &[("REML_DENY", "--deny-ffi=libc:abs")]);
+    assert!(ran.stderr.contains("`libc:abs`: `--deny-ffi=libc:abs` denies it"), "{}", ran.stderr);
+    assert_eq!((&*ran.stdout, ran.exit), ("", Some(1)));
+}
+
+#[test]
+fn native_code_that_is_used_is_recorded_once_where_it_is_declared() {
+    let main = "extern \"C\" fn abs(n: i32) -> i32\n\nfn main() {\n  for n in [-1, -2] { println(\"{}\", unsafe { abs(n) }) }\n}\n";
+    let here = folder(&[("main.reml", main)]);
+    let ran = at(here.path(), &["run", "--allow-ffi=libc", "--audit", "log", "main.reml"]);
+    assert_eq!(ran.stdout, "1\n2\n");
+    assert_eq!(decisions(&here.path().join("log")), ["ffi libc:abs allowed by `--allow-ffi=libc`"]);
+    let text = std::fs::read_to_string(here.path().join("log")).expect("it can be read");
+    assert!(text.contains(r#""gate.file":"main.reml","gate.function":"main.abs","gate.line":1"#), "{text}");
+}
+
+#[test]
+fn a_flag_whose_list_is_empty_does_not_allow_everything() {
+    let here = folder(&[("main.reml", READER)]);
+    let ran = at(here.path(), &["run", "--allow-read=", "main.reml"]);
+    assert_eq!(
+        ran.stderr,
+        "error: `--allow-read=` lists nothing; without `=`, as `--allow-read`, it is about everything\n"
+    );
+    assert_eq!((&*ran.stdout, ran.exit), ("", Some(1)));
+}
+
 #[test]
 fn flags_that_contradict_each_other_or_mean_nothing_are_told() {
     let here = folder(&[("main.reml", "fn main() = println(\"ran\")\n")]);

@@ -76,6 +76,25 @@ fn special(code: &str) -> Option<Case> {
             &[("app.json", "{\n  \"port\": 80,\n  \"host\": \"::1\",\n  \"port\": 8080\n}\n")],
             &["config", "lint", "--manifest", "app.json"],
         ),
+        "config.compat.trailing_comma" => {
+            linting(&[("app.json", "{\n  \"ports\": [80, 443,],\n}\n")], &["config", "lint", "--manifest", "app.json"])
+        }
+        "config.compat.unquoted_key" => {
+            linting(&[("app.json", "{ port: 80, max-load: 7 }\n")], &["config", "lint", "--manifest", "app.json"])
+        }
+        "config.compat.number_format" => linting(
+            &[("app.json", "{ \"port\": 0x50, \"delta\": +1 }\n")],
+            &["config", "lint", "--manifest", "app.json"],
+        ),
+        "config.trivia.invalid" => linting(
+            &[("app.json", "// the usual port\n{ \"port\": 80 /* or 443 */ }\n")],
+            &["config", "lint", "--manifest", "app.json"],
+        ),
+        "config.compat.env_invalid" => {
+            let mut case = linting(&[("app.json", "{}\n")], &["config", "lint", "--manifest", "app.json"]);
+            case.env.push(("REML_CONFIG_COMPAT", "json-relaxd"));
+            case
+        }
         "manifest.entry.missing" => linting(
             &[(
                 "reml.toml",

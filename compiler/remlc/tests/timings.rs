@@ -80,5 +80,5 @@ fn what_cannot_be_written_is_an_error() {
     };
     assert_eq!(says(&scratch.path().join("none/page.html")), "no such file or directory");
     assert_eq!(says(scratch.path()), "is a directory");
-    assert_eq!(says(&file), "it is the source file");
+    assert_eq!(says(&file), "it is the file that was read");
 }

@@ -6,11 +6,11 @@ mod handlers;
 use std::collections::{BTreeMap, BTreeSet};
 
 use reml_capability::platform::TARGET_CAPABILITIES;
-use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_diagnostics::{Code, Diagnostic, Span, codes};
 use reml_syntax::ast::{self, ExprKind, ItemKind, StmtKind};
 use reml_syntax::ast_walk::{self, VisitMut};
 use reml_syntax::names::{Names, Symbol};
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::{SourceModule, suggest};
 
@@ -25,6 +25,8 @@ pub struct Target {
     pub capabilities: BTreeSet<String>,
     /// Capabilities that exist besides [`TARGET_CAPABILITIES`].
     pub custom_capabilities: BTreeSet<String>,
+    /// Do diagnostics about the target tell how conditions were decided?
+    pub diagnostics: bool,
 }
 
 /// The keys of conditions; those that start with `extra.` are free.
@@ -91,19 +93,33 @@ impl Target {
 pub struct Removed {
     /// By name, the condition that a definition did not meet; `Span::NONE` when that has been reported as wrong.
     pub names: FxHashMap<Symbol, Span>,
+    /// How the conditions of the program itself were decided, if the target asks for that.
+    pub decisions: Vec<Decision>,
     performed: handlers::Performed,
+}
+
+/// A condition, and how it was decided.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Decision {
+    /// The attribute.
+    pub condition: Span,
+    /// What it asks for, each once.
+    pub keys: BTreeSet<String>,
+    pub holds: bool,
 }
 
 /// Takes out of a module what its conditions rule out.
 pub fn apply(
-    module: &mut ast::Module,
+    module: &mut SourceModule,
     target: &Target,
     names: &Names,
     removed: &mut Removed,
     diagnostics: &mut Vec<Diagnostic>,
 ) {
-    let mut pass = Pass { target, names, removed, diagnostics, decided: 0, errors: 0 };
-    pass.items(&mut module.items);
+    let recorded = (target.diagnostics && !module.is_core).then(BTreeSet::new);
+    let mut pass =
+        Pass { target, names, removed, diagnostics, decided: 0, errors: 0, reported: FxHashSet::default(), recorded };
+    pass.items(&mut module.ast.items);
 }
 
 /// Warns about what the removed code has left without a purpose.
@@ -119,6 +135,9 @@ struct Pass<'p> {
     /// More than 0: the parts before this one have decided the condition.
     decided: u32,
     errors: u32,
+    reported: FxHashSet<(Code, Span)>,
+    /// The keys that the condition at hand has asked for, where decisions are recorded.
+    recorded: Option<BTreeSet<String>>,
 }
 
 impl VisitMut for Pass<'_> {
@@ -215,6 +234,10 @@ impl Pass<'_> {
             let mut facts = Vec::new();
             let holds = self.join(&attr.args, true, true, &mut facts);
             self.contradiction(&facts);
+            if let Some(keys) = &mut self.recorded {
+                let decision = Decision { condition: attr.span, keys: std::mem::take(keys), holds };
+                self.removed.decisions.push(decision);
+            }
             if !holds && unmet.is_none() {
                 unmet = Some(attr.span);
             }
@@ -228,8 +251,15 @@ impl Pass<'_> {
 
     fn report(&mut self, diagnostic: Diagnostic) {
         self.errors += u32::from(diagnostic.is_error());
-        if !self.diagnostics.contains(&diagnostic) {
+        // Conditions of a block in a statement are decided for both.
+        if self.reported.insert((diagnostic.code, diagnostic.primary)) {
             self.diagnostics.push(diagnostic);
+        }
+    }
+
+    fn record(&mut self, key: &str) {
+        if let Some(keys) = &mut self.recorded {
+            keys.insert(key.to_owned());
         }
     }
 
@@ -294,7 +324,10 @@ impl Pass<'_> {
             ExprKind::Path(path) if path.segments.len() == 1 => {
                 let name = path.segments[0];
                 match self.names.text(name.name) {
-                    "has_target_profile" => self.target.profile().is_some(),
+                    key @ "has_target_profile" => {
+                        self.record(key);
+                        self.target.profile().is_some()
+                    }
                     _ => {
                         if self.known_key(name) {
                             let text = self.names.text(name.name).to_owned();
@@ -367,6 +400,7 @@ impl Pass<'_> {
             return false;
         }
         let key = self.names.text(name.name);
+        self.record(key);
         let text: &str = match &*value.kind {
             ExprKind::Str(text) => text,
             ExprKind::Bool(true) => "true",
@@ -398,7 +432,8 @@ impl Pass<'_> {
         match key {
             "capability" if !self.target.has_capability_named(text) => {
                 let message = format!("there is no capability \"{text}\"");
-                let mut diagnostic = Diagnostic::error(codes::TARGET_CAPABILITY_UNKNOWN, value.span, message);
+                let mut diagnostic = Diagnostic::error(codes::TARGET_CAPABILITY_UNKNOWN, value.span, message)
+                    .with_fact("target.capability", text);
                 let custom = self.target.custom_capabilities.iter().map(String::as_str);
                 match suggest::closest(text, TARGET_CAPABILITIES.iter().copied().chain(custom)) {
                     Some(near) => {

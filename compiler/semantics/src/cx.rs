@@ -399,6 +399,8 @@ pub(crate) struct Checker<'a> {
     /// How many generics the definition has whose body is being finished.
     pub rigid_base: u32,
     pub effects: crate::effects::solve::EffectFacts,
+    /// What is required of types, as far as bodies are done.
+    pub constraints: Vec<crate::constraints::Constrained>,
     pub error_spans: FxHashSet<(Span, &'static str)>,
     /// What `@cfg` has taken out.
     pub removed: crate::cfg::Removed,

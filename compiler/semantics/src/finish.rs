@@ -19,6 +19,7 @@ impl<'a> Checker<'a> {
         self.solve_effects();
         self.check_contracts();
         self.check_conductors();
+        let decisions = std::mem::take(&mut self.removed.decisions);
         let dsls = self.dsls();
         let init_order = self.initialisation_order();
         let main = self.find_main();
@@ -86,7 +87,9 @@ impl<'a> Checker<'a> {
             library,
             dsls,
         };
-        Checked { program, diagnostics }
+        let mut constraints = std::mem::take(&mut self.constraints);
+        constraints.sort_by_key(|it| (it.span.start, it.span.end));
+        Checked { program, diagnostics, decisions, constraints }
     }
 
     /// Exhaustiveness and reachability of the program's own matches.
@@ -222,7 +225,14 @@ impl<'a> Checker<'a> {
     fn empty_body(&self) -> Body {
         let mut exprs = PrimaryMap::new();
         let root = exprs.push(Expr { kind: ExprKind::Error, ty: self.store.error(), span: Span::NONE });
-        Body { locals: PrimaryMap::new(), exprs, patterns: PrimaryMap::new(), params: Vec::new(), root }
+        Body {
+            locals: PrimaryMap::new(),
+            exprs,
+            patterns: PrimaryMap::new(),
+            params: Vec::new(),
+            root,
+            escapes: Vec::new(),
+        }
     }
 
     fn final_refs(&mut self, list: &[TraitRefTy]) -> Vec<TraitRef> {

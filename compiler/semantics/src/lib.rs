@@ -5,6 +5,7 @@
 
 pub mod cfg;
 mod conductors;
+pub mod constraints;
 mod contracts;
 mod cx;
 mod effects;
@@ -56,6 +57,8 @@ pub struct CheckOptions {
     pub dsls: Vec<ManifestDsl>,
     /// What `@cfg` conditions are compared with.
     pub target: cfg::Target,
+    /// Collect what is required of types, and what answers it.
+    pub constraints: bool,
 }
 
 /// What a manifest expects of the exports of one DSL.
@@ -95,6 +98,10 @@ pub struct Checked {
     /// Meaningful for later stages only when no diagnostic is an error.
     pub program: typed::Program,
     pub diagnostics: Vec<Diagnostic>,
+    /// How conditions were decided, where the target asks for that.
+    pub decisions: Vec<cfg::Decision>,
+    /// The definitions with constraints, in the order of their places; empty unless `CheckOptions::constraints` asks for them.
+    pub constraints: Vec<constraints::Constrained>,
 }
 
 impl Checked {
@@ -109,7 +116,7 @@ pub fn check(mut modules: Vec<SourceModule>, names: &mut Names, options: &CheckO
     let mut diagnostics = Vec::new();
     let mut scopes = Vec::new();
     for module in modules.iter_mut().filter(|module| module.ast.has_cfg) {
-        cfg::apply(&mut module.ast, &options.target, names, &mut removed, &mut diagnostics);
+        cfg::apply(module, &options.target, names, &mut removed, &mut diagnostics);
     }
     cfg::check_left(&mut modules, &removed, names, &mut diagnostics);
     for (index, module) in modules.iter_mut().enumerate().filter(|(_, module)| module.ast.has_local_items) {

@@ -324,6 +324,15 @@ pub struct Body {
     /// One irrefutable pattern per parameter.
     pub params: Vec<PatternId>,
     pub root: ExprId,
+    /// Where it goes below the language. What has become of that are ordinary expressions.
+    pub escapes: Vec<Escape>,
+}
+
+/// A place where code goes below the language.
+pub struct Escape {
+    /// Which way, as a capability: `native.inline_asm`.
+    pub capability: &'static str,
+    pub span: Span,
 }
 
 pub struct Local {

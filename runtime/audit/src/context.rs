@@ -9,6 +9,7 @@ use crate::error::AuditError;
 use crate::event::Event;
 use crate::kind::EventKind;
 use crate::sink::Sink;
+use crate::validate::promised;
 
 /// A sink, and what every event that goes there through this context is about.
 ///
@@ -57,18 +58,13 @@ impl AuditContext {
         let kind = EventKind::named(event);
         let mut metadata = self.metadata.clone();
         if let Value::Object(members) = &payload {
-            for key in kind.required() {
-                if let Some(value) = members.get(*key) {
-                    metadata.insert((*key).to_owned(), value.clone());
+            for key in promised(&kind) {
+                if let Some(value) = members.get(key) {
+                    metadata.insert(key.to_owned(), value.clone());
                 }
             }
         }
-        let own_key = match &kind {
-            EventKind::FfiCall => "ffi",
-            EventKind::FfiBindgen | EventKind::FfiBuild | EventKind::GcStats => event,
-            _ => "event",
-        };
-        metadata.insert(own_key.to_owned(), payload);
+        metadata.insert(kind.payload_key().to_owned(), payload);
         self.sink.log(&Event { metadata, capability: self.capability.clone(), ..Event::new(kind) })
     }
 
@@ -89,7 +85,7 @@ mod tests {
         let sink = Arc::new(Memory::default());
         let context = AuditContext::new(sink.clone(), "runtime.process", "job").with_capability("core.process");
         context
-            .log("process.spawned", json!({ "process.pid": 7, "process.command": "ls", "process.exit_status": null }))
+            .log("process.spawn", json!({ "process.pid": 7, "process.command": "ls", "process.exit_status": null }))
             .unwrap();
         context.log("ffi.call", json!({ "symbol": "cos" })).unwrap();
         context.log("gc.stats", json!({ "heap_bytes": 1 })).unwrap();

@@ -31,6 +31,10 @@ pub enum AuditError {
     Damaged { path: PathBuf, reason: String },
     /// The event is longer than a line may be.
     TooLong { bytes: usize },
+    /// A program may not log this: only the runtime does.
+    Reserved { name: String },
+    /// What a program has given is not what it should be: JSON on one line, or an id.
+    Unreadable { what: &'static str, reason: String },
     /// The log was closed.
     Closed,
     /// A sink that sends events elsewhere could not.
@@ -41,8 +45,8 @@ impl AuditError {
     /// The coarse kind that programs in Reml see.
     pub fn kind(&self) -> &'static str {
         match self {
-            AuditError::Invalid(_) => "PolicyViolation",
-            AuditError::Damaged { .. } | AuditError::TooLong { .. } => "Encoding",
+            AuditError::Invalid(_) | AuditError::Reserved { .. } => "PolicyViolation",
+            AuditError::Damaged { .. } | AuditError::TooLong { .. } | AuditError::Unreadable { .. } => "Encoding",
             _ => "Transport",
         }
     }
@@ -107,6 +111,15 @@ impl fmt::Display for AuditError {
                 f,
                 "an audit event of {bytes} bytes is longer than the {MAX_LINE} that a line may have; log what is large elsewhere, and its hash here"
             ),
+            AuditError::Reserved { name } => {
+                write!(
+                    f,
+                    "`{name}` is logged by the runtime alone; choose another name for an event or a key of the program's own"
+                )
+            }
+            AuditError::Unreadable { what, reason } => {
+                write!(f, "the {what} of an audit event cannot be read: {reason}")
+            }
             AuditError::Closed => write!(f, "the audit log is closed"),
             AuditError::Transport { target, reason } => write!(f, "cannot send audit events to {target}: {reason}"),
         }

@@ -94,6 +94,8 @@ pub enum Field<'a> {
     Int(i64),
     Text(&'a str),
     Texts(&'a [&'a str]),
+    /// A value that is JSON already, on one line.
+    Json(&'a str),
 }
 
 /// An event that is gone when it has been logged. Nothing is allocated for it.
@@ -128,6 +130,7 @@ impl Record<'_> {
             Field::Int(value) => value.into(),
             Field::Text(text) => text.into(),
             Field::Texts(texts) => texts.to_vec().into(),
+            Field::Json(text) => serde_json::from_str(text).unwrap_or_default(),
         };
         Event {
             capability: self.capability.map(str::to_owned),

@@ -89,10 +89,15 @@ kinds! {
     BridgePromote = "bridge.promote" [];
     BridgeRollout = "bridge.rollout" ["outcome"];
     BridgeSmokeTest = "bridge.smoke_test" [];
+    /// The step of an API that has replaced a parser or a configuration.
+    ParserReload = "parser.reload" ["audit_id", "diff"];
+    /// What a command line has reloaded, or tried to.
+    RemlReload = "reml.reload" ["audit_id", "status"];
     ParserStreamPending = "parser.stream.pending" ["reason", "resume_hint"];
     ParserStreamProgress = "parser.stream.progress" ["buffer_fill_ratio", "consumed_bytes", "lap"];
     ParserStreamError = "parser.stream.error" ["last_checkpoint", "stream.last_reason"];
-    ProcessSpawned = "process.spawned" ["process.command", "process.exit_status", "process.pid"];
+    /// What is told is up to who starts the process.
+    ProcessSpawned = "process.spawned" [];
     ProcessSpawn = "process.spawn" ["process.command", "process.exit_status", "process.pid"];
     ProcessWait = "process.wait" ["process.command", "process.exit_status", "process.pid"];
     ProcessKill = "process.kill" ["process.command", "process.exit_status", "process.pid"];
@@ -144,6 +149,17 @@ impl EventKind {
     /// ```
     pub fn named(name: &str) -> EventKind {
         EventKind::known(name).unwrap_or_else(|| EventKind::Custom(Cow::Owned(name.to_owned())))
+    }
+
+    /// The key under which what is told about such an event is kept as a whole.
+    pub fn payload_key(&self) -> &'static str {
+        match self {
+            EventKind::FfiCall => "ffi",
+            EventKind::FfiBindgen => "ffi.bindgen",
+            EventKind::FfiBuild => "ffi.build",
+            EventKind::GcStats => "gc.stats",
+            _ => "event",
+        }
     }
 }
 

@@ -20,6 +20,7 @@ pub mod report;
 mod sink;
 pub mod sinks;
 mod stamp;
+mod submission;
 mod validate;
 pub mod verify;
 
@@ -34,5 +35,6 @@ pub use line::SCHEMA_VERSION;
 pub use pattern::Pattern;
 pub use serde_json::Value;
 pub use sink::Sink;
+pub use submission::Submission;
 pub use uuid::Uuid;
 pub use validate::{MissingKeys, validate, validate_record};

@@ -16,11 +16,21 @@ pub const SCHEMA_VERSION: &str = "3.0.0-alpha";
 
 /// Appends the body of an event. What it has no time and no identity for gets them now.
 pub fn write_event(out: &mut Vec<u8>, event: &Event) {
+    write_with_id(out, event, Some(event.audit_id.unwrap_or_else(Uuid::now_v7)));
+}
+
+/// The same without giving it an identity.
+pub fn write_as_given(out: &mut Vec<u8>, event: &Event) {
+    write_with_id(out, event, event.audit_id);
+}
+
+fn write_with_id(out: &mut Vec<u8>, event: &Event, id: Option<Uuid>) {
     begin(out, event.timestamp.unwrap_or_else(Timestamp::now));
-    out.extend_from_slice(b"\"audit_id\":\"");
-    let id = event.audit_id.unwrap_or_else(Uuid::now_v7);
-    out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
-    out.extend_from_slice(b"\",");
+    if let Some(id) = id {
+        out.extend_from_slice(b"\"audit_id\":\"");
+        out.extend_from_slice(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()).as_bytes());
+        out.extend_from_slice(b"\",");
+    }
     if let Some(capability) = &event.capability {
         member(out, "capability", capability);
     }
@@ -39,7 +49,12 @@ pub fn write_event(out: &mut Vec<u8>, event: &Event) {
 
 /// Appends the body of a record. It has no identity but its place in the chain.
 pub fn write_record(out: &mut Vec<u8>, record: &Record<'_>) {
-    begin(out, Timestamp::now());
+    write_record_at(out, record, Timestamp::now());
+}
+
+/// The same of one that has happened at this time.
+pub fn write_record_at(out: &mut Vec<u8>, record: &Record<'_>, time: Timestamp) {
+    begin(out, time);
     if let Some(capability) = record.capability {
         member(out, "capability", capability);
     }
@@ -103,6 +118,7 @@ fn write_field(out: &mut Vec<u8>, field: Field<'_>) {
         Field::Bool(false) => out.extend_from_slice(b"false"),
         Field::Int(value) => out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes()),
         Field::Text(text) => write_text(out, text),
+        Field::Json(text) => out.extend_from_slice(text.as_bytes()),
         Field::Texts(texts) => {
             out.push(b'[');
             for (index, text) in texts.iter().enumerate() {
@@ -122,9 +138,8 @@ fn write_value(out: &mut Vec<u8>, value: &Value) {
 }
 
 fn write_text(out: &mut Vec<u8>, text: &str) {
-    // Without a branch for each byte the compiler looks at many at a time.
-    let plain = text.bytes().fold(true, |plain, byte| plain & (byte >= 0x20) & (byte != b'"') & (byte != b'\\'));
-    if plain {
+    if is_plain(text.as_bytes()) {
+        out.reserve(text.len() + 2);
         out.push(b'"');
         out.extend_from_slice(text.as_bytes());
         out.push(b'"');
@@ -133,9 +148,41 @@ fn write_text(out: &mut Vec<u8>, text: &str) {
     }
 }
 
+/// Can a text stand between quotes as it is? Most are short, so eight bytes are looked at together, and the last eight once more.
+fn is_plain(text: &[u8]) -> bool {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    /// Has its highest bit set in some byte, if there is a byte below `limit`, which is at most 128.
+    fn below(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(EACH * limit) & !word & (EACH * 0x80)
+    }
+    fn odd(word: u64) -> u64 {
+        below(word, 0x20) | below(word ^ (EACH * u64::from(b'"')), 1) | below(word ^ (EACH * u64::from(b'\\')), 1)
+    }
+    match text.as_chunks::<8>() {
+        ([], rest) => rest.iter().all(|&byte| byte >= 0x20 && byte != b'"' && byte != b'\\'),
+        (words, _) => {
+            let last = text.last_chunk::<8>().into_iter();
+            words.iter().chain(last).fold(0, |found, word| found | odd(u64::from_ne_bytes(*word))) == 0
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_byte_that_must_be_escaped_is_seen_wherever_it_stands() {
+        for length in 0..40 {
+            assert!(is_plain(&vec![b'a'; length]) && is_plain(&vec![0xff; length]));
+            for (at, byte) in (0..length).flat_map(|at| (0..=255u8).map(move |byte| (at, byte))) {
+                let mut text = vec![b'z'; length];
+                text[at] = byte;
+                let plain = byte >= 0x20 && byte != b'"' && byte != b'\\';
+                assert_eq!(is_plain(&text), plain, "{byte} at {at} of {length}");
+            }
+        }
+    }
 
     fn body(event: Event) -> String {
         let event = event.at("2025-07-01T10:31:55Z".parse().unwrap()).audit_id(Uuid::nil());
@@ -182,6 +229,7 @@ mod tests {
             ("b", Field::Bool(true)),
             ("c", Field::Int(-7)),
             ("f", Field::Texts(&["x", "\""])),
+            ("j", Field::Json("{\"x\":[1,null]}")),
             ("z", Field::Text("\\")),
         ];
         let kind = EventKind::named("k");

@@ -25,6 +25,18 @@ impl fmt::Display for MissingKeys {
 
 impl std::error::Error for MissingKeys {}
 
+/// The keys that events of a kind must have, whatever else they say.
+pub fn promised(kind: &EventKind) -> impl Iterator<Item = &'static str> {
+    let reload = matches!(kind, EventKind::BridgeReload | EventKind::BridgeRollback);
+    let bridge: &[&str] = if is_about_bridge(kind) { &BRIDGE } else { &[] };
+    let reload: &[&str] = if reload { &["bridge.reload"] } else { &[] };
+    kind.required().iter().chain(bridge).chain(reload).copied()
+}
+
+fn is_about_bridge(kind: &EventKind) -> bool {
+    kind.name().starts_with("bridge.") && !matches!(kind, EventKind::Custom(_))
+}
+
 /// Checks that an event has the keys it needs.
 pub fn validate(event: &Event) -> Result<(), MissingKeys> {
     let kept = |key: &str| event.metadata.contains_key(key);
@@ -42,7 +54,7 @@ fn check<'a>(
     keys: impl Iterator<Item = &'a str>,
     has: impl Fn(&str) -> bool,
 ) -> Result<(), MissingKeys> {
-    let mut bridge = kind.name().starts_with("bridge.") && !matches!(kind, EventKind::Custom(_));
+    let mut bridge = is_about_bridge(kind);
     let mut effect = false;
     let mut reload = matches!(kind, EventKind::BridgeReload | EventKind::BridgeRollback);
     // The first byte decides for nearly all keys.

@@ -92,8 +92,17 @@ impl ManifestCapabilities {
         &self.path
     }
 
+    /// The entry of a capability.
+    pub fn entry(&self, id: &CapabilityId) -> Option<&ManifestCapability> {
+        self.entries.get(id)
+    }
+
     /// The entry must say what the contract says.
-    fn align(&self, name: &str, contract: &CapabilityContract) -> Result<(), String> {
+    ///
+    /// # Errors
+    ///
+    /// What it says instead, as a sentence about `name`.
+    pub fn align(&self, name: &str, contract: &CapabilityContract) -> Result<(), String> {
         let CapabilityContract { id, stage, declared_effects, source_span, .. } = contract;
         let path = &self.path;
         let Some(entry) = self.entries.get(id) else {

@@ -21,6 +21,7 @@ mod runtime;
 pub mod sandbox;
 pub mod security;
 pub mod stage;
+pub mod wire;
 
 pub use contract::{
     CapabilityContract, ConductorCapabilityContract, ManifestCapabilities, ManifestCapability, ManifestEntry, Span,

@@ -22,6 +22,15 @@ pub const TARGET_CAPABILITIES: &[&str] = &[
     "ffi.callconv.wasm",
 ];
 
+/// The target profiles that come with the compiler, and their triples.
+pub const PROFILES: &[(&str, &str)] = &[
+    ("desktop-x86_64", "x86_64-unknown-linux-gnu"),
+    ("desktop-aarch64", "aarch64-unknown-linux-gnu"),
+    ("macos-arm64", "aarch64-apple-darwin"),
+    ("windows-msvc", "x86_64-pc-windows-msvc"),
+    ("wasi-preview2", "wasm32-unknown-wasi"),
+];
+
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Os {
     Windows,
@@ -70,11 +79,11 @@ pub struct PlatformInfo {
 impl PlatformInfo {
     /// The machine that this runs on, which is the one that the runtime was compiled for.
     pub fn host() -> PlatformInfo {
-        let os = Os::named(std::env::consts::OS);
+        let os = std::env::consts::OS;
         PlatformInfo {
-            os,
+            os: Os::named(os),
             arch: Arch::named(std::env::consts::ARCH),
-            family: os.family(),
+            family: Family::of(os),
             variant: None,
             features: BTreeSet::new(),
             runtime_capabilities: host_runtime(),
@@ -107,19 +116,19 @@ impl Os {
             _ => Os::Other,
         }
     }
-
-    pub fn family(self) -> Family {
-        match self {
-            Os::Windows => Family::Windows,
-            Os::Linux | Os::MacOs | Os::FreeBsd => Family::Unix,
-            Os::Wasm => Family::Wasm,
-            Os::Other if cfg!(unix) => Family::Unix,
-            Os::Other => Family::Other,
-        }
-    }
 }
 
 impl Family {
+    /// That of an operating system, as `@cfg(target_os = "..")` names it.
+    pub fn of(os: &str) -> Family {
+        match os {
+            "windows" => Family::Windows,
+            "wasi" | "wasm" => Family::Wasm,
+            "linux" | "macos" | "freebsd" | "netbsd" | "openbsd" | "android" | "ios" => Family::Unix,
+            _ => Family::Other,
+        }
+    }
+
     /// As `@cfg(target_family = "..")` names it.
     pub fn tag(self) -> &'static str {
         match self {
@@ -167,20 +176,63 @@ fn host_runtime() -> BTreeSet<RuntimeCapability> {
     found
 }
 
-/// What every target with this operating system can do.
-pub fn target_capabilities(os: Os) -> BTreeSet<String> {
-    let everywhere = ["unicode.nfc", "unicode.grapheme", "thread.local", "clock.monotonic", "clock.highres"];
-    let by_family: &[&str] = match os.family() {
+/// What a triple such as `x86_64-unknown-linux-gnu` consists of, in the words of `@cfg`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Triple<'t> {
+    pub arch: &'t str,
+    pub vendor: &'t str,
+    pub os: &'t str,
+    /// Empty when it says none.
+    pub env: &'t str,
+}
+
+impl<'t> Triple<'t> {
+    /// `None` when it has not three or four parts.
+    pub fn parse(text: &'t str) -> Option<Triple<'t>> {
+        let mut parts = text.split('-');
+        let (arch, vendor, os) = (parts.next()?, parts.next()?, parts.next()?);
+        let env = parts.next().unwrap_or_default();
+        let arch = match arch {
+            "arm64" => "aarch64",
+            "amd64" => "x86_64",
+            "i386" | "i486" | "i586" | "i686" => "x86",
+            "riscv64gc" | "riscv64imac" => "riscv64",
+            _ if arch.starts_with("armv") => "arm",
+            known => known,
+        };
+        // Some come with a version: `darwin23.1.0`, `wasip2`.
+        let families = [("darwin", "macos"), ("macosx", "macos"), ("wasi", "wasi"), ("freebsd", "freebsd")];
+        let os = families.into_iter().find(|(start, _)| os.starts_with(start)).map_or(os, |(_, name)| name);
+        parts.next().is_none().then_some(Triple { arch, vendor, os, env })
+    }
+}
+
+/// What every target with this operating system can do, which is called as in `@cfg(target_os = "..")`.
+pub fn target_capabilities(os: &str) -> BTreeSet<String> {
+    let hosted = ["thread.local", "clock.monotonic", "clock.highres"];
+    let by_family: &[&str] = match Family::of(os) {
         Family::Unix => &["fs.path_utf8", "process.job_control", "ffi.callconv.c", "ffi.callconv.sysv"],
         Family::Windows => &["ffi.callconv.c", "ffi.callconv.win64"],
         Family::Wasm => &["ffi.callconv.wasm"],
-        Family::Other => &[],
+        // Nothing is known of what is there besides the machine.
+        Family::Other => return ["unicode.nfc", "unicode.grapheme", "ffi.callconv.c"].map(str::to_owned).into(),
     };
     let names: &[&str] = match os {
-        Os::Windows | Os::MacOs => &["fs.case_insensitive", "fs.case_preserving"],
+        "windows" | "macos" => &["fs.case_insensitive", "fs.case_preserving"],
         _ => &["fs.case_sensitive"],
     };
-    everywhere.iter().chain(by_family).chain(names).map(|&name| name.to_owned()).collect()
+    let everywhere = ["unicode.nfc", "unicode.grapheme"];
+    everywhere.iter().chain(&hosted).chain(by_family).chain(names).map(|&name| name.to_owned()).collect()
+}
+
+/// The calling convention of C on a target, as `target_abi` and the audit log name it.
+pub fn calling_convention(os: &str, arch: &str) -> &'static str {
+    match (os, arch) {
+        ("windows", _) => "msvc",
+        ("macos" | "ios", "aarch64") => "darwin_aapcs64",
+        (_, "wasm32") | ("wasi" | "wasm", _) => "wasm",
+        _ => "system_v",
+    }
 }
 
 #[cfg(test)]
@@ -197,5 +249,25 @@ mod tests {
         assert!(host.has_capability(&RuntimeCapability::AsyncScheduler));
         assert!(!host.has_capability(&RuntimeCapability::Gpu));
         assert_eq!(host.family.tag(), if cfg!(unix) { "unix" } else { std::env::consts::FAMILY });
+    }
+
+    #[test]
+    fn triples_are_read_in_the_words_of_conditions() {
+        let parts = |text| Triple::parse(text).map(|it| [it.arch, it.vendor, it.os, it.env].join(" "));
+        assert_eq!(parts("x86_64-unknown-linux-gnu").unwrap(), "x86_64 unknown linux gnu");
+        assert_eq!(parts("arm64-apple-darwin23.1.0").unwrap(), "aarch64 apple macos ");
+        assert_eq!(parts("wasm32-unknown-wasip2").unwrap(), "wasm32 unknown wasi ");
+        assert_eq!((parts("z80"), parts("a-b-c-d-e")), (None, None));
+        for (id, triple) in PROFILES {
+            assert!(Triple::parse(triple).is_some(), "{id}");
+        }
+    }
+
+    #[test]
+    fn a_bare_machine_is_no_unix() {
+        assert_eq!((Family::of("none"), Family::of("wasi")), (Family::Other, Family::Wasm));
+        assert!(!target_capabilities("none").contains("process.job_control"));
+        assert_eq!(calling_convention("wasi", "wasm32"), "wasm");
+        assert_eq!(calling_convention("linux", "x86_64"), "system_v");
     }
 }

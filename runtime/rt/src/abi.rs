@@ -218,6 +218,9 @@ pub struct ProgramInfo {
     /// What the program may do, as `reml_capability::policy::portable` prints it. Null: its host decides.
     pub policy: *const u8,
     pub policy_len: u64,
+    /// What the program has that is not of the language, as [`native`](crate::native) prints it.
+    pub native: *const u8,
+    pub native_len: u64,
 }
 
 /// Report objects still alive at a normal exit: a line on stderr and exit status [`LEAK_EXIT`].

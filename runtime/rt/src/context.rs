@@ -18,11 +18,13 @@ use crate::gate::Guard;
 use crate::handler;
 use crate::heap::Heap;
 use crate::io::{Input, Output};
+use crate::io_effects::IoEffects;
 use crate::reload::Reloading;
 use crate::resource::Resources;
 use crate::roots::RootIndex;
 use crate::stack::StackBounds;
 use crate::taken::Taken;
+use crate::time;
 
 /// The context pointer as runtime functions receive it.
 #[derive(Clone, Copy)]
@@ -38,6 +40,7 @@ pub struct Runtime {
     /// What waits for one of the `take_*` functions.
     pub taken: Cell<Taken>,
     pub resources: Resources,
+    pub io_effects: IoEffects,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,
     pub guard: Guard,
@@ -55,6 +58,8 @@ pub struct Runtime {
     pub reloading: Reloading,
     /// The program ended by panic or `exit`: what is alive then is no leak.
     pub cut_short: Cell<bool>,
+    /// The registry of capabilities records in the log of this run.
+    pub registry_records: Cell<bool>,
     /// A test has announced that it will panic with a message that contains this.
     pub expected_panic: RefCell<Option<String>>,
 }
@@ -85,6 +90,7 @@ pub struct Program {
 impl Program {
     /// Without a gate the program may do everything.
     pub fn new(args: Vec<String>, gate: Option<Arc<Gate>>) -> Program {
+        time::begin();
         let runtime = Box::new(Runtime { args: RefCell::new(args), guard: Guard::new(gate), ..Runtime::default() });
         let context = Box::new(Context {
             free: [ptr::null_mut(); CLASSES],

@@ -14,6 +14,7 @@ use crate::abi::{BROKEN_PIPE_EXIT, FLAG_LEAK_CHECK, LEAK_EXIT, ProgramInfo};
 use crate::context::{Cx, Program};
 use crate::gate;
 use crate::heap;
+use crate::native;
 use crate::panic::{self, StderrWriter};
 use crate::reload::{self, Versions};
 use crate::stack::Stack;
@@ -41,7 +42,8 @@ pub struct RunOutcome {
     pub live_objects: Option<u64>,
 }
 
-/// Runs a program and returns when it has ended, also by panic or `exit`. Its memory is gone afterwards.
+/// Runs a program and returns when it has ended, also by panic or `exit`. Its memory is gone afterwards. A program with native code that
+/// the gate denies does not begin: that code could do anything.
 ///
 /// # Safety
 /// `info` must describe a program compiled according to `abi`; all that it points to must stay valid until this returns.
@@ -51,6 +53,12 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
     unsafe { program.load(info) };
     let cx = program.cx();
     cx.runtime().reloading.begin(options.versions.clone());
+    // SAFETY: passed on to our caller.
+    let denials = options.gate.as_ref().map(|gate| unsafe { native::decide(info, gate) }).unwrap_or_default();
+    if !denials.is_empty() {
+        denials.iter().for_each(|denial| report(format_args!("error[{}]: {denial}", gate::CODE)));
+        return RunOutcome { exit_code: 1, live_objects: None };
+    }
     let Some(stack) = Stack::new(cx, options.stack_size) else {
         report(format_args!("error: cannot reserve memory for the stack"));
         return RunOutcome { exit_code: 1, live_objects: None };
@@ -191,6 +199,8 @@ mod tests {
             flags: 0,
             policy: ptr::null(),
             policy_len: 0,
+            native: "".as_ptr(),
+            native_len: 0,
         }
     }
 
@@ -328,6 +338,8 @@ mod tests {
             flags: 0,
             policy: ptr::null(),
             policy_len: 0,
+            native: "".as_ptr(),
+            native_len: 0,
         };
         // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
         let outcome = unsafe {

@@ -2,17 +2,18 @@
 //!
 //! Functions return 0 or an errno unless they say otherwise.
 
-use std::fs::{self, Metadata};
+use std::fs::{self, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, symlink};
 use std::path::Path;
 
 use reml_capability::policy::Power;
 
 use crate::array::{BytesRef, StrArray};
 use crate::context::Cx;
-use crate::gate::{self, Last};
+use crate::file_place::{FilePlace, Last};
+use crate::gate;
 use crate::io::{errno_of, errno_status, status};
 use crate::panic::traced;
 use crate::resource::{Content, give_resource};
@@ -85,34 +86,36 @@ extern "C" fn file_read_bytes(cx: Cx, path: StrRef) -> i64 {
 }
 
 /// Does something to a file if the program may.
-fn permitted(cx: Cx, power: Power, path: StrRef, last: Last, act: impl FnOnce(&Path) -> i64) -> i64 {
-    match gate::path(cx, power, path.as_str(), last) {
-        Ok(path) => act(&path),
+fn permitted(cx: Cx, power: Power, path: StrRef, last: Last, act: impl FnOnce(&FilePlace<'_>) -> i64) -> i64 {
+    match gate::place(cx, power, path.as_str(), last) {
+        Ok(place) => act(&place),
         Err(errno) => errno,
     }
 }
 
 fn read_file(cx: Cx, path: StrRef, read: impl FnOnce(&fs::File) -> Result<(), i32>) -> i64 {
-    permitted(cx, Power::Read, path, Last::Followed, |path| {
-        match gate::open_only(cx, fs::OpenOptions::new().read(true)).open(path) {
-            Ok(file) => errno_status(read(&file)),
-            Err(error) => errno_of(&error),
-        }
+    permitted(cx, Power::Read, path, Last::Followed, |place| match place.open(OpenOptions::new().read(true)) {
+        Ok(file) => errno_status(read(&file)),
+        Err(error) => errno_of(&error),
     })
 }
 
 fn write_file(cx: Cx, path: StrRef, bytes: &[u8], append: u32) -> i64 {
     use io::Write;
-    let mut options = fs::OpenOptions::new();
+    let mut options = OpenOptions::new();
     // Only the lowest byte of a Bool argument is defined.
     if append & 1 != 0 {
         options.append(true)
     } else {
         options.write(true).truncate(true)
     };
-    gate::open_only(cx, options.create(true));
-    permitted(cx, Power::Write, path, Last::Followed, |path| {
-        status(options.open(path).and_then(|mut file| file.write_all(bytes)))
+    options.create(true);
+    permitted(cx, Power::Write, path, Last::Followed, |place| {
+        let written = place.open(&mut options).and_then(|mut file| file.write_all(bytes));
+        if written.is_ok() {
+            cx.runtime().io_effects.has_written(bytes.len());
+        }
+        status(written)
     })
 }
 
@@ -125,53 +128,65 @@ extern "C" fn file_write_bytes(cx: Cx, path: StrRef, bytes: BytesRef, append: u3
 }
 
 extern "C" fn file_exists(cx: Cx, path: StrRef) -> bool {
-    gate::demand_path(cx, Power::Read, path.as_str()).exists()
+    gate::demand_place(cx, Power::Read, path.as_str(), Last::Followed).is_some_and(|place| place.exists())
 }
 
 extern "C" fn file_remove(cx: Cx, path: StrRef) -> i64 {
-    permitted(cx, Power::Write, path, Last::Itself, |path| status(fs::remove_file(path)))
+    permitted(cx, Power::Write, path, Last::Itself, |place| status(place.entry().and_then(fs::remove_file)))
 }
 
 extern "C" fn file_copy(cx: Cx, from: StrRef, to: StrRef) -> i64 {
-    let is_same = |a: &Metadata, b: &Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
     permitted(cx, Power::Read, from, Last::Followed, |from| {
-        permitted(cx, Power::Write, to, Last::Followed, |to| match (fs::metadata(from), fs::metadata(to)) {
-            (Ok(source), Ok(target)) if is_same(&source, &target) => i64::from(libc::EINVAL),
-            _ => status(fs::copy(from, to).map(|_| ())),
-        })
+        permitted(cx, Power::Write, to, Last::Followed, |to| status(copy(from, to)))
     })
+}
+
+fn copy(from: &FilePlace<'_>, to: &FilePlace<'_>) -> io::Result<()> {
+    let is_same = |a: &Metadata, b: &Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
+    let mut source = from.open(OpenOptions::new().read(true))?;
+    let found = source.metadata()?;
+    if !found.is_file() || to.metadata(Last::Followed).is_ok_and(|target| is_same(&found, &target)) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let mut target =
+        to.open(OpenOptions::new().write(true).create(true).truncate(true).mode(found.permissions().mode()))?;
+    io::copy(&mut source, &mut target)?;
+    match target.metadata()?.is_file() {
+        true => target.set_permissions(found.permissions()),
+        false => Ok(()),
+    }
 }
 
 extern "C" fn file_rename(cx: Cx, from: StrRef, to: StrRef) -> i64 {
     permitted(cx, Power::Write, from, Last::Itself, |from| {
-        permitted(cx, Power::Write, to, Last::Itself, |to| status(fs::rename(from, to)))
+        permitted(cx, Power::Write, to, Last::Itself, |to| {
+            status(from.entry().and_then(|from| fs::rename(from, to.entry()?)))
+        })
     })
 }
 
 extern "C" fn file_set_permissions(cx: Cx, path: StrRef, mode: i64) -> i64 {
     let mode = u32::try_from(mode).unwrap_or(0) & 0o7777;
-    permitted(cx, Power::Write, path, Last::Followed, |path| {
-        status(fs::set_permissions(path, fs::Permissions::from_mode(mode)))
+    permitted(cx, Power::Write, path, Last::Followed, |place| {
+        status(place.object().and_then(|path| fs::set_permissions(path, fs::Permissions::from_mode(mode))))
     })
 }
 
 extern "C" fn file_sync(cx: Cx, path: StrRef) -> i64 {
-    permitted(cx, Power::Write, path, Last::Followed, |path| {
-        status(fs::File::open(path).and_then(|file| file.sync_all()))
+    permitted(cx, Power::Write, path, Last::Followed, |place| {
+        status(place.open(OpenOptions::new().read(true)).and_then(|file| file.sync_all()))
     })
 }
 
 extern "C" fn file_metadata(cx: Cx, path: StrRef, follow: u32) -> i64 {
     let follow = follow & 1 != 0;
     let last = if follow { Last::Followed } else { Last::Itself };
-    permitted(cx, Power::Read, path, last, |path| {
-        match if follow { fs::metadata(path) } else { fs::symlink_metadata(path) } {
-            Ok(metadata) => {
-                give_metadata(cx, &metadata);
-                0
-            }
-            Err(error) => errno_of(&error),
+    permitted(cx, Power::Read, path, last, |place| match place.metadata(last) {
+        Ok(metadata) => {
+            give_metadata(cx, &metadata);
+            0
         }
+        Err(error) => errno_of(&error),
     })
 }
 
@@ -197,7 +212,7 @@ fn creation(metadata: &Metadata) -> Option<(i64, i64)> {
 }
 
 extern "C" fn folder_list(cx: Cx, path: StrRef) -> i64 {
-    permitted(cx, Power::Read, path, Last::Followed, |path| match entries(path) {
+    permitted(cx, Power::Read, path, Last::Followed, |place| match place.object().and_then(entries) {
         Ok(names) => {
             let mut array = StrArray::new(cx);
             for name in names {
@@ -224,30 +239,33 @@ fn entries(folder: &Path) -> io::Result<Vec<Vec<u8>>> {
 }
 
 extern "C" fn folder_create(cx: Cx, path: StrRef, all: u32) -> i64 {
-    permitted(cx, Power::Write, path, Last::Followed, |path| {
-        status(if all & 1 != 0 { fs::create_dir_all(path) } else { fs::create_dir(path) })
+    permitted(cx, Power::Write, path, Last::Followed, |place| {
+        status(if all & 1 != 0 { place.create_folders() } else { place.entry().and_then(fs::create_dir) })
     })
 }
 
 extern "C" fn folder_remove(cx: Cx, path: StrRef, all: u32) -> i64 {
-    permitted(cx, Power::Write, path, Last::Itself, |path| {
-        status(if all & 1 != 0 { fs::remove_dir_all(path) } else { fs::remove_dir(path) })
+    permitted(cx, Power::Write, path, Last::Itself, |place| {
+        let remove = if all & 1 != 0 { fs::remove_dir_all } else { fs::remove_dir };
+        status(place.entry().and_then(remove))
     })
 }
 
 extern "C" fn link_create(cx: Cx, target: StrRef, link: StrRef) -> i64 {
-    permitted(cx, Power::Write, link, Last::Itself, |link| status(std::os::unix::fs::symlink(target.as_str(), link)))
+    permitted(cx, Power::Write, link, Last::Itself, |place| {
+        status(place.entry().and_then(|link| symlink(target.as_str(), link)))
+    })
 }
 
 extern "C" fn link_read(cx: Cx, path: StrRef) -> i64 {
-    permitted(cx, Power::Read, path, Last::Itself, |path| match fs::read_link(path) {
+    permitted(cx, Power::Read, path, Last::Itself, |place| match place.entry().and_then(fs::read_link) {
         Ok(target) => give_text(cx, target.as_os_str().as_bytes()),
         Err(error) => errno_of(&error),
     })
 }
 
 extern "C" fn path_canonical(cx: Cx, path: StrRef) -> i64 {
-    permitted(cx, Power::Read, path, Last::Followed, |path| match fs::canonicalize(path) {
+    permitted(cx, Power::Read, path, Last::Followed, |place| match place.object().and_then(fs::canonicalize) {
         Ok(path) => give_text(cx, path.as_os_str().as_bytes()),
         Err(error) => errno_of(&error),
     })
@@ -259,8 +277,11 @@ extern "C" fn temp_create(cx: Cx, folder: StrRef, prefix: StrRef, is_folder: u32
         "" => &*system.to_string_lossy(),
         folder => folder,
     };
-    let place = match gate::path(cx, Power::Write, folder, Last::Followed) {
-        Ok(place) => place,
+    let made = gate::place(cx, Power::Write, folder, Last::Followed);
+    // It is removed by its path, which the program sees, too.
+    let place = match made.map(|place| place.object().and_then(fs::canonicalize)) {
+        Ok(Ok(place)) => place,
+        Ok(Err(error)) => return errno_of(&error),
         Err(errno) => return errno,
     };
     let mut builder = tempfile::Builder::new();

@@ -1,26 +1,24 @@
 //! May the program do this? Runtime functions that use a power ask here before they act.
 //!
 //! The answer is that of the program's gate, from `reml_capability`; a program without one may do everything. Paths are
-//! resolved before they are judged, and what is judged is what is used: who asks gets the resolved path back.
+//! resolved before they are judged, and what is judged is what is used: who asks gets a [`FilePlace`] back.
 //!
 //! Functions that ask are entered through [`traced`](crate::panic::traced) stubs, because a decision is recorded with the place in the
 //! program that asked for it. It is the innermost one outside the library, as for panics.
 
-use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use reml_audit::Sink;
 use reml_audit::log::{Log, LogOptions};
 use reml_capability::gate::{Denial, Gate, Origin};
-use reml_capability::policy::{Power, Subject, portable, resolve};
+use reml_capability::policy::{Power, Subject, portable};
 
 use crate::abi::ProgramInfo;
 use crate::context::Cx;
+use crate::file_place::{FilePlace, Last};
 use crate::frames::{Place, is_library};
 use crate::io::errno_of;
 use crate::panic;
@@ -28,8 +26,8 @@ use crate::panic;
 /// Stands where functions give an errno: the gate has denied it, and [`denial`] says why. Linux has no errno above 4095.
 pub const DENIED: i32 = 4096;
 
-/// The code of panics of functions that cannot give an error.
-const CODE: &str = "runtime.capability.denied";
+/// The code of denials that end the program, or do not let it begin.
+pub const CODE: &str = "runtime.capability.denied";
 
 /// What a running program knows of its gate.
 #[derive(Default)]
@@ -44,6 +42,10 @@ pub struct Guard {
 impl Guard {
     pub fn new(gate: Option<Arc<Gate>>) -> Guard {
         Guard { gate, ..Guard::default() }
+    }
+
+    pub fn gate(&self) -> Option<&Gate> {
+        self.gate.as_deref()
     }
 }
 
@@ -87,13 +89,14 @@ pub fn log(path: &Path) -> Result<Arc<dyn Sink>, String> {
     log.map(|log| Arc::new(log) as Arc<dyn Sink>).map_err(|error| error.to_string())
 }
 
-/// What stands at the end of a path that is asked about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Last {
-    /// A symbolic link there is followed.
-    Followed,
-    /// A link there is meant itself.
-    Itself,
+/// The program's gate.
+pub fn of_program<'a>(cx: Cx) -> Option<&'a Gate> {
+    cx.runtime().guard.gate.as_deref()
+}
+
+/// The log of the run, if it has one.
+pub fn sink<'a>(cx: Cx) -> Option<&'a Arc<dyn Sink>> {
+    of_program(cx)?.sink()
 }
 
 /// Asks the program's gate.
@@ -120,30 +123,31 @@ pub fn demand(cx: Cx, power: Power, subject: &Subject<'_>) {
     }
 }
 
-/// Asks whether the program may do something to a file, and gives the path to do it to.
+/// Asks whether the program may do something to a file, and gives the place to do it at.
 ///
 /// # Errors
 ///
 /// [`DENIED`], or why the path leads nowhere.
-pub fn path<'p>(cx: Cx, power: Power, path: &'p str, last: Last) -> Result<Cow<'p, Path>, i64> {
+pub fn place<'p>(cx: Cx, power: Power, path: &'p str, last: Last) -> Result<FilePlace<'p>, i64> {
     let path = Path::new(path);
     // An empty path is none, and not the working directory.
     if cx.runtime().guard.gate.is_none() || path.as_os_str().is_empty() {
-        return Ok(Cow::Borrowed(path));
+        return Ok(FilePlace::as_written(path));
     }
     // What is no error of the system is a circle of links.
     let circle = i64::from(libc::ELOOP);
-    let resolved = resolved(path, last).map_err(|error| error.raw_os_error().map_or(circle, |_| errno_of(&error)))?;
-    ask(cx, power, &Subject::Path(&resolved))?;
-    Ok(Cow::Owned(resolved))
+    let (judged, place) =
+        FilePlace::find(path, last).map_err(|error| error.raw_os_error().map_or(circle, |_| errno_of(&error)))?;
+    ask(cx, power, &Subject::Path(&judged))?;
+    Ok(place)
 }
 
-/// The same for a function that cannot give an error. A path that leads nowhere is given back.
-pub fn demand_path<'p>(cx: Cx, power: Power, path: &'p str) -> Cow<'p, Path> {
-    match self::path(cx, power, path, Last::Followed) {
-        Ok(path) => path,
+/// The same for a function that cannot give an error: the denial is a panic. `None` for a path that leads nowhere.
+pub fn demand_place<'p>(cx: Cx, power: Power, path: &'p str, last: Last) -> Option<FilePlace<'p>> {
+    match place(cx, power, path, last) {
+        Ok(place) => Some(place),
         Err(errno) if errno == i64::from(DENIED) => refuse(cx),
-        Err(_) => Cow::Borrowed(Path::new(path)),
+        Err(_) => None,
     }
 }
 
@@ -151,19 +155,6 @@ fn refuse(cx: Cx) -> ! {
     // The program ends here; the words it ends with may stay.
     let text: &str = denial(cx).leak();
     panic::raise(cx, CODE, format_args!("{text}"))
-}
-
-fn resolved(path: &Path, last: Last) -> std::io::Result<PathBuf> {
-    let base = std::env::current_dir()?;
-    match (last, path.parent(), path.file_name()) {
-        (Last::Itself, Some(parent), Some(name)) => Ok(resolve(parent, &base)?.join(name)),
-        _ => resolve(path, &base),
-    }
-}
-
-/// Makes sure that what is opened is what was judged: if somebody puts a link in its place meanwhile, opening fails.
-pub fn open_only(cx: Cx, options: &mut OpenOptions) -> &mut OpenOptions {
-    if cx.runtime().guard.gate.is_some() { options.custom_flags(libc::O_NOFOLLOW) } else { options }
 }
 
 /// Why the last request was denied, in words.

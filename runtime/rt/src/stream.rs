@@ -14,7 +14,8 @@ use reml_capability::policy::Power;
 use crate::abi::{Array, Resource};
 use crate::array::{self, BytesRef};
 use crate::context::Cx;
-use crate::gate::{self, Last};
+use crate::file_place::Last;
+use crate::gate;
 use crate::heap;
 use crate::io::{errno_of, errno_status, read_fd, reml_stdout_flush, write_fd};
 use crate::panic::traced;
@@ -72,12 +73,11 @@ traced! {
 }
 
 extern "C" fn stream_open(cx: Cx, path: StrRef) -> i64 {
-    let allowed = match gate::path(cx, Power::Read, path.as_str(), Last::Followed) {
-        Ok(allowed) => allowed,
+    let place = match gate::place(cx, Power::Read, path.as_str(), Last::Followed) {
+        Ok(place) => place,
         Err(errno) => return errno,
     };
-    let opened = gate::open_only(cx, OpenOptions::new().read(true)).open(allowed);
-    match opened.and_then(|file| Ok((file.metadata()?, file))) {
+    match place.open(OpenOptions::new().read(true)).and_then(|file| Ok((file.metadata()?, file))) {
         Ok((metadata, _)) if metadata.is_dir() => i64::from(libc::EISDIR),
         Ok((_, file)) => {
             give_resource(cx, Content::Reader(file), path.as_bytes().to_vec());
@@ -102,11 +102,11 @@ extern "C" fn stream_create(cx: Cx, path: StrRef, flags: i64, permissions: i64) 
         options.write(true).truncate(flags & TRUNCATE != 0);
     }
     options.create_new(flags & NEW != 0);
-    let allowed = match gate::path(cx, Power::Write, path.as_str(), Last::Followed) {
-        Ok(allowed) => allowed,
+    let place = match gate::place(cx, Power::Write, path.as_str(), Last::Followed) {
+        Ok(place) => place,
         Err(errno) => return errno,
     };
-    match gate::open_only(cx, &mut options).open(allowed) {
+    match place.open(&mut options) {
         Ok(file) => {
             let writer = Writer { file, buffer: Vec::new() };
             give_resource(cx, Content::Writer(writer), path.as_bytes().to_vec());
@@ -131,6 +131,7 @@ fn read_into(
     let start = usize::try_from(at).unwrap_or(0).min(room.len());
     let count = usize::try_from(count).unwrap_or(0).min(room.len() - start);
     let result = read(&mut room[start..start + count]);
+    cx.runtime().io_effects.has_read(result.unwrap_or(0));
     give(cx, Taken::Bytes(bytes));
     result.map_or_else(|errno| -i64::from(errno), |count| count as i64)
 }
@@ -183,16 +184,24 @@ fn with_writer(cx: Cx, stream: &Resource, act: impl FnOnce(&mut Writer) -> Resul
     }))
 }
 
+fn write(cx: Cx, stream: &Resource, bytes: &[u8]) -> i64 {
+    let errno = with_writer(cx, stream, |writer| writer.write(bytes));
+    if errno == 0 {
+        cx.runtime().io_effects.has_written(bytes.len());
+    }
+    errno
+}
+
 /// 0 or errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_stream_write(cx: Cx, stream: &Resource, bytes: BytesRef) -> i64 {
-    with_writer(cx, stream, |writer| writer.write(bytes.as_slice()))
+    write(cx, stream, bytes.as_slice())
 }
 
 /// 0 or errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_stream_write_str(cx: Cx, stream: &Resource, text: StrRef) -> i64 {
-    with_writer(cx, stream, |writer| writer.write(text.as_bytes()))
+    write(cx, stream, text.as_bytes())
 }
 
 /// Sends what is buffered to the system: 0 or errno.

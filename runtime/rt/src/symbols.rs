@@ -3,8 +3,9 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, big, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, machine, math, number, panic,
-    random, regex, reload, resource, security, segments, stack, stream, string, taken, text, time, zone,
+    array, audit, big, capabilities, chars, crypto, defer, fiber, fiber_switch, files, handler, heap, io, io_effects,
+    machine, math, number, panic, platform, random, regex, reload, resource, security, segments, stack, stream, string,
+    taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -27,6 +28,15 @@ table! {
         reml_fill
         reml_copy
     ;
+    audit:
+        reml_audit_is_on
+        reml_audit_log
+        reml_audit_line
+        reml_audit_flush
+        reml_pii_problem
+        reml_pii_find
+        reml_pii_redact
+    ;
     big:
         reml_big_add
         reml_big_sub
@@ -40,6 +50,20 @@ table! {
         reml_big_shr
         reml_big_to_text
         reml_big_from_text
+    ;
+    capabilities:
+        reml_capability_get
+        reml_capability_all
+        reml_capability_stage_of
+        reml_capability_verify
+        reml_capability_verify_contract
+        reml_capability_register
+        reml_capability_unregister
+        reml_capability_add_target
+        reml_capability_has_target
+        reml_security_enforce
+        reml_security_policy_digest
+        reml_security_report
     ;
     chars:
         reml_char_is_alphabetic
@@ -129,6 +153,9 @@ table! {
         reml_test_expect_panic
         reml_current_dir
     ;
+    io_effects:
+        reml_io_effects_take
+    ;
     machine:
         reml_machine_pause
         reml_machine_mfence
@@ -189,6 +216,10 @@ table! {
         reml_panic_match
         reml_panic_str
         reml_panic_text
+    ;
+    platform:
+        reml_platform_facts
+        reml_platform_triple
     ;
     random:
         reml_random_bytes

@@ -34,10 +34,17 @@ extern "C" fn time_wall_nanos(cx: Cx) -> i64 {
     wall_nanos()
 }
 
-/// Nanoseconds since some moment before the first call; never goes back.
+/// When the first program of the process has begun.
+static START: OnceLock<Instant> = OnceLock::new();
+
+/// Lets the monotonic clock begin, if it has not yet.
+pub fn begin() {
+    START.get_or_init(Instant::now);
+}
+
+/// Nanoseconds since the program has begun; never goes back.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_time_monotonic_nanos(_: Cx) -> i64 {
-    static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed().as_nanos() as i64
 }
 

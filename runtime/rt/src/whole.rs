@@ -39,7 +39,10 @@ impl Filling {
         // SAFETY: there is room for what was read ahead.
         unsafe { filling.start().copy_from_nonoverlapping(ahead.as_ptr(), ahead.len()) };
         match filling.fill(file.as_raw_fd()) {
-            Ok(()) => Ok(filling),
+            Ok(()) => {
+                cx.runtime().io_effects.has_read(filling.len - ahead.len());
+                Ok(filling)
+            }
             Err(errno) => {
                 filling.free(cx);
                 Err(errno)

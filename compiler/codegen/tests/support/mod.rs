@@ -36,6 +36,7 @@ impl Builder {
             strings: PrimaryMap::new(),
             runtime: PrimaryMap::new(),
             foreign: PrimaryMap::new(),
+            native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
             version: None,

@@ -68,9 +68,10 @@ const FILES: &[&str] = &[
     include_str!("library.md"),
 ];
 
-/// The entry of a code, by its text.
+/// The entry of a code, by its text or an alias.
 pub fn explain(code: &str) -> Option<Entry> {
-    sections().find(|(name, _)| *name == code).and_then(|(name, body)| entry(name, body))
+    let code = Code::named(code)?;
+    sections().find(|(name, _)| *name == code.0).and_then(|(name, body)| entry(name, body))
 }
 
 /// All entries, in the order of the files.

@@ -123,6 +123,7 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: 
         })
         .collect();
     let expected = diagnostic.expected.as_ref().map(|expected| expectation(expected, diagnostic));
+    let codes: Vec<&str> = std::iter::once(diagnostic.code.0).chain(diagnostic.code.aliases()).collect();
     let mut metadata = facts(diagnostic, sources);
     let mut extensions = nested(&metadata);
     if let Some(stages) = &diagnostic.stages {
@@ -137,7 +138,7 @@ pub fn diagnostic_json(diagnostic: &Diagnostic, sources: &SourceMap, timestamp: 
         "domain": domain(diagnostic.code.0),
         "source_dsl": null,
         "code": diagnostic.code.0,
-        "codes": [diagnostic.code.0],
+        "codes": codes,
         "primary": primary,
         "location": location,
         "span_trace": [],
@@ -193,18 +194,27 @@ fn facts(diagnostic: &Diagnostic, sources: &SourceMap) -> Map<String, Value> {
         }
     }
     for (key, value) in &diagnostic.facts {
-        facts.insert((*key).to_owned(), value.as_str().into());
+        facts.insert((*key).to_owned(), value.clone());
     }
     facts
 }
 
-/// The same as one object for each part before a first dot.
+/// The same as objects in objects, one for each part before a dot.
 fn nested(facts: &Map<String, Value>) -> Map<String, Value> {
     let mut extensions = Map::new();
     for (key, value) in facts {
-        let (extension, rest) = key.split_once('.').unwrap_or((key, ""));
-        let inner = extensions.entry(extension).or_insert_with(|| json!({}));
-        inner[rest] = value.clone();
+        let mut inner = &mut extensions;
+        let mut parts = key.split('.').peekable();
+        while let Some(part) = parts.next() {
+            if parts.peek().is_none() {
+                inner.insert(part.to_owned(), value.clone());
+                break;
+            }
+            let object = inner.entry(part).or_insert_with(|| json!({}));
+            // A key that has a value of its own has no parts: `a` and `a.b` are never told together.
+            let Value::Object(object) = object else { break };
+            inner = object;
+        }
     }
     extensions
 }

@@ -7,8 +7,9 @@ use std::path::Path;
 use reml_diagnostics::{Diagnostic, SourceMap};
 use serde_json::{Value, json};
 
+use super::compat::Chooser;
 use super::tree::{Data, Node};
-use crate::system::System;
+use super::{Document, key_path};
 
 const ORIGIN: &str = "core.collections";
 const POLICY: &str = "core.collections.audit.v1";
@@ -76,13 +77,15 @@ impl Change {
 pub fn diff(
     old: &Path,
     new: &Path,
-    system: &dyn System,
+    chooser: &Chooser<'_>,
     sources: &mut SourceMap,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Diff> {
     // Both are read before anything is given up, so that both are reported on.
-    let old_document = super::read(old, system, sources, diagnostics);
-    let new_document = super::read(new, system, sources, diagnostics);
+    let old_document = super::read(old, chooser, sources, diagnostics);
+    let new_document = super::read(new, chooser, sources, diagnostics);
+    let origins = [&old_document, &new_document].into_iter().flatten().map(Document::origin).collect::<Vec<_>>();
+    key_path::annotate(diagnostics, &origins, sources);
     let (old_document, new_document) = (old_document?, new_document?);
     let (old_root, new_root) = (old_document.root?, new_document.root?);
     let (before, after) = (flatten(&old_root), flatten(&new_root));
@@ -242,7 +245,8 @@ mod tests {
         let system = MemorySystem::new().with(old.0, old.1).with(new.0, new.1);
         let mut diagnostics = Vec::new();
         let (old, new) = (Path::new(old.0), Path::new(new.0));
-        let diff = diff(old, new, &system, &mut SourceMap::new(), &mut diagnostics);
+        let chooser = Chooser { system: &system, asked: None };
+        let diff = diff(old, new, &chooser, &mut SourceMap::new(), &mut diagnostics);
         assert!(diagnostics.is_empty(), "{diagnostics:?}");
         let value = |value: &Option<Value>| value.as_ref().map_or("-".to_owned(), Value::to_string);
         let show = |it: &Change| format!("{} {} {} {}", it.key, value(&it.previous), value(&it.current), it.type_tag);

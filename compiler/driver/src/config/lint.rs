@@ -5,8 +5,11 @@ use std::path::Path;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes, render};
 use semver::Version;
 
+use super::compat::Chooser;
+use super::key_path::Origin;
 use super::schema::Schema;
 use super::tree::Node;
+use super::{Document, Format, key_path};
 use crate::manifest;
 use crate::package::{self, MANIFEST};
 use crate::system::System;
@@ -28,40 +31,48 @@ impl Lint {
     }
 }
 
-pub fn lint(path: &Path, schema: Option<&Path>, system: &dyn System) -> Lint {
+pub fn lint(path: &Path, schema: Option<&Path>, chooser: &Chooser<'_>) -> Lint {
     let mut lint =
         Lint { sources: SourceMap::new(), diagnostics: Vec::new(), manifest_loaded: false, schema_checked: false };
     let is_manifest = path.file_name().is_some_and(|name| name == MANIFEST);
-    let root = if is_manifest { lint.manifest(path, system) } else { lint.other(path, system) };
+    let document = match is_manifest {
+        true => lint.manifest(path, chooser.system),
+        false => super::read(path, chooser, &mut lint.sources, &mut lint.diagnostics),
+    };
+    let root = document.as_ref().and_then(|document| document.root.as_ref());
     lint.manifest_loaded = root.is_some();
-    if let Some(schema) = schema {
-        lint.schema(schema, root.as_ref(), is_manifest, system);
+    let described = schema.and_then(|path| {
+        // A schema says what is accepted, and is not what the compatibility is about.
+        let strict = Chooser { asked: Some("strict-json"), ..*chooser };
+        super::read(path, &strict, &mut lint.sources, &mut lint.diagnostics)
+    });
+    if let Some(described) = described.as_ref().and_then(|document| document.root.as_ref()) {
+        lint.schema(described, root, is_manifest);
     }
+    let source = if is_manifest { "manifest" } else { "custom" };
+    let of_file = document.as_ref().map(|it| Origin { source, ..it.origin() });
+    let origins: Vec<Origin<'_>> = of_file.into_iter().chain(described.as_ref().map(Document::origin)).collect();
+    key_path::annotate(&mut lint.diagnostics, &origins, &lint.sources);
     render::arrange(&mut lint.diagnostics);
     lint
 }
 
 impl Lint {
-    fn manifest(&mut self, path: &Path, system: &dyn System) -> Option<Node> {
+    fn manifest(&mut self, path: &Path, system: &dyn System) -> Option<Document> {
         let file = super::open(path, system, &mut self.sources, &mut self.diagnostics)?;
         let parsed = package::parse(self.sources.file(file));
         self.diagnostics.extend(parsed.diagnostics);
-        let root = parsed.tree?;
         let directory = path.parent().unwrap_or(Path::new(""));
-        manifest::check_entries(&root, directory, system, &mut self.diagnostics);
-        Some(root)
+        if let Some(root) = &parsed.tree {
+            manifest::check_entries(root, directory, system, &mut self.diagnostics);
+        }
+        Some(Document { file, format: Format::Toml, root: parsed.tree })
     }
 
-    fn other(&mut self, path: &Path, system: &dyn System) -> Option<Node> {
-        super::read(path, system, &mut self.sources, &mut self.diagnostics)?.root
-    }
-
-    fn schema(&mut self, path: &Path, root: Option<&Node>, is_manifest: bool, system: &dyn System) {
-        let document = super::read(path, system, &mut self.sources, &mut self.diagnostics);
-        let Some(described) = document.and_then(|document| document.root) else { return };
+    fn schema(&mut self, described: &Node, root: Option<&Node>, is_manifest: bool) {
         // The fields of a description are those of a package's configuration. In the manifest they are looked for where they are named after its sections.
         let describes = |field: &str| !is_manifest || manifest::is_section(field);
-        let schema = Schema::new(&described, describes, &mut self.diagnostics);
+        let schema = Schema::new(described, describes, &mut self.diagnostics);
         let (Some(schema), Some(root)) = (schema, root) else { return };
         if let (true, Some((version, at))) = (is_manifest, &schema.version) {
             self.versions(version, *at, root);

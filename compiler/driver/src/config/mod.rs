@@ -1,7 +1,9 @@
 //! What does a configuration file say, and where? Reads TOML and JSON into one tree with spans, checks it against a schema, and tells two apart.
 
+pub mod compat;
 pub mod diff;
 mod json;
+pub mod key_path;
 pub mod lint;
 mod place;
 mod schema;
@@ -13,10 +15,32 @@ use std::path::Path;
 
 use reml_diagnostics::{Diagnostic, FileId, SourceFile, SourceMap, Span, codes};
 
+use crate::link::describe;
 use crate::system::System;
+use compat::Chooser;
+use key_path::Origin;
 use tree::Node;
 
 pub use self::toml::tree as toml_tree;
+
+/// More problems of one kind than these are counted, not shown.
+pub const SHOWN: usize = 1_000;
+
+/// Counts the diagnostics behind `from` that are too many, instead of keeping them.
+pub fn limit(diagnostics: &mut Vec<Diagnostic>, from: usize, at: Span) {
+    let kept = from + SHOWN;
+    // One more is not worth a sentence.
+    if diagnostics.len() <= kept + 1 {
+        return;
+    }
+    let rest = diagnostics.split_off(kept);
+    let message = format!("{} more problems are not shown", rest.len());
+    let code = rest[0].code;
+    diagnostics.push(match rest.iter().any(Diagnostic::is_error) {
+        true => Diagnostic::error(code, at, message),
+        false => Diagnostic::warning(code, at, message),
+    });
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Format {
@@ -52,19 +76,26 @@ pub struct Document {
     pub root: Option<Node>,
 }
 
+impl Document {
+    pub fn origin(&self) -> Origin<'_> {
+        Origin { file: self.file, root: self.root.as_ref(), source: "custom" }
+    }
+}
+
 /// Reads a file. What is wrong with it is added to `diagnostics`; nothing is answered for a file that is no text at all.
 pub fn read(
     path: &Path,
-    system: &dyn System,
+    chooser: &Chooser<'_>,
     sources: &mut SourceMap,
     diagnostics: &mut Vec<Diagnostic>,
 ) -> Option<Document> {
-    let file = open(path, system, sources, diagnostics)?;
+    let file = open(path, chooser.system, sources, diagnostics)?;
     let source = sources.file(file);
     let format = Format::of(path, &source.text);
+    let compat = chooser.choose(path, format, diagnostics);
     let root = match format {
         Format::Toml => toml::parse(source, diagnostics),
-        Format::Json => json::parse(source, diagnostics),
+        Format::Json => json::parse(source, &compat, diagnostics),
     };
     Some(Document { file, format, root })
 }
@@ -78,7 +109,8 @@ pub fn open(
 ) -> Option<FileId> {
     let shown = path.display();
     let mut unreadable = |message: String| {
-        diagnostics.push(Diagnostic::error(codes::CONFIG_IO, Span::NONE, message));
+        let diagnostic = Diagnostic::error(codes::CONFIG_IO, Span::NONE, message);
+        diagnostics.push(diagnostic.with_fact("config.path", shown.to_string()));
     };
     let bytes = match system.read(path) {
         Ok(bytes) => bytes,
@@ -86,7 +118,7 @@ pub fn open(
             unreadable(match problem.kind() {
                 io::ErrorKind::NotFound => format!("there is no file `{shown}`"),
                 io::ErrorKind::IsADirectory => format!("`{shown}` is a directory, not a file"),
-                _ => format!("`{shown}` cannot be read: {problem}"),
+                _ => format!("`{shown}` cannot be read: {}", describe(&problem)),
             });
             return None;
         }

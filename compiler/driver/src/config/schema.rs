@@ -7,6 +7,7 @@ use reml_diagnostics::{Diagnostic, Span, codes, suggest};
 use semver::Version;
 use serde_json::{Map, Value, json};
 
+use super::SHOWN;
 use super::place::{Place, Places, escaped};
 use super::tree::{Data, Entry, Node};
 
@@ -18,9 +19,6 @@ pub struct Schema {
     /// Only descriptions of fields have one.
     pub version: Option<(Version, Span)>,
 }
-
-/// More than this many violations are counted, not shown.
-const SHOWN: usize = 1_000;
 
 impl Schema {
     /// `describes` says which of the fields of a description are about the file at hand. What is wrong with the schema goes to `diagnostics`.

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::check_entries;
 use super::shape::{Default, Field, SECTIONS, Shape};
+use crate::config::key_path::{self, Origin};
 use crate::config::tree::{Data, Node};
 use crate::package;
 use crate::pipeline::{Compilation, Options};
@@ -40,9 +41,15 @@ impl Dump {
         let file = crate::config::open(path, system, &mut self.sources, &mut self.diagnostics)?;
         let parsed = package::parse(self.sources.file(file));
         self.diagnostics.extend(parsed.diagnostics);
-        let root = parsed.tree?;
+        let told = parsed.tree.as_ref().and_then(|root| self.of_tree(root, path, system));
+        let origin = Origin { file, root: parsed.tree.as_ref(), source: "manifest" };
+        key_path::annotate(&mut self.diagnostics, &[origin], &self.sources);
+        told
+    }
+
+    fn of_tree(&mut self, root: &Node, path: &Path, system: &dyn System) -> Option<Value> {
         let directory = path.parent().unwrap_or(Path::new(""));
-        check_entries(&root, directory, system, &mut self.diagnostics);
+        check_entries(root, directory, system, &mut self.diagnostics);
         if self.failed() {
             return None;
         }
@@ -56,7 +63,7 @@ impl Dump {
             }
             self.check_exports(&dsl.key, &dsl.value, &signatures[&entry], &entry);
         }
-        (!self.failed()).then(|| sections(&root, directory, &signatures))
+        (!self.failed()).then(|| sections(root, directory, &signatures))
     }
 
     /// What the program that begins with a file exports; `None` when it is not correct.

@@ -2,15 +2,18 @@
 
 mod dump;
 mod shape;
+mod sync;
 
 use std::path::Path;
 
 use reml_diagnostics::{Diagnostic, Span, codes, suggest};
 
+use crate::config::SHOWN;
 use crate::config::tree::{Data, Entry, Node};
 use crate::system::System;
 pub use dump::{Dump, dump};
 use shape::{Field, SECTIONS, Shape};
+pub use sync::{Sync, sync};
 
 pub fn is_section(name: &str) -> bool {
     SECTIONS.iter().any(|section| section.key == name)
@@ -49,9 +52,6 @@ pub fn check_entries(root: &Node, directory: &Path, system: &dyn System, diagnos
         }
     }
 }
-
-/// More keys than these that nothing reads are counted, not shown.
-const SHOWN: usize = 1_000;
 
 struct Checker {
     diagnostics: Vec<Diagnostic>,

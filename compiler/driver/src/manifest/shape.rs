@@ -2,6 +2,8 @@
 
 use reml_diagnostics::codes::{self, Code};
 
+use crate::config::compat;
+
 /// What a value must look like.
 pub enum Shape {
     Text,
@@ -163,12 +165,12 @@ const REGISTRY: &[Field] = &[
 ];
 
 const COMPATIBILITY: Shape = Shape::Table(&[
-    field("profile", Shape::Text),
-    field("trailing_comma", Shape::Text),
-    field("unquoted_key", Shape::Text),
-    field("duplicate_key", Shape::Text),
-    field("number", Shape::Text),
-    field("trivia", Shape::Text),
+    field("profile", Shape::OneOf(compat::PROFILES, codes::CONFIG_COMPAT_PROFILE)),
+    field("trailing_comma", Shape::OneOf(compat::TRAILING_COMMAS, codes::CONFIG_COMPAT_UNSUPPORTED)),
+    field("unquoted_key", Shape::OneOf(compat::UNQUOTED_KEYS, codes::CONFIG_COMPAT_UNSUPPORTED)),
+    field("duplicate_key", Shape::OneOf(compat::DUPLICATE_KEYS, codes::CONFIG_COMPAT_UNSUPPORTED)),
+    field("number", Shape::OneOf(compat::NUMBERS, codes::CONFIG_COMPAT_UNSUPPORTED)),
+    field("trivia", Shape::OneOf(compat::TRIVIA, codes::CONFIG_COMPAT_UNSUPPORTED)),
     field("feature_guard", Shape::Set),
 ]);
 

@@ -4,7 +4,7 @@ use reml_semantics::cfg::Target;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use super::host;
+use super::of_machine;
 
 /// LLVM's data layouts by architecture and operating system. Cranelift has none, but linkers and C compilers that are driven by the metadata
 /// must agree with what C code was compiled with.
@@ -26,7 +26,7 @@ pub fn data_layout(target: &Target) -> Option<&'static str> {
 
 /// The triple of the machine that code is made for.
 pub fn code_triple() -> String {
-    host().values["target"].clone()
+    of_machine().values["target"].clone()
 }
 
 /// A target as `RunConfigTarget` has it; what is not known is left out.
@@ -51,6 +51,7 @@ pub fn describe(target: &Target) -> Value {
     let extra = target.values.iter().filter_map(|(key, value)| Some((key.strip_prefix("extra.")?, value)));
     object.insert("features".to_owned(), json!(target.features));
     object.insert("capabilities".to_owned(), json!(target.capabilities));
+    object.insert("diagnostics".to_owned(), json!(target.diagnostics));
     object.insert("extra".to_owned(), extra.map(|(key, value)| (key.to_owned(), json!(value))).collect());
     Value::Object(object)
 }
@@ -61,7 +62,7 @@ pub fn of_artifact(target: &Target, executable: &[u8], timestamp: &str) -> Value
     json!({
         "target": describe(target),
         "llvm_triple": code_triple(),
-        "data_layout": data_layout(&host()),
+        "data_layout": data_layout(&of_machine()),
         "runtime_revision": super::VERSION,
         "stdlib_version": super::VERSION,
         "emitted_capabilities": target.capabilities,

@@ -2,21 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use reml_capability::platform::PROFILES;
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes, suggest};
 use toml::de::DeTable;
 
 use super::{Setting, section, section_keys};
 use crate::link::describe;
 use crate::system::System;
-
-/// Profiles that come with the compiler, and their triples.
-pub const BUNDLED: &[(&str, &str)] = &[
-    ("desktop-x86_64", "x86_64-unknown-linux-gnu"),
-    ("desktop-aarch64", "aarch64-unknown-linux-gnu"),
-    ("macos-arm64", "aarch64-apple-darwin"),
-    ("windows-msvc", "x86_64-pc-windows-msvc"),
-    ("wasi-preview2", "wasm32-unknown-wasi"),
-];
 
 /// A profile that can be chosen.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -38,7 +30,7 @@ pub fn known(system: &dyn System) -> Vec<Known> {
             found.push(Known { id, triple: value("target").unwrap_or_default(), file: Some(file) });
         }
     }
-    for (id, triple) in BUNDLED {
+    for (id, triple) in PROFILES {
         if found.iter().all(|known| known.id != *id) {
             found.push(Known { id: (*id).to_owned(), triple: (*triple).to_owned(), file: None });
         }
@@ -56,7 +48,7 @@ pub fn find(id: &str, system: &dyn System, sources: &mut SourceMap) -> Option<Ve
             return Some(settings);
         }
     }
-    let (_, triple) = BUNDLED.iter().find(|(known, _)| *known == id)?;
+    let (_, triple) = PROFILES.iter().find(|(known, _)| *known == id)?;
     Some(vec![Setting { key: "target".to_owned(), value: (*triple).to_owned(), span: Span::NONE }])
 }
 

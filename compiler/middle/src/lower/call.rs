@@ -12,7 +12,7 @@ use super::function::{Binding, FnLower, Out};
 use super::place::{Access, Location};
 use super::traits::MethodTarget;
 use crate::core::{Atom, Callee, End, ForeignId, FuncId, Op, RuntimeId};
-use crate::prim::{PrimOp, TYPE_KEY};
+use crate::prim::PrimOp;
 
 /// What is called.
 enum Target {
@@ -191,13 +191,15 @@ impl FnLower<'_, '_> {
         let def = &self.l.src.fns[id];
         Some(match &def.kind {
             FnKind::Reml(_) => Target::Func(self.l.instance(id, args)),
-            FnKind::Primitive(name) if &**name == TYPE_KEY => Target::Known(self.l.type_key(args)),
-            FnKind::Primitive(name) => match self.l.primitive(id, name) {
-                Some(op) => Target::Prim(op),
-                None => {
-                    self.end(End::Unreachable);
-                    return None;
-                }
+            FnKind::Primitive(name) => match self.l.known_answer(name, args) {
+                Some(answer) => Target::Known(answer),
+                None => match self.l.primitive(id, name) {
+                    Some(op) => Target::Prim(op),
+                    None => {
+                        self.end(End::Unreachable);
+                        return None;
+                    }
+                },
             },
             FnKind::Runtime(name) => Target::Runtime(self.l.runtime_of(id, name, args).0),
             FnKind::Foreign { symbol, variadic } => Target::Foreign(self.l.foreign_of(id, symbol, *variadic).0),

@@ -13,12 +13,13 @@ use super::analysis::BodyInfo;
 use super::build::FunctionBuilder;
 use super::derive::Derived;
 use super::function::FnLower;
+use super::native::LIBC;
 use super::{Lower, MethodTarget};
 use crate::core::{
     Atom, Block, Callee, End, ForeignFn, ForeignId, FuncId, Function, Global, GlobalId, Inline, Mode, Op, RuntimeFn,
     RuntimeId, Var,
 };
-use crate::prim::{PrimOp, TYPE_KEY};
+use crate::prim::{PrimOp, TARGET_DESCRIPTION, TYPE_KEY};
 
 /// How deeply type arguments may nest before an instance is taken for polymorphic recursion.
 const MAX_TYPE_DEPTH: usize = 60;
@@ -57,13 +58,17 @@ impl<'a> Lower<'a> {
         while let Some(work) = self.worklist.pop() {
             match work {
                 Work::Instance(func, id, args) => {
-                    if let FnKind::Reml(body) = &self.src.fns[id].kind {
+                    let def = &self.src.fns[id];
+                    if let FnKind::Reml(body) = &def.kind {
+                        self.note_escapes(body, def.module, &def.path);
                         let info = self.info(id, body);
                         FnLower::new(self, body, info, args).function(func, id);
                     }
                 }
                 Work::Global(func, id) => {
-                    let body = &self.src.globals[id].body;
+                    let def = &self.src.globals[id];
+                    let body = &def.body;
+                    self.note_escapes(body, def.module, &def.path);
                     let info = Rc::new(BodyInfo::of(body, &self.src.types));
                     FnLower::new(self, body, info, Vec::new()).global(func, id);
                 }
@@ -229,8 +234,17 @@ impl<'a> Lower<'a> {
         Signature { params, ret }
     }
 
+    /// What a primitive gives that is no operation, since lowering knows the answer.
+    pub fn known_answer(&mut self, name: &str, args: &[TypeId]) -> Option<Atom> {
+        match name {
+            TYPE_KEY => Some(self.type_key(args)),
+            TARGET_DESCRIPTION => Some(Atom::Str(self.string(&self.options.target))),
+            _ => None,
+        }
+    }
+
     /// What `type_key` is at these types: a number that no other type has in this program.
-    pub fn type_key(&mut self, args: &[TypeId]) -> Atom {
+    fn type_key(&mut self, args: &[TypeId]) -> Atom {
         let key = args.first().map_or(0, |&arg| {
             let core = self.core_type(arg);
             match &self.numbers {
@@ -277,6 +291,7 @@ impl<'a> Lower<'a> {
     }
 
     pub fn foreign_of(&mut self, id: FnId, symbol: &str, variadic: bool) -> (ForeignId, TypeId) {
+        let def = &self.src.fns[id];
         let Signature { params, ret } = self.signature_of(id, &[]);
         let foreign = match self.foreign_ids.get(&id) {
             Some(&foreign) => foreign,
@@ -284,6 +299,7 @@ impl<'a> Lower<'a> {
                 let params = params.into_iter().map(|(ty, _)| ty).collect();
                 let foreign = self.foreign.push(ForeignFn { symbol: symbol.into(), params, ret, variadic });
                 self.foreign_ids.insert(id, foreign);
+                self.note_native(LIBC, Some(symbol), def.module, &def.path, def.span);
                 foreign
             }
         };
@@ -360,8 +376,10 @@ impl<'a> Lower<'a> {
         let atoms: Vec<Atom> = vars.iter().map(|&var| Atom::Var(var)).collect();
         let op = match &def.kind {
             FnKind::Reml(_) => Op::Call(Callee::Func(self.instance(id, args)), atoms),
-            FnKind::Primitive(name) if &**name == TYPE_KEY => Op::Copy(self.type_key(args)),
-            FnKind::Primitive(name) => Op::Prim(self.primitive(id, name)?, atoms),
+            FnKind::Primitive(name) => match self.known_answer(name, args) {
+                Some(answer) => Op::Copy(answer),
+                None => Op::Prim(self.primitive(id, name)?, atoms),
+            },
             FnKind::Runtime(name) => Op::CallRuntime(self.runtime_of(id, name, args).0, atoms),
             FnKind::Foreign { symbol, variadic } => Op::CallForeign(self.foreign_of(id, symbol, *variadic).0, atoms),
             FnKind::Required => return None,

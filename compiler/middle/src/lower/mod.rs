@@ -25,6 +25,7 @@ mod function;
 mod instances;
 mod interface;
 mod matching;
+mod native;
 mod place;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,8 @@ pub struct LowerOptions {
     pub entry: Option<FnId>,
     /// Makes a version of a program that can be replaced while it runs.
     pub lineage: Option<Lineage>,
+    /// What the program is compiled for, for the library to read.
+    pub target: String,
 }
 
 /// Lowers everything that `main` (or the function of `options`) can reach.
@@ -69,7 +72,7 @@ pub fn lower(
     };
     let new = || Lower {
         numbers: options.lineage.as_ref().map(|lineage| lineage.numbers.clone()),
-        ..Lower::new(program, names)
+        ..Lower::new(program, names, options)
     };
     let mut lower = new();
     let mut entry = lower.entry(main);
@@ -84,6 +87,7 @@ pub fn lower(
     }
     let facts = options.lineage.is_some().then(|| lower.facts());
     let type_defs = lower.core_type_defs();
+    let native = lower.native_uses();
     let mut type_names = SecondaryMap::new();
     for (id, def) in &program.type_defs {
         type_names[id] = names.text(def.name).into();
@@ -97,6 +101,7 @@ pub fn lower(
         strings: lower.strings,
         runtime: lower.runtime,
         foreign: lower.foreign,
+        native,
         entry,
         library: program.library.clone(),
         version: None,
@@ -111,6 +116,7 @@ pub fn lower(
 struct Lower<'a> {
     src: &'a typed::Program,
     names: &'a Names,
+    options: &'a LowerOptions,
     diagnostics: Vec<Diagnostic>,
 
     types: TypeStore,
@@ -145,6 +151,8 @@ struct Lower<'a> {
     runtime_ids: FxHashMap<(Box<str>, TypeId), core::RuntimeId>,
     foreign: PrimaryMap<core::ForeignId, core::ForeignFn>,
     foreign_ids: FxHashMap<FnId, core::ForeignId>,
+    /// As they are met: instances of one function repeat them.
+    native: Vec<core::NativeUse>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
     effects: Effects,
 
@@ -156,7 +164,7 @@ struct Lower<'a> {
 type Effects = IndexMap<(EffectId, TypeId), EffectInstance, BuildHasherDefault<FxHasher>>;
 
 impl<'a> Lower<'a> {
-    fn new(src: &'a typed::Program, names: &'a Names) -> Self {
+    fn new(src: &'a typed::Program, names: &'a Names, options: &'a LowerOptions) -> Self {
         let mut impls: SecondaryMap<TraitId, Vec<ImplId>> = SecondaryMap::new();
         for (id, def) in &src.impls {
             impls[def.trait_].push(id);
@@ -164,6 +172,7 @@ impl<'a> Lower<'a> {
         Lower {
             src,
             names,
+            options,
             diagnostics: Vec::new(),
             types: src.types.clone(),
             nominal: types::nominal_newtypes(src),
@@ -189,6 +198,7 @@ impl<'a> Lower<'a> {
             runtime_ids: FxHashMap::default(),
             foreign: PrimaryMap::new(),
             foreign_ids: FxHashMap::default(),
+            native: Vec::new(),
             effects: Effects::default(),
             numbers: None,
             checks: Vec::new(),

@@ -63,7 +63,14 @@ impl Code {
     }
 
     fn finish(self, root: ExprId) -> Body {
-        Body { locals: self.locals, exprs: self.exprs, patterns: self.patterns, params: self.params, root }
+        Body {
+            locals: self.locals,
+            exprs: self.exprs,
+            patterns: self.patterns,
+            params: self.params,
+            root,
+            escapes: Vec::new(),
+        }
     }
 }
 

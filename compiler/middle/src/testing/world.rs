@@ -108,6 +108,7 @@ impl World {
             strings: PrimaryMap::new(),
             runtime,
             foreign: PrimaryMap::new(),
+            native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
             version: None,

@@ -1,5 +1,6 @@
 //! `remlc capability list` and `describe`: what the runtime has, and what the package says of it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::ExitCode;
 
@@ -12,6 +13,7 @@ use reml_driver::stages;
 use serde_json::json;
 
 use super::{Package, id, stage};
+use crate::options::ReportFormat;
 use crate::output;
 
 #[derive(clap::Args)]
@@ -32,8 +34,8 @@ pub struct DescribeArgs {
     #[arg(value_name = "ID", value_parser = id)]
     id: CapabilityId,
     /// How it is printed
-    #[arg(long, value_enum, default_value_t = DescriptionFormat::Human)]
-    format: DescriptionFormat,
+    #[arg(long, value_enum, default_value_t = ReportFormat::Human)]
+    format: ReportFormat,
     #[command(flatten)]
     package: Package,
 }
@@ -46,14 +48,6 @@ enum Format {
     Json,
     /// A table
     Markdown,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum DescriptionFormat {
-    /// One line for each thing that is known
-    Human,
-    /// The descriptor
-    Json,
 }
 
 /// A capability, and the conditions under which it is provided.
@@ -72,13 +66,16 @@ fn known(package: &Package) -> Result<Vec<Known>, String> {
         .collect();
     let manifest = package.manifest().display().to_string();
     let text = package.read()?.unwrap_or_default();
-    for (name, stage) in stages::declared(&text).map_err(|why| format!("`{manifest}`: {why}"))? {
+    let declared = stages::declared(&text).map_err(|why| format!("`{manifest}`: {why}"))?;
+    let (package, version) = stages::package(&text);
+    let mut places: BTreeMap<CapabilityId, usize> =
+        all.iter().enumerate().map(|(index, known)| (known.descriptor.id.clone(), index)).collect();
+    for (name, stage) in declared {
         let id = id(&name).map_err(|why| format!("`{manifest}`: {why}"))?;
-        let index = all.iter().position(|known| known.descriptor.id == id).unwrap_or_else(|| {
+        let index = *places.entry(id.clone()).or_insert_with(|| {
             let mut descriptor = CapabilityDescriptor::new(id, stage, []);
             // What the runtime does not know, handlers of the package provide.
-            let (package, version) = stages::package(&text);
-            descriptor.provider = CapabilityProvider::Plugin { package, version };
+            descriptor.provider = CapabilityProvider::Plugin { package: package.clone(), version: version.clone() };
             all.push(Known { descriptor, security: CapabilitySecurity::default() });
             all.len() - 1
         });
@@ -142,7 +139,7 @@ pub fn describe(args: &DescribeArgs) -> Result<ExitCode, String> {
         return Err(format!("there is no capability `{}`{hint}", args.id));
     };
     let json = descriptor.to_json(security);
-    if args.format == DescriptionFormat::Json {
+    if args.format == ReportFormat::Json {
         output::write(format!("{json}\n").as_bytes());
         return Ok(ExitCode::SUCCESS);
     }

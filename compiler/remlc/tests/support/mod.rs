@@ -2,6 +2,8 @@
 
 #![allow(dead_code)]
 
+pub mod audit;
+
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};

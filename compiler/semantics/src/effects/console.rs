@@ -187,6 +187,6 @@ impl Builder {
     }
 
     fn finish(self, params: Vec<PatternId>, root: ExprId) -> Body {
-        Body { locals: self.locals, exprs: self.exprs, patterns: self.patterns, params, root }
+        Body { locals: self.locals, exprs: self.exprs, patterns: self.patterns, params, root, escapes: Vec::new() }
     }
 }

@@ -12,6 +12,7 @@ use reml_syntax::names::Symbol;
 use super::ty::{List, Ty, Types};
 use crate::cx::{Def, Reference, TraitRefTy};
 use crate::native::Gates;
+use crate::traits::{NoteId, Notes};
 use crate::typed::*;
 
 /// Why a type is expected; shown as a secondary label when it is not met.
@@ -182,7 +183,7 @@ pub(crate) enum DeferredKind {
     Json {
         operand: ExprId,
     },
-    Trait(TraitRefTy),
+    Trait(TraitRefTy, Option<NoteId>),
 }
 
 /// State of one body.
@@ -208,12 +209,15 @@ pub(crate) struct BodyCx {
     pub group_uses: Vec<ExprId>,
     pub place_tys: Vec<(ExprId, u32, Ty)>,
     pub deferred: Vec<Deferred>,
+    /// The constraints of the body, where somebody wants to see them.
+    pub notes: Notes,
     pub frames: Vec<Frame>,
     pub references: Vec<Reference>,
     pub empty_arrays: Vec<(Ty, Span)>,
     pub unsafe_depth: u32,
     /// What native code is admitted here.
     pub native: Gates,
+    pub escapes: Vec<Escape>,
     pub lambda_depth: u32,
     /// How many locals there were before the innermost deferred code around.
     pub locals_before_defer: usize,
@@ -262,11 +266,13 @@ impl Default for BodyCx {
             group_uses: Vec::new(),
             place_tys: Vec::new(),
             deferred: Vec::new(),
+            notes: Notes::default(),
             frames: Vec::new(),
             references: Vec::new(),
             empty_arrays: Vec::new(),
             unsafe_depth: 0,
             native: Gates::default(),
+            escapes: Vec::new(),
             lambda_depth: 0,
             locals_before_defer: 0,
             defer_depth: None,

@@ -120,7 +120,7 @@ impl<'a> Checker<'a> {
         let wheres = self.fns[id].wheres.clone();
         for reference in wheres {
             let args = reference.args.iter().map(|&arg| self.instance_type(arg, with)).collect();
-            self.require(TraitRefTy { trait_: reference.trait_, args, span }, span);
+            self.require_for(TraitRefTy { trait_: reference.trait_, args, span }, span, Some(id));
         }
     }
 
@@ -437,7 +437,7 @@ impl<'a> Checker<'a> {
     }
 
     pub fn require_method(&mut self, trait_: TraitId, args: &[Ty], def: FnId, with: &Instantiated, span: Span) {
-        self.require(TraitRefTy { trait_, args: args.to_vec(), span }, span);
+        self.require_for(TraitRefTy { trait_, args: args.to_vec(), span }, span, Some(def));
         self.require_wheres(def, with, span);
     }
 

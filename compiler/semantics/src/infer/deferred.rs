@@ -33,13 +33,19 @@ impl<'a> Checker<'a> {
 
     /// A condition that must hold.
     pub fn require(&mut self, reference: TraitRefTy, span: Span) {
-        if let Solved::Unknown = self.solve_trait(&reference, Effort::Known) {
+        self.require_for(reference, span, None);
+    }
+
+    /// A condition that must hold because `callee` says so.
+    pub fn require_for(&mut self, reference: TraitRefTy, span: Span, callee: Option<FnId>) {
+        let note = self.note_constraint(&reference, span, callee);
+        if let Solved::Unknown = self.solve_noted(note, &reference, Effort::Known) {
             let item = Deferred {
                 expr: ExprId::new(0),
                 span,
                 row: self.b.row(),
                 unsafe_ok: false,
-                kind: DeferredKind::Trait(reference),
+                kind: DeferredKind::Trait(reference, note),
             };
             self.b.deferred.push(item);
         }
@@ -223,7 +229,7 @@ impl<'a> Checker<'a> {
                 Some(id) => Attempt::Node(id),
                 None => Attempt::Wait,
             },
-            DeferredKind::Trait(reference) => match self.solve_trait(reference, effort) {
+            DeferredKind::Trait(reference, note) => match self.solve_noted(*note, reference, effort) {
                 Solved::Unknown => Attempt::Wait,
                 Solved::Yes | Solved::No => Attempt::Done,
             },

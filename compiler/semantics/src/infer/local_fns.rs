@@ -165,7 +165,7 @@ impl<'a> Checker<'a> {
         let defs: Vec<Def> = ids.iter().map(|&id| Def::Fn(id)).collect();
         let open = bodies
             .iter()
-            .any(|b| b.deferred.iter().any(|item| !matches!(item.kind, super::body::DeferredKind::Trait(_))));
+            .any(|b| b.deferred.iter().any(|item| !matches!(item.kind, super::body::DeferredKind::Trait(..))));
         if open {
             // Its uses will tell: it stays a lambda of the function around it.
             self.diagnostics.truncate(errors);

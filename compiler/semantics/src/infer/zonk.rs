@@ -6,12 +6,14 @@ use reml_diagnostics::{Diagnostic, Span, codes};
 use super::body::{BodyCx, RIGID};
 use super::ty::{List, Node, Ty, Types, VarKind};
 use crate::cx::*;
+use crate::traits::Asker;
 use crate::typed::*;
 use crate::types::{Prim, Type, TypeId};
 
 impl<'a> Checker<'a> {
     /// Completes the current body and files it under its definition.
     pub fn finish_body(&mut self, def: Def) {
+        self.file_notes(Asker::Def(def));
         let mut b = std::mem::take(&mut self.b);
         let Some(root) = b.root else { return };
         if !b.rigid_scopes.is_empty() {
@@ -123,6 +125,7 @@ impl<'a> Checker<'a> {
             patterns: without_slack(b.patterns),
             params: b.params,
             root,
+            escapes: b.escapes,
         };
         match def {
             Def::Fn(id) => {

@@ -92,6 +92,7 @@ impl<'a> Checker<'a> {
             zonked_temp: Vec::new(),
             rigid_base: 0,
             effects: Default::default(),
+            constraints: Vec::new(),
             error_spans: FxHashSet::default(),
             removed: Removed::default(),
             local_modules: Vec::new(),

@@ -13,7 +13,7 @@ use crate::effects::{What, tags};
 use crate::infer::body::{Frame, Why};
 use crate::infer::ty::{Node, Ty};
 use crate::suggest;
-use crate::typed::{ExprKind, FnId};
+use crate::typed::{Escape, ExprKind, FnId};
 use crate::types::Prim;
 
 /// The type of an intrinsic, over the type in its name.
@@ -322,6 +322,7 @@ impl<'a> Checker<'a> {
         self.b.params = locals.iter().map(|&(_, pattern)| pattern).collect();
         self.b.frames.push(Frame::new(ret, Why::None, row));
         self.effect_event(row, tags::NATIVE, span, What::Text("an intrinsic"));
+        self.b.escapes.push(Escape { capability: "native.intrinsic", span });
         let root = match self.declared_intrinsic(id, decl, params, ret) {
             Some(intrinsic) => {
                 let mut code = Builder::new(self, span);

@@ -16,6 +16,7 @@ use crate::cx::*;
 use crate::effects::{What, tags};
 use crate::infer::ty::{Node, Ty};
 use crate::suggest;
+use crate::typed::Escape;
 use crate::types::Prim;
 
 /// The feature of the target that admits all of this.
@@ -84,6 +85,13 @@ impl Form {
         match self {
             Form::InlineAsm => "inline_asm",
             Form::LlvmIr => "llvm_ir!",
+        }
+    }
+
+    fn capability(self) -> &'static str {
+        match self {
+            Form::InlineAsm => "native.inline_asm",
+            Form::LlvmIr => "native.llvm_ir",
         }
     }
 
@@ -181,8 +189,9 @@ impl<'a> Checker<'a> {
         enabled
     }
 
-    /// Reports every gate that is closed, and counts the effect.
+    /// Reports every gate that is closed, counts the effect, and notes the place for the gate of the run.
     fn check_gates(&mut self, form: Form, span: Span) {
+        self.b.escapes.push(Escape { capability: form.capability(), span });
         let gates = self.b.native;
         let text = form.spelling();
         let around = match self.b.def {

@@ -63,8 +63,14 @@ impl Make {
         let scrutinee = self.exprs.push(Expr { kind: ExprKind::Bool(true), ty, span: Span::NONE });
         let kind = ExprKind::Match { scrutinee, arms: self.arms };
         let root = self.exprs.push(Expr { kind, ty: self.types.unit(), span: Span::NONE });
-        let body =
-            Body { locals: PrimaryMap::new(), exprs: self.exprs, patterns: self.patterns, params: Vec::new(), root };
+        let body = Body {
+            locals: PrimaryMap::new(),
+            exprs: self.exprs,
+            patterns: self.patterns,
+            params: Vec::new(),
+            root,
+            escapes: Vec::new(),
+        };
         let mut tables = Tables { types: &mut self.types, type_defs: &self.defs, list };
         check_body(&mut tables, &body, &self.names).into_iter().map(|d| d.message).collect()
     }

@@ -2,6 +2,7 @@
 
 mod conditions;
 mod conductors;
+mod constraints;
 mod contracts;
 mod effects;
 mod futures;

@@ -6,6 +6,7 @@ use crate::cx::*;
 use crate::infer::body::{BodyCx, Frame, Why};
 use crate::infer::deferred::Effort;
 use crate::infer::ty::{Instance, Node, Row, Ty, Types};
+use crate::traits::Asker;
 use crate::typed::*;
 
 impl<'a> Checker<'a> {
@@ -113,6 +114,7 @@ impl<'a> Checker<'a> {
             self.require(TraitRefTy { trait_: bound.trait_, args, span }, span);
         }
         self.solve(Effort::Last);
+        self.file_notes(Asker::Impl(id));
         self.b = BodyCx::default();
     }
 

@@ -5,6 +5,7 @@ use reml_diagnostics::{Diagnostic, codes};
 use crate::cx::*;
 use crate::infer::deferred::Effort;
 use crate::infer::ty::{Instance, Node, Row, Ty, Types, VarKind};
+use crate::traits::notes::Noted;
 use crate::typed::*;
 
 /// The answer to a condition. `Yes` has unified what the answer tells; `No` has been reported.
@@ -35,9 +36,11 @@ impl<'a> Checker<'a> {
                     VarKind::Any if effort == Effort::Guess => Solved::Unknown,
                     VarKind::Any if self.is_structural(reference.trait_) => {
                         let _ = self.t.unify(subject, Types::UNIT);
+                        self.note_answer(Noted::Structural);
                         Solved::Yes
                     }
                     VarKind::Any => {
+                        self.note_answer(Noted::Untold);
                         let name = self.names.text(self.traits[reference.trait_].name).to_owned();
                         self.error_once(
                             Diagnostic::error(
@@ -51,7 +54,10 @@ impl<'a> Checker<'a> {
                     }
                 }
             }
-            Node::Prim(crate::types::Prim::Never) => Solved::Yes,
+            Node::Prim(crate::types::Prim::Never) => {
+                self.note_answer(Noted::Uninhabited);
+                Solved::Yes
+            }
             Node::Param(index) => self.solve_assumed(reference, subject, index),
             _ => self.solve_by_impl(reference, subject, effort),
         }
@@ -72,6 +78,7 @@ impl<'a> Checker<'a> {
                 for (&a, &b) in args[1..].iter().zip(&reference.args[1..]) {
                     let _ = self.t.unify(a, b);
                 }
+                self.note_answer(Noted::Assumed(i));
                 return Solved::Yes;
             }
         }
@@ -83,6 +90,7 @@ impl<'a> Checker<'a> {
         }
         if self.b.first_inferred.is_some_and(|first| index >= first) {
             // An inferred signature gets the condition.
+            self.note_answer(Noted::Inferred);
             let mut args = reference.args.clone();
             args[0] = subject;
             self.infer_condition(TraitRefTy { trait_: reference.trait_, args, span: reference.span });
@@ -142,6 +150,7 @@ impl<'a> Checker<'a> {
             1 => {
                 let (id, args, found) = fitting.swap_remove(0);
                 let wanted_subject = wanted[0];
+                self.note_answer(Noted::Impl(id));
                 for (f, w) in found.into_iter().zip(wanted) {
                     let _ = self.t.unify(f, w);
                 }
@@ -165,6 +174,7 @@ impl<'a> Checker<'a> {
             }
             _ if effort != Effort::Last => Solved::Unknown,
             _ => {
+                self.note_answer(Noted::Ambiguous);
                 let name = self.names.text(self.traits[reference.trait_].name).to_owned();
                 let subject = self.show(wanted[0]);
                 let mut diagnostic = Diagnostic::error(
@@ -182,6 +192,7 @@ impl<'a> Checker<'a> {
     }
 
     fn report_endless_impls(&mut self, reference: &TraitRefTy, subject: Ty) {
+        self.note_answer(Noted::Endless);
         let name = self.names.text(self.traits[reference.trait_].name).to_owned();
         let mut subject = self.show(subject);
         if let Some((end, _)) = subject.char_indices().nth(40) {
@@ -218,6 +229,7 @@ impl<'a> Checker<'a> {
         if reference.args.iter().any(|&arg| self.t.head(arg) == Node::Error) {
             return;
         }
+        self.note_answer(Noted::Missing);
         let name = self.names.text(self.traits[reference.trait_].name).to_owned();
         let subject_text = self.show(subject);
         let mut text = name.clone();

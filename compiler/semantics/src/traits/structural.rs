@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 use super::Solved;
 use crate::cx::*;
 use crate::infer::ty::{List, Node, Ty};
+use crate::traits::notes::Noted;
 use crate::typed::*;
 
 impl<'a> Checker<'a> {
@@ -15,6 +16,7 @@ impl<'a> Checker<'a> {
     }
 
     pub fn solve_structurally(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
+        self.note_answer(Noted::Structural);
         let holds = match self.t.get(subject) {
             Node::Prim(_) => true,
             Node::Fn { .. } | Node::Cell(_) => false,

@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
+use std::ops::Range;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -39,6 +40,10 @@ impl Medium for Faulty {
             *room -= fits;
         }
         if fits < bytes.len() { Err(ErrorKind::StorageFull.into()) } else { Ok(()) }
+    }
+
+    fn write_behind(&mut self, bytes: Range<u64>) {
+        self.file.write_behind(bytes);
     }
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
@@ -119,6 +124,24 @@ fn on_a_full_disk_buffered_events_wait_and_new_ones_are_refused_and_counted() {
     let text = fs::read_to_string(&path).unwrap();
     assert!(text.contains("\"audit.refused.count\":3"));
     assert_eq!(content(&path), (accepted, vec!["audit.refused".to_owned()]));
+}
+
+#[test]
+fn a_batch_that_fails_in_its_middle_is_written_again_as_a_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let (log, faults) = open(&path, SyncPolicy::Never);
+    // Several chunks, of which some fit.
+    faults.lock().unwrap().room = Some(1_000_000);
+    let all: Vec<u64> = (0..10_000).collect();
+    let accepted: Vec<u64> = all.iter().copied().filter(|number| log.log(&event(*number)).is_ok()).collect();
+    assert!(accepted.len() > 4_000);
+    assert!(matches!(log.flush(), Err(AuditError::Write { .. })));
+    assert_eq!(fs::metadata(&path).unwrap().len(), 0);
+    faults.lock().unwrap().room = None;
+    log.flush().unwrap();
+    log.close().unwrap();
+    assert_eq!(content(&path).0, accepted);
 }
 
 #[test]

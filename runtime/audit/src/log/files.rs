@@ -3,6 +3,9 @@
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
+#[cfg(target_os = "linux")]
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -163,6 +166,8 @@ pub fn last_link(path: &Path) -> Result<Option<Link>, AuditError> {
 /// What the writer does with its file; tests put one in between that fails.
 pub trait Medium: Send {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()>;
+    /// Lets the system begin to bring these bytes to the disk, where it can be told so.
+    fn write_behind(&mut self, bytes: Range<u64>);
     fn truncate(&mut self, length: u64) -> io::Result<()>;
     fn sync(&mut self) -> io::Result<()>;
 }
@@ -171,6 +176,16 @@ impl Medium for File {
     fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.write_all(bytes)
     }
+
+    #[cfg(target_os = "linux")]
+    fn write_behind(&mut self, bytes: Range<u64>) {
+        let (from, count) = (bytes.start as i64, (bytes.end - bytes.start) as i64);
+        // SAFETY: the descriptor is open. An error is none: syncing will tell of it.
+        unsafe { libc::sync_file_range(self.as_raw_fd(), from, count, libc::SYNC_FILE_RANGE_WRITE) };
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    fn write_behind(&mut self, _: Range<u64>) {}
 
     fn truncate(&mut self, length: u64) -> io::Result<()> {
         self.set_len(length)

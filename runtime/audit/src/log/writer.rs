@@ -4,6 +4,7 @@
 //! a batch has been written as a whole.
 
 use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -21,6 +22,11 @@ use crate::log::{LogOptions, SyncPolicy};
 
 /// How soon writing is tried again after it has failed.
 const RETRY: Duration = Duration::from_millis(100);
+/// Lines are written when there are so many bytes of them: few calls, of memory that a processor still has at hand. With all four megabytes of a full queue
+/// at once, the system takes longer to copy them than they took to be made.
+const CHUNK: usize = 256 << 10;
+/// The system is told to write when there are so many bytes for it, so that syncing finds little left and does not hold up the queue for long.
+const AHEAD: u64 = 4 << 20;
 
 pub struct Writer {
     path: PathBuf,
@@ -31,6 +37,8 @@ pub struct Writer {
     /// The end of the chain, and of the file: what comes after it was not written completely.
     tail: Tail,
     bytes: u64,
+    /// The system was told to write all before this byte of the file.
+    on_its_way: u64,
     file: u64,
     born: SystemTime,
     /// The line of the last checkpoint, or the last one before this writer.
@@ -45,6 +53,13 @@ pub struct Writer {
     lines: Vec<u8>,
     body: Vec<u8>,
     _lock: File,
+}
+
+/// Where a log ends.
+struct End {
+    tail: Tail,
+    checkpoint: u64,
+    bytes: u64,
 }
 
 /// Why a batch was not written.
@@ -78,7 +93,7 @@ impl Writer {
         let head = match Head::read(&path) {
             Ok(head) => head,
             // A loss of power can leave an empty one.
-            Err(error) if error.kind() == std::io::ErrorKind::InvalidData => None,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => None,
             Err(error) => return Err(AuditError::io("read the head of", path, error)),
         };
         let mut current = files::open(&path, false)?;
@@ -96,6 +111,7 @@ impl Writer {
             queue,
             tail: found.tail,
             bytes: found.bytes,
+            on_its_way: found.bytes,
             file: found.file,
             born: born.unwrap_or_else(|_| SystemTime::now()),
             checkpoint: found.tail.seq,
@@ -218,39 +234,52 @@ impl Writer {
         if batch.ends.is_empty() && self.notes.is_empty() {
             return Ok(());
         }
-        let mut lines = std::mem::take(&mut self.lines);
-        lines.clear();
-        let mut tail = self.tail;
-        let mut checkpoint = self.checkpoint;
-        for note in &self.notes {
-            append_event(&mut tail, &mut lines, &mut self.body, note);
-        }
-        let every = self.options.checkpoint_every;
-        for body in batch.bodies() {
-            tail.append(&mut lines, body);
-            if every > 0 && tail.seq - checkpoint >= every {
-                let event = checkpoint_event(tail, self.bytes + lines.len() as u64);
-                append_event(&mut tail, &mut lines, &mut self.body, &event);
-                checkpoint = tail.seq;
+        match self.write_lines(batch) {
+            Ok(end) => {
+                self.notes.clear();
+                (self.tail, self.checkpoint, self.bytes) = (end.tail, end.checkpoint, end.bytes);
+                self.dirty = true;
+                Ok(())
+            }
+            Err(error) => {
+                let path = self.path.clone();
+                let failure = AuditError::Write { path, error: Arc::new(error) };
+                Err(match self.medium.truncate(self.bytes) {
+                    Ok(()) => Failure::Unwritten(failure),
+                    Err(_) => Failure::Final(failure),
+                })
             }
         }
-        let written = self.medium.append(&lines);
-        let length = lines.len() as u64;
-        self.lines = lines;
-        if let Err(error) = written {
-            let path = self.path.clone();
-            let failure = AuditError::Write { path, error: Arc::new(error) };
-            return Err(match self.medium.truncate(self.bytes) {
-                Ok(()) => Failure::Unwritten(failure),
-                Err(_) => Failure::Final(failure),
-            });
+    }
+
+    /// Writes them, and says where the log ends then. After an error a part of them is there.
+    fn write_lines(&mut self, batch: &Batch) -> io::Result<End> {
+        let Writer { medium, lines, body, notes, options, on_its_way, .. } = self;
+        let mut end = End { tail: self.tail, checkpoint: self.checkpoint, bytes: self.bytes };
+        lines.clear();
+        for note in notes {
+            append_event(&mut end.tail, lines, body, note);
         }
-        self.notes.clear();
-        self.tail = tail;
-        self.checkpoint = checkpoint;
-        self.bytes += length;
-        self.dirty = true;
-        Ok(())
+        for each in batch.bodies() {
+            end.tail.append(lines, each);
+            if options.checkpoint_every > 0 && end.tail.seq - end.checkpoint >= options.checkpoint_every {
+                let event = checkpoint_event(end.tail, end.bytes + lines.len() as u64);
+                append_event(&mut end.tail, lines, body, &event);
+                end.checkpoint = end.tail.seq;
+            }
+            if lines.len() >= CHUNK {
+                medium.append(lines)?;
+                end.bytes += lines.len() as u64;
+                lines.clear();
+                if end.bytes.saturating_sub(*on_its_way) >= AHEAD {
+                    medium.write_behind(*on_its_way..end.bytes);
+                    *on_its_way = end.bytes;
+                }
+            }
+        }
+        medium.append(lines)?;
+        end.bytes += lines.len() as u64;
+        Ok(end)
     }
 
     fn sync(&mut self) -> Result<(), Failure> {
@@ -287,6 +316,7 @@ impl Writer {
         self.medium = (self.wrap)(new);
         self.file += 1;
         self.bytes = 0;
+        self.on_its_way = 0;
         self.born = SystemTime::now();
         let failed = |error| Failure::Unwritten(AuditError::io("write the head of", &self.path, error));
         files::sync_folder(&self.path).map_err(Failure::Unwritten)?;

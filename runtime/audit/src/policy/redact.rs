@@ -121,6 +121,11 @@ impl Redactor {
 
     /// The text without it, if there is any.
     pub fn redact(&self, text: &str) -> Option<String> {
+        self.redact_with(text, (!self.preserve_structure).then_some(self.replacement.as_str()))
+    }
+
+    /// The same with another replacement than that of the policy; without one, letters and digits are made alike.
+    pub fn redact_with(&self, text: &str, replacement: Option<&str>) -> Option<String> {
         let found = self.detect(text);
         if found.is_empty() {
             return None;
@@ -130,14 +135,13 @@ impl Redactor {
         for (range, _) in found {
             out.push_str(&text[kept..range.start]);
             kept = range.end;
-            if self.preserve_structure {
-                out.extend(text[range].chars().map(|char| match char {
+            match replacement {
+                Some(replacement) => out.push_str(replacement),
+                None => out.extend(text[range].chars().map(|char| match char {
                     _ if char.is_numeric() => '0',
                     _ if char.is_alphabetic() => 'a',
                     _ => char,
-                }));
-            } else {
-                out.push_str(&self.replacement);
+                })),
             }
         }
         out.push_str(&text[kept..]);

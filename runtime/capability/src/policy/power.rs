@@ -37,7 +37,8 @@ pub enum Form {
     Address,
     /// A command by its name, as `git`, or by its path.
     Command,
-    /// A library by its name or path, and a symbol of it: `libm.so.6:cos`.
+    /// A library by its name or path, and a symbol of it: `libm.so.6:cos`. Ways below the language go by their capabilities, as
+    /// `native.inline_asm`.
     Library,
 }
 
@@ -62,7 +63,7 @@ const TABLE: [Facts; Power::COUNT] = [
     facts(Power::Connect, "net", Form::Address, "net.tcp.connect", "connect to"),
     facts(Power::Listen, "listen", Form::Address, "net.tcp.listen", "listen on"),
     facts(Power::Run, "run", Form::Command, "core.process", "run"),
-    facts(Power::Ffi, "ffi", Form::Library, "runtime.ffi.default", "call native code of"),
+    facts(Power::Ffi, "ffi", Form::Library, "runtime.ffi.default", "use the native code"),
     facts(Power::Memory, "memory", Form::Name, "core.memory", "use the memory operation"),
     facts(Power::Signal, "signal", Form::Name, "core.signal", "use the signal"),
     facts(Power::Hardware, "hardware", Form::Name, "core.hardware", "use the hardware operation"),
