@@ -24,8 +24,8 @@ use crate::{CodegenError, CodegenOptions};
 pub enum Event {
     /// It is in force.
     Reloaded(Changes),
-    /// It is not, and the program goes on as it was. The reason is what the version's check has said; a panic has been reported.
-    RolledBack { changes: Changes, reason: Option<String> },
+    /// It is not, and the program goes on as it was.
+    RolledBack { changes: Changes, why: String },
 }
 
 /// The versions of one program.
@@ -236,11 +236,13 @@ impl reload::Versions for Versions {
             unsafe { *(address as *mut u64) = closure };
         }
         drop(state);
-        match outcome {
+        let why = match outcome {
             Attempt::Ended(status) => return Transition::Ended(status),
-            Attempt::Refused(reason) => (self.report)(Event::RolledBack { changes, reason: Some(reason) }),
-            Attempt::Panicked | Attempt::Done => (self.report)(Event::RolledBack { changes, reason: None }),
-        }
+            Attempt::Denied(denial) => denial,
+            Attempt::Refused(reason) => format!("its check says: {reason}"),
+            Attempt::Panicked | Attempt::Done => "it has panicked".to_owned(),
+        };
+        (self.report)(Event::RolledBack { changes, why });
         Transition::Kept
     }
 

@@ -1,11 +1,14 @@
 //! `remlc run --hot-reload`: compiles the program again whenever a source file is saved, and says what became of that.
 
 use std::io::{self, Write};
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 
-use reml_audit::{Event as AuditEvent, EventKind};
+use reml_audit::{Timestamp, Uuid};
+use reml_bridge::RuntimeBridgeDescriptor;
+use reml_bridge::events::{ReloadRecord, ReloadStatus};
 use reml_capability::gate::Gate;
 use reml_driver::pipeline::{Changes, Compilation, Event, Options, Versions};
 use reml_driver::stack::with_large_stack;
@@ -14,13 +17,13 @@ use reml_driver::watch::Watch;
 use serde_json::json;
 
 use crate::options::Output;
+use crate::panic;
 use crate::report::{self, Subject};
 
 /// What events of the audit log say who wanted a reload.
 const REQUESTED_BY: &str = "remlc run --hot-reload";
 /// The bridge that they are about.
 const BRIDGE: &str = "remlc.hot_reload";
-const STAGE: &str = "experimental";
 
 /// Compiles the later versions of a program.
 pub struct Reloader {
@@ -33,7 +36,12 @@ pub struct Reloader {
 
 impl Reloader {
     pub fn new(input: &Path, options: &Options, output: &Output) -> Reloader {
-        let reporter = Arc::new(Reporter { quiet: output.quiet, run_id: report::new_id(), gate: OnceLock::new() });
+        let reporter = Arc::new(Reporter {
+            quiet: output.quiet,
+            run_id: Uuid::now_v7(),
+            last_applied: Mutex::default(),
+            gate: OnceLock::new(),
+        });
         let reports = Arc::clone(&reporter);
         // What was asked of the first version alone is not asked of the others.
         let options = Options { emit: Vec::new(), measure: false, ..options.clone() };
@@ -53,26 +61,31 @@ impl Reloader {
         // It is set once, here.
         self.reporter.gate.set(Arc::clone(gate)).ok();
         let versions = Arc::clone(&self.versions);
-        let mut texts = first.own_texts();
+        let mut seen = Seen { fine: true, texts: first.own_texts() };
+        panic::end_only(thread::current().id());
         self.reporter.say("watching the source files");
         let compile = move || {
             while watch.wait() {
-                with_large_stack(|| self.compile(&mut texts, &mut watch));
+                let compile = || with_large_stack(|| self.compile(&mut seen, &mut watch));
+                // A mistake of the compiler's, which has been reported, is none of the program's.
+                if std::panic::catch_unwind(AssertUnwindSafe(compile)).is_err() {
+                    self.reporter.rejected("remlc has panicked");
+                }
             }
         };
         let started = thread::Builder::new().name("remlc reload".into()).spawn(compile);
         started.map(|_| versions).map_err(|problem| format!("files cannot be watched: {problem}"))
     }
 
-    /// Compiles what is there now, unless `texts` say that it is what was there before.
-    fn compile(&self, texts: &mut Vec<(PathBuf, String)>, watch: &mut Watch) {
+    /// Compiles what is there now, unless it is what was seen before.
+    fn compile(&self, seen: &mut Seen, watch: &mut Watch) {
         loop {
             let ticket = self.versions.ticket();
             let options = Options { lineage: Some(ticket.lineage.clone()), ..self.options.clone() };
             let mut compilation = Compilation::new(&OsSystem, options);
             let checked = compilation.check(&self.input);
-            let found = compilation.own_texts();
-            if checked && found == *texts {
+            let found = Seen { fine: checked, texts: compilation.own_texts() };
+            if found == *seen {
                 return;
             }
             if let Err(problem) = watch.add(compilation.folders()) {
@@ -86,7 +99,7 @@ impl Reloader {
             if offered == Some(false) {
                 continue;
             }
-            *texts = found;
+            *seen = found;
             let subject = Subject::new("run", "Run", &self.input, self.options.fail_on_warning);
             report::diagnostics(&compilation, &subject, &self.output);
             match offered {
@@ -94,8 +107,6 @@ impl Reloader {
                     self.reporter.say("compiled; it comes into force when the next function of the program is called")
                 }
                 None => {
-                    // Without a text that is known to be compiled, the next save is compiled in any case.
-                    texts.clear();
                     let reasons: Vec<&str> = compilation.diagnostics.iter().map(|found| &*found.message).collect();
                     self.reporter.rejected(&reasons.join("; "));
                 }
@@ -105,10 +116,19 @@ impl Reloader {
     }
 }
 
+/// What the latest compilation was about. Several events may tell of one save.
+#[derive(PartialEq, Eq)]
+struct Seen {
+    /// It passed the checks: a manifest can change that, too.
+    fine: bool,
+    texts: Vec<(PathBuf, String)>,
+}
+
 /// Says what becomes of versions, on standard error and in the audit log.
 struct Reporter {
     quiet: bool,
-    run_id: String,
+    run_id: Uuid,
+    last_applied: Mutex<Option<Timestamp>>,
     gate: OnceLock<Arc<Gate>>,
 }
 
@@ -124,49 +144,48 @@ impl Reporter {
         match event {
             Event::Reloaded(changes) => {
                 self.say(&format!("in force: {}", describe(changes)));
-                self.record(EventKind::BridgeReload, "applied", Some(changes), None);
+                self.record("bridge.reload", ReloadStatus::Applied, Some(changes), None);
             }
-            Event::RolledBack { changes, reason } => {
-                let why = match reason {
-                    Some(reason) => format!("its check says: {reason}"),
-                    None => "it has panicked".to_owned(),
-                };
+            Event::RolledBack { changes, why } => {
                 self.say(&format!("rolled back, since {why}; the program goes on as it was"));
-                self.record(EventKind::BridgeRollback, "rolled_back", Some(changes), Some(&why));
+                self.record("bridge.rollback", ReloadStatus::RolledBack, Some(changes), Some(why));
             }
         }
     }
 
-    fn rejected(&self, reason: &str) {
+    fn rejected(&self, why: &str) {
         self.say("rejected; the program goes on as it was");
-        self.record(EventKind::BridgeRollback, "rejected", None, Some(reason));
+        self.record("bridge.rollback", ReloadStatus::Rejected, None, Some(why));
     }
 
-    fn record(&self, kind: EventKind, status: &str, changes: Option<&Changes>, reason: Option<&str>) {
+    fn record(&self, kind: &str, status: ReloadStatus, changes: Option<&Changes>, why: Option<&str>) {
         let Some(sink) = self.gate.get().and_then(|gate| gate.sink()) else { return };
-        let mut event = AuditEvent::new(kind)
-            .with("audit_id", report::new_id())
-            .with("run_id", self.run_id.as_str())
-            .with("bridge.id", BRIDGE)
-            .with("bridge.stage.required", format!("at_least:{STAGE}"))
-            .with("bridge.stage.actual", STAGE)
-            .with("bridge.reload", status)
-            .with("bridge.reload.diff", changes.map_or_else(String::new, describe))
-            .with("bridge.reload.requested_by", REQUESTED_BY);
-        if let Some(reason) = reason {
-            event = event.with("bridge.reload.detail", reason);
-        }
-        if let Some(changes) = changes {
-            event = event.change_set(json!({
+        let described = changes.map_or_else(String::new, describe);
+        let change_set = changes.map(|changes| {
+            json!({
                 "added": changes.added,
                 "changed": changes.changed,
                 "removed": changes.removed,
                 "evaluated": changes.evaluated,
                 "kept": changes.kept,
-            }));
-        }
-        if let Err(problem) = sink.log(&event) {
+            })
+        });
+        let record = ReloadRecord {
+            status,
+            diff: &described,
+            requested_by: REQUESTED_BY,
+            audit_id: Some(Uuid::now_v7()),
+            run_id: self.run_id,
+            last_applied_at: *self.last_applied.lock().unwrap_or_else(PoisonError::into_inner),
+            change_set: change_set.as_ref(),
+            breaking: false,
+            detail: why,
+        };
+        if let Err(problem) = sink.log(&record.event(kind, &RuntimeBridgeDescriptor::new(BRIDGE))) {
             report::plain_error(&format!("the audit log is not complete: {problem}"));
+        }
+        if status == ReloadStatus::Applied {
+            *self.last_applied.lock().unwrap_or_else(PoisonError::into_inner) = Some(Timestamp::now());
         }
     }
 }

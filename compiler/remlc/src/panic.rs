@@ -2,10 +2,21 @@
 
 use std::io::{self, Write};
 use std::panic::PanicHookInfo;
+use std::sync::OnceLock;
+use std::thread::{self, ThreadId};
 
 /// Replaces Rust's message.
 pub fn install_hook() {
     std::panic::set_hook(Box::new(report));
+}
+
+/// The thread whose panics end the process, if not all do.
+static ENDS: OnceLock<ThreadId> = OnceLock::new();
+
+/// From now on a panic elsewhere is reported and caught by whoever is responsible: a program runs, which is not to blame for it.
+pub fn end_only(thread: ThreadId) {
+    // It is set once in a process.
+    ENDS.set(thread).ok();
 }
 
 fn report(info: &PanicHookInfo<'_>) {
@@ -34,5 +45,7 @@ fn report(info: &PanicHookInfo<'_>) {
     if std::env::var_os("RUST_BACKTRACE").is_some() {
         let _ = writeln!(io::stderr().lock(), "\n{}", std::backtrace::Backtrace::force_capture());
     }
-    std::process::exit(i32::from(crate::PANIC));
+    if ENDS.get().is_none_or(|&thread| thread == thread::current().id()) {
+        std::process::exit(i32::from(crate::PANIC));
+    }
 }

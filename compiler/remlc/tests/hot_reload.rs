@@ -479,7 +479,7 @@ fn recursion_goes_on_in_the_new_version() {
 fn main() = rounds(0, [])
 ";
     let mut program = Running::start(&[("main.reml", text)]);
-    assert_eq!(program.step("a"), "one 0 ");
+    assert_eq!(program.step("a"), "one 0");
     program.offer("main.reml", &text.replace("one", "two").replace("sum + ", "sum + 10 * "));
     // The function that reads began before; it calls the new one.
     assert_eq!(program.step("bb"), "one 1 a");
@@ -584,6 +584,7 @@ fn reloads_are_recorded() {
     let no = "\nfn accept_reload() -> Result<(), Str> = Err(\"never\")\n";
     program.offer("main.reml", &with_loop(&(COUNTING.to_owned() + no)));
     assert_eq!(program.step("c"), "two c 3");
+    program.wait_for("reload: rolled back");
     let path = program.path("audit.log");
     let directory = std::mem::replace(&mut program.directory, scratch());
     program.ends_well();

@@ -39,6 +39,8 @@ pub enum Task {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Attempt {
     Done,
+    /// It has native code that the program may not have; nothing has run.
+    Denied(String),
     /// The program says no, and why.
     Refused(String),
     Panicked,
@@ -103,6 +105,11 @@ pub unsafe fn attempt(cx: Cx, info: &ProgramInfo, task: Task) -> Attempt {
             return Attempt::Refused(reason);
         }
         // SAFETY: passed on to our caller.
+        let denials = runtime.guard.gate().map(|gate| unsafe { native::decide(info, gate) }).unwrap_or_default();
+        if let Some(denial) = denials.first() {
+            return Attempt::Denied(denial.to_string());
+        }
+        // SAFETY: as above.
         unsafe { runtime.frames.borrow_mut().register(info.frames) };
     }
     let (before, saved) = (reloading.busy.replace(true), Exchange::of(cx));

@@ -104,7 +104,7 @@ fn refusals(known: &Interface, new: &Interface) -> Vec<Diagnostic> {
                     format!("the type of the variable `{name}` has changed, and it keeps its value"),
                 )
                 .with_primary_label(format!("now `{}`", face.ty))
-                .with_note(format!("the program that runs has a `{}` in it", was.ty))
+                .with_note(format!("it is a variable of type `{}` in the program that runs", was.ty))
                 .with_help(restart),
             );
         }
@@ -132,4 +132,98 @@ fn both<'a, T>(
     other: &'a BTreeMap<Box<str>, T>,
 ) -> impl Iterator<Item = (&'a str, &'a T, &'a T)> {
     other.iter().filter_map(|(key, new)| Some((&**key, one.get(key)?, new)))
+}
+
+#[cfg(test)]
+mod tests {
+    use reml_diagnostics::Span;
+
+    use super::*;
+    use crate::version::{Definition, FunctionFace};
+
+    /// Names, types and fingerprints; `var` stands before the name of a variable.
+    fn interface(functions: &[(&str, &str, u64)], globals: &[(&str, &str, u64)]) -> Interface {
+        let mut interface = Interface::default();
+        for &(name, signature, fingerprint) in functions {
+            let face = FunctionFace {
+                name: name.split('<').next().unwrap_or(name).into(),
+                module: "main".into(),
+                span: Span::NONE,
+                signature: signature.into(),
+                fingerprint,
+            };
+            interface.functions.insert(name.into(), face);
+        }
+        for &(name, ty, fingerprint) in globals {
+            let (name, variable) = name.strip_prefix("var ").map_or((name, false), |name| (name, true));
+            let face = GlobalFace { module: "main".into(), span: Span::NONE, ty: ty.into(), variable, fingerprint };
+            interface.globals.insert(name.into(), face);
+        }
+        interface
+    }
+
+    fn running(interface: Interface) -> Running {
+        Running { current: interface.clone(), known: interface }
+    }
+
+    fn names(set: &BTreeSet<Box<str>>) -> Vec<&str> {
+        set.iter().map(|name| &**name).collect()
+    }
+
+    fn messages(running: &Running, new: &Interface) -> Vec<String> {
+        let refusals = compare(running, new).err().unwrap_or_default();
+        refusals.into_iter().map(|refusal| refusal.message).collect()
+    }
+
+    #[test]
+    fn functions_come_change_and_go() {
+        let before = running(interface(&[("f", "()", 1), ("g", "()", 1), ("h<Int>", "()", 1)], &[]));
+        let new = interface(&[("f", "()", 2), ("h<Int>", "()", 1), ("h<Str>", "()", 3), ("new", "()", 1)], &[]);
+        let changes = compare(&before, &new).expect("nothing is in the way");
+        assert_eq!(names(&changes.added), ["new"]);
+        assert_eq!(names(&changes.changed), ["f", "h"]);
+        assert_eq!(names(&changes.removed), ["g"]);
+        assert_eq!(names(&changes.modules), ["main"]);
+    }
+
+    #[test]
+    fn variables_keep_what_others_compute_anew() {
+        let before = running(interface(&[], &[("var count", "Int", 1), ("table", "[Int]", 1), ("same", "Int", 1)]));
+        let new =
+            interface(&[], &[("var count", "Int", 2), ("table", "[Int]", 2), ("same", "Int", 1), ("new", "Int", 1)]);
+        let changes = compare(&before, &new).expect("nothing is in the way");
+        assert_eq!(names(&changes.kept), ["count"]);
+        assert_eq!(names(&changes.evaluated), ["new", "table"]);
+        assert_eq!(added(&before.known, &new), BTreeSet::from(["new", "table"]));
+    }
+
+    #[test]
+    fn what_has_ever_run_counts() {
+        let mut running = running(interface(&[("f", "() -> Int", 1)], &[("var count", "Int", 1)]));
+        running.current = Interface::default();
+        let new = interface(&[("f", "() -> Str", 1)], &[("var count", "Str", 1)]);
+        assert_eq!(
+            messages(&running, &new),
+            [
+                "the type of `f` has changed, and what runs calls it",
+                "the type of the variable `count` has changed, and it keeps its value"
+            ]
+        );
+        assert_eq!(messages(&running, &Interface::default()), [""; 0]);
+    }
+
+    #[test]
+    fn definitions_stay() {
+        let defined = |text: &str| {
+            let shown = "the type `main.Point`".into();
+            let definition = Definition { shown, span: Span::NONE, text: text.into() };
+            Interface { definitions: [("type main.Point".into(), definition)].into(), ..Interface::default() }
+        };
+        let before = running(defined("{ x: Int }"));
+        assert_eq!(messages(&before, &defined("{ x: Int }")), [""; 0]);
+        assert_eq!(
+            messages(&before, &defined("{ x: Str }")),
+            ["the type `main.Point` has changed, and what runs is made for it as it was"]
+        );
+    }
 }
