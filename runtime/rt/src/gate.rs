@@ -43,10 +43,6 @@ impl Guard {
     pub fn new(gate: Option<Arc<Gate>>) -> Guard {
         Guard { gate, ..Guard::default() }
     }
-
-    pub fn gate(&self) -> Option<&Gate> {
-        self.gate.as_deref()
-    }
 }
 
 /// Names the file that an executable records the decisions of its gate in.

@@ -100,14 +100,9 @@ pub unsafe fn attempt(cx: Cx, info: &ProgramInfo, task: Task) -> Attempt {
     if task == Task::Install {
         if let Some(gate) = gate::of_program(cx)
             // SAFETY: passed on to our caller.
-            && let Err(reason) = native::allowed(unsafe { native::decide(info, gate) })
+            && let Err(denials) = native::allowed(unsafe { native::decide(info, gate) })
         {
-            return Attempt::Refused(reason);
-        }
-        // SAFETY: passed on to our caller.
-        let denials = runtime.guard.gate().map(|gate| unsafe { native::decide(info, gate) }).unwrap_or_default();
-        if let Some(denial) = denials.first() {
-            return Attempt::Denied(denial.to_string());
+            return Attempt::Denied(denials);
         }
         // SAFETY: as above.
         unsafe { runtime.frames.borrow_mut().register(info.frames) };
