@@ -22,6 +22,7 @@ pub mod sinks;
 mod stamp;
 mod validate;
 pub mod verify;
+mod visible;
 
 pub use chain::{Hash, Link, Tail};
 pub use context::AuditContext;
@@ -36,3 +37,4 @@ pub use serde_json::Value;
 pub use sink::Sink;
 pub use uuid::Uuid;
 pub use validate::{MissingKeys, validate, validate_record};
+pub use visible::visible;
