@@ -349,6 +349,14 @@ fn a_flag_whose_list_is_empty_does_not_allow_everything() {
 }
 
 #[test]
+fn operations_of_the_runtime_are_not_for_programs() {
+    let main = "fn main() = println(\"{:?}\", Core.Lang.machine_rdrand())\n";
+    let here = folder(&[("main.reml", main)]);
+    let ran = at(here.path(), &["check", "--format", "short", "main.reml"]);
+    assert!(ran.stderr.contains("`machine_rdrand` is for the standard library only"), "{}", ran.stderr);
+}
+
+#[test]
 fn flags_that_contradict_each_other_or_mean_nothing_are_told() {
     let here = folder(&[("main.reml", "fn main() = println(\"ran\")\n")]);
     for (flags, problem) in [

@@ -85,6 +85,26 @@ impl<'a> Checker<'a> {
 
     /// What a chain means, and how many of its names that takes; the rest are fields.
     pub fn resolve_chain(&mut self, anchor: PathAnchor, names: &[ast::Ident]) -> (Target, usize) {
+        let (target, taken) = self.resolve_names(anchor, names);
+        match target {
+            Target::Fn(id) if self.is_unchecked(id) => {
+                let name = names[taken - 1];
+                let message = format!("`{}` is for the standard library only", self.names.text(name.name));
+                self.error_once(Diagnostic::error(codes::VISIBILITY_PRIVATE, name.span, message).with_help(
+                    "it does not check what it is given; the modules of the data types have functions that do",
+                ));
+                (Target::Error, names.len())
+            }
+            _ => (target, taken),
+        }
+    }
+
+    /// Is this an operation of the compiler or the runtime, seen from outside of the library? They rely on their callers for what they do not check.
+    pub fn is_unchecked(&self, id: FnId) -> bool {
+        matches!(self.fns[id].linkage, Linkage::Prim | Linkage::Rt) && !self.is_core(self.b.module)
+    }
+
+    fn resolve_names(&mut self, anchor: PathAnchor, names: &[ast::Ident]) -> (Target, usize) {
         let Some(&first) = names.first() else { return (Target::Error, 0) };
         let module = self.b.module;
         if anchor == PathAnchor::Relative {

@@ -23,6 +23,7 @@ mod stamp;
 mod submission;
 mod validate;
 pub mod verify;
+mod visible;
 
 pub use chain::{Hash, Link, Tail};
 pub use context::AuditContext;
@@ -38,3 +39,4 @@ pub use sink::Sink;
 pub use submission::Submission;
 pub use uuid::Uuid;
 pub use validate::{MissingKeys, validate, validate_record};
+pub use visible::visible;

@@ -34,6 +34,10 @@ fn fixture(events: u64) -> Fixture {
 }
 
 impl Fixture {
+    fn head(&self) -> PathBuf {
+        self.path.with_extension("head")
+    }
+
     /// Verifies the log with other lines, which also must be printable.
     fn verify(&self, lines: &[String]) -> Verification {
         fs::write(&self.path, lines.iter().flat_map(|line| [line, "\n"]).collect::<String>()).unwrap();
@@ -137,6 +141,103 @@ fn lines_of_two_logs_are_told_apart() {
         log.lines.iter().zip(&other.lines).flat_map(|(one, two)| [one.clone(), two.clone()]).collect();
     let foreign: Vec<_> = (1..=10).map(|number| (2 * number, Fault::Foreign)).collect();
     assert_eq!(log.faults(&mixed), foreign);
+}
+
+#[test]
+fn a_chain_that_begins_anew_and_a_checkpoint_that_is_gone_are_noticed() {
+    let log = fixture(10);
+    let mut again = log.lines.clone();
+    again.extend(fixture(3).lines);
+    let faults = log.faults(&again);
+    assert!(faults.iter().any(|(line, _)| *line == 11), "{faults:?}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let options = LogOptions { sync: SyncPolicy::Never, checkpoint_every: 3, ..LogOptions::default() };
+    let writer = Log::open(&path, options).unwrap();
+    (0..7).for_each(|number| writer.log(&Event::new(EventKind::named("test")).with("number", number)).unwrap());
+    writer.close().unwrap();
+    let text = fs::read_to_string(&path).unwrap();
+    let (at, _) = text.lines().enumerate().find(|(_, line)| line.contains("audit.checkpoint.count")).unwrap();
+    let rest: String =
+        text.lines().enumerate().filter(|(index, _)| *index != at).flat_map(|(_, line)| [line, "\n"]).collect();
+    fs::write(&path, rest).unwrap();
+    let found = verify(&path, &VerifyOptions::default()).unwrap();
+    let missing = at as u64 + 1;
+    assert_eq!(found.findings[0].fault, Fault::Deleted { first: missing, last: missing });
+}
+
+#[test]
+fn a_head_that_is_old_or_of_another_log_is_told_apart() {
+    let log = fixture(3);
+    let old = fs::read(log.head()).unwrap();
+    let writer = Log::open(&log.path, LogOptions { sync: SyncPolicy::Never, ..LogOptions::default() }).unwrap();
+    writer.log(&Event::new(EventKind::named("test")).with("number", 3)).unwrap();
+    writer.close().unwrap();
+    let new = fs::read(log.head()).unwrap();
+    // The old one says that the log was closed before what follows.
+    fs::write(log.head(), &old).unwrap();
+    assert_eq!(verify(&log.path, &VerifyOptions::default()).unwrap().findings[0].fault, Fault::Added);
+    let error = Log::open(&log.path, LogOptions::default()).unwrap_err();
+    assert!(error.to_string().contains("were added after it was closed"), "{error}");
+    // The new one knows a line that is not there.
+    fs::write(log.head(), &new).unwrap();
+    assert_eq!(log.faults(&log.lines), [(4, Fault::CutOff { known: 4 })]);
+    // Another log's knows other lines.
+    fs::copy(fixture(3).head(), log.head()).unwrap();
+    assert_eq!(log.faults(&log.lines), [(3, Fault::Rewritten)]);
+    // Without a head the end can be cut off unseen, which is said.
+    fs::remove_file(log.head()).unwrap();
+    let found = log.verify(&log.lines[..2]);
+    let mut out = Vec::new();
+    print(&found, &mut out).unwrap();
+    assert!(String::from_utf8(out).unwrap().contains("lines missing at the end would not be noticed"));
+}
+
+#[test]
+fn old_files_that_were_swapped_or_renamed_are_noticed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let file = |number: u32| folder.path().join(format!("log.{number}"));
+    let options = LogOptions { sync: SyncPolicy::Always, rotate_bytes: Some(1), ..LogOptions::default() };
+    let writer = Log::open(&path, options).unwrap();
+    (0..6).for_each(|number| writer.log(&Event::new(EventKind::named("test")).with("number", number)).unwrap());
+    writer.close().unwrap();
+    let faults = || verify(&path, &VerifyOptions::default()).unwrap().findings;
+    assert_eq!(faults(), []);
+    fs::rename(file(2), folder.path().join("away")).unwrap();
+    fs::rename(file(3), file(2)).unwrap();
+    fs::rename(folder.path().join("away"), file(3)).unwrap();
+    assert!(!faults().is_empty());
+    fs::remove_file(file(3)).unwrap();
+    assert!(!faults().is_empty());
+}
+
+#[test]
+fn lines_that_no_writer_makes_are_called_so() {
+    let log = fixture(4);
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    let twice = log.lines[2].replacen("\"number\"", "\"number\":7,\"number\"", 1);
+    let ended = format!("{}\r", log.lines[2]);
+    for (line, fault) in [
+        (b"\0\0\0".to_vec(), Fault::Malformed),
+        (b"\xff\xfe{}".to_vec(), Fault::Malformed),
+        (deep.into_bytes(), Fault::Malformed),
+        (ended.into_bytes(), Fault::Malformed),
+        (twice.into_bytes(), Fault::Edited),
+        (vec![b'x'; 17 << 20], Fault::TooLong),
+    ] {
+        let mut lines: Vec<Vec<u8>> = log.lines.iter().map(|line| line.clone().into_bytes()).collect();
+        lines[2] = line;
+        fs::write(&log.path, lines.join(&b'\n')).unwrap();
+        fs::File::options()
+            .append(true)
+            .open(&log.path)
+            .and_then(|mut file| std::io::Write::write_all(&mut file, b"\n"))
+            .unwrap();
+        let found = verify(&log.path, &VerifyOptions::default()).unwrap();
+        assert_eq!((found.findings[0].line, &found.findings[0].fault), (3, &fault));
+    }
 }
 
 #[test]

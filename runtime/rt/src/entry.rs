@@ -144,7 +144,7 @@ pub fn end_on_output_error(cx: Cx, errno: i32) -> ! {
 /// `main` of an executable: runs the program and returns its exit status.
 ///
 /// SIGPIPE is ignored, as in a Rust program: a closed standard output ends the program with status 141, and other closed pipes are
-/// errors that the program sees.
+/// errors that the program sees. So is SIGXFSZ: a file that would become larger than the process may make it is an error of writing.
 ///
 /// # Safety
 /// `argc` and `argv` must be those of C's `main`, `info` as [`run_program`] needs it.
@@ -152,7 +152,10 @@ pub fn end_on_output_error(cx: Cx, errno: i32) -> ! {
 pub unsafe extern "C" fn reml_start(argc: c_int, argv: *const *const c_char, info: *const ProgramInfo) -> c_int {
     crate::io::hold_standard_streams();
     // SAFETY: ignoring a signal is always possible.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
     let count = usize::try_from(argc).unwrap_or(0);
     let args = (1..count)
         // SAFETY: `argv` has `argc` C strings.

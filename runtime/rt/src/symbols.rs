@@ -18,6 +18,10 @@ macro_rules! table {
     ($($module:ident: $($name:ident)*;)*) => {
         static TABLE: Table<{ [$($(stringify!($name)),*),*].len() }> =
             Table([$($((stringify!($name), $module::$name as *const u8)),*),*]);
+
+        /// Where each of them is.
+        #[cfg(test)]
+        const MODULES: &[(&str, &str)] = &[$($((stringify!($name), stringify!($module))),*),*];
     };
 }
 
@@ -378,6 +382,7 @@ pub fn symbols() -> &'static [(&'static str, *const u8)] {
 mod tests {
     use super::*;
     use crate::abi::CODEGEN_FUNCTIONS;
+    use reml_capability::policy::Power;
     use std::collections::HashSet;
 
     #[test]
@@ -386,6 +391,155 @@ mod tests {
         assert_eq!(names.len(), symbols().len());
         for function in CODEGEN_FUNCTIONS {
             assert!(names.contains(function.name), "{} is missing", function.name);
+        }
+    }
+
+    /// The functions that ask the gate, by what they ask for.
+    const GATED: &[(Power, &[&str])] = &[
+        (
+            Power::Read,
+            &[
+                "reml_file_read",
+                "reml_file_read_bytes",
+                "reml_file_exists",
+                "reml_file_metadata",
+                "reml_folder_list",
+                "reml_link_read",
+                "reml_path_canonical",
+                "reml_stream_open",
+            ],
+        ),
+        (
+            Power::Write,
+            &[
+                "reml_file_write",
+                "reml_file_write_bytes",
+                "reml_file_remove",
+                // And `read`.
+                "reml_file_copy",
+                "reml_file_rename",
+                "reml_file_set_permissions",
+                "reml_file_sync",
+                "reml_folder_create",
+                "reml_folder_remove",
+                "reml_link_create",
+                "reml_temp_create",
+                "reml_stream_create",
+            ],
+        ),
+        (Power::EnvRead, &["reml_env_get", "reml_env_find", "reml_env_vars"]),
+        (Power::EnvWrite, &["reml_env_set"]),
+        (Power::Clock, &["reml_time_wall_seconds", "reml_time_wall_nanos"]),
+        (Power::Random, &["reml_random_bytes"]),
+    ];
+
+    /// Modules that reach the system, with those of their functions that need no leave: streams that the program was given, what it has opened already, its own end,
+    /// the monotonic clock, and the zone that the machine is in. What `machine` has is native code, which is asked for before the program begins.
+    const WITHOUT_LEAVE: &[(&str, &[&str])] = &[
+        ("files", &[]),
+        (
+            "io",
+            &[
+                "reml_stdout_write",
+                "reml_stdout_write_bytes",
+                "reml_stdout_flush",
+                "reml_stderr_write",
+                "reml_stderr_write_bytes",
+                "reml_stdin_read_line",
+                "reml_stdin_read_all",
+                "reml_error_text",
+                "reml_error_kind",
+                "reml_args_count",
+                "reml_args_get",
+                "reml_process_exit",
+                "reml_test_expect_panic",
+                "reml_current_dir",
+            ],
+        ),
+        ("random", &[]),
+        (
+            "resource",
+            &[
+                "reml_resource_free",
+                "reml_resource_close",
+                "reml_resource_path",
+                "reml_resource_list",
+                "reml_resource_close_all",
+                "reml_resource_keep",
+            ],
+        ),
+        (
+            "stream",
+            &[
+                "reml_stream_read",
+                "reml_stdin_read",
+                "reml_stream_write",
+                "reml_stream_write_str",
+                "reml_stream_flush",
+                "reml_stream_sync",
+                "reml_stream_seek",
+                "reml_bytes_find",
+                "reml_bytes_to_str",
+                "reml_bytes_extend",
+                "reml_bytes_put",
+            ],
+        ),
+        ("time", &["reml_time_monotonic_nanos", "reml_time_sleep_nanos"]),
+        ("zone", &["reml_zone_offset", "reml_zone_local_offset", "reml_zone_abbreviation", "reml_zone_local_name"]),
+    ];
+
+    /// Modules that compute, and the instructions that only native code leads to.
+    const HARMLESS: &[&str] = &[
+        "array",
+        "big",
+        "chars",
+        "crypto",
+        "defer",
+        "fiber",
+        "fiber_switch",
+        "handler",
+        "heap",
+        "machine",
+        "math",
+        "number",
+        "panic",
+        "regex",
+        "security",
+        "segments",
+        "stack",
+        "string",
+        "taken",
+        "text",
+    ];
+
+    /// Whoever adds a function decides whether the gate has to be asked.
+    #[test]
+    fn every_function_asks_the_gate_or_is_known_to_need_no_leave() {
+        let gated: HashSet<&str> = GATED.iter().flat_map(|(_, names)| names.iter().copied()).collect();
+        let free: HashSet<(&str, &str)> =
+            WITHOUT_LEAVE.iter().flat_map(|(module, names)| names.iter().map(move |name| (*module, *name))).collect();
+        let careful: HashSet<&str> = WITHOUT_LEAVE.iter().map(|(module, _)| *module).collect();
+        for (name, module) in MODULES {
+            let known = match (gated.contains(name), free.contains(&(*module, *name))) {
+                (true, true) => panic!("{name} is said to be both"),
+                (gated, free) => gated || free || HARMLESS.contains(module) && !careful.contains(module),
+            };
+            assert!(known, "does {name} of {module} need the gate's leave? Say so here");
+        }
+        let names: HashSet<&str> = MODULES.iter().map(|(name, _)| *name).collect();
+        let said = gated.iter().chain(free.iter().map(|(_, name)| name));
+        assert!(said.into_iter().all(|name| names.contains(name)), "a function is gone");
+        // Only functions that are entered through a stub know which place in the program asks.
+        let sources = [
+            include_str!("files.rs"),
+            include_str!("io.rs"),
+            include_str!("random.rs"),
+            include_str!("stream.rs"),
+            include_str!("time.rs"),
+        ];
+        for name in gated {
+            let stub = format!(" {name} = ");
+            assert!(sources.iter().any(|source| source.contains(&stub)), "{name} is not traced");
         }
     }
 

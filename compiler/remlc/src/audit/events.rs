@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::path::Path;
 
 use reml_audit::query::{Count, Filter, query};
-use reml_audit::{Entry, EventKind, SCHEMA_VERSION, Value};
+use reml_audit::{Entry, EventKind, SCHEMA_VERSION, Value, visible};
 
 use super::{not_a_log, unreadable};
 
@@ -129,20 +129,6 @@ fn metadata(line: &mut String, entry: &Entry) {
     if let Some(changes) = &event.change_set {
         _ = write!(line, "change_set={changes}");
     }
-}
-
-/// With everything escaped that would let the text of an event move the cursor, begin a new line, or turn the order of what is read.
-fn visible(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        let turns = matches!(char, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if char.is_control() || turns || matches!(char, '\u{2028}' | '\u{2029}') {
-            out.extend(char.escape_default());
-        } else {
-            out.push(char);
-        }
-    }
-    out
 }
 
 #[cfg(test)]

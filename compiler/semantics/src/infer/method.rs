@@ -332,6 +332,7 @@ impl<'a> Checker<'a> {
             && let Some(entry) = self.modules[module].values.get(&name).copied()
             && (entry.public || self.is_within(self.b.module, module))
             && let Value::Fn(id) = entry.item
+            && !self.is_unchecked(id)
         {
             return Method::Fn(id);
         }
@@ -340,6 +341,7 @@ impl<'a> Checker<'a> {
         }
         if let Some(Value::Fn(id)) = self.lookup_value(self.b.module, name)
             && self.first_param_fits(id, ty)
+            && !self.is_unchecked(id)
         {
             return Method::Fn(id);
         }

@@ -26,6 +26,25 @@ fn main() -> Int = surface(Shape.Circle(1)) + shapes.area(shapes.Square(2)) + mi
 }
 
 #[test]
+fn operations_that_check_nothing_are_for_the_library() {
+    check(
+        "--- main
+use Core.Prim
+use Core.Prim.{array_get_unchecked}
+fn a() -> Int = Prim.array_get_unchecked([1], 9)
+fn b(xs: [Int]) -> Int = xs.array_get_unchecked(9)
+fn c() -> Int = [1, 2] |> array_get_unchecked(9)
+fn d() -> Int = Core.Lang.int_pow(2, 3)
+fn main() = ()",
+        expect![[r#"
+            3:22 [language.visibility.private] `array_get_unchecked` is for the standard library only
+            4:29 [language.name.unknown] `[Int]` has no method `array_get_unchecked`
+            5:27 [language.visibility.private] `array_get_unchecked` is for the standard library only
+        "#]],
+    );
+}
+
+#[test]
 fn a_record_of_the_expected_type_uses_its_import() {
     check(
         "--- c

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
-use reml_audit::AuditError;
+use reml_audit::{AuditError, visible};
 
 use super::Origin;
 use crate::policy::{Decision, Effect, Form, Grants, Pattern, Power, Rule, Source, Subject, flags, manifest};
@@ -100,7 +100,7 @@ impl Denial {
     pub fn message(&self) -> String {
         let Inner { power, subject, function, reason, .. } = &*self.inner;
         let why = match reason {
-            Reason::Rule(rule) => format!("{} denies it", rule.source),
+            Reason::Rule(rule) => format!("{} denies it", visible(&rule.source.to_string())),
             Reason::Ungranted => "nothing allows it".to_owned(),
             Reason::Withheld => "a policy that the program has put into force does not allow it".to_owned(),
             Reason::Malformed => match power.form() {
@@ -111,16 +111,19 @@ impl Denial {
             Reason::TooOften { per_second } => format!("a policy allows it {per_second} times in a second"),
             Reason::Unrecorded(error) => format!("the audit log has to have it, but {error}"),
         };
-        format!("`{function}` may not {} `{subject}`: {why}", power.deed())
+        format!("`{function}` may not {} `{}`: {why}", power.deed(), visible(subject))
     }
 
     /// What to do if the program should be allowed to.
     pub fn help(&self) -> Option<String> {
         let Inner { power, subject, reason, remedy, .. } = &*self.inner;
         match (remedy, reason) {
+            (Remedy::Allow, _) if subject.contains(char::is_control) => Some(format!(
+                "to allow it, give `remlc` a flag `--allow-{power}` with a pattern for what is around it: patterns have no control characters"
+            )),
             (Remedy::Allow, _) => Some(format!(
                 "to allow it, give `remlc` the flag `{}`, or write `{}` in `[permissions]` of `reml.toml`",
-                flags::print(Effect::Allow, *power, subject),
+                visible(&flags::print(Effect::Allow, *power, subject)),
                 manifest::print(*power, [&**subject])
             )),
             (Remedy::Own, Reason::Rule(Rule { source: Source::Program(policy), .. })) => {
@@ -128,7 +131,8 @@ impl Denial {
             }
             (Remedy::Own, _) => Some("the program has denied it to itself; to allow it, change its policy".to_owned()),
             (Remedy::Remove, Reason::Rule(rule)) => {
-                Some(format!("to allow it, take `{}` out of {}", rule.pattern, rule.source))
+                let pattern = visible(&rule.pattern.to_string());
+                Some(format!("to allow it, take `{pattern}` out of {}", visible(&rule.source.to_string())))
             }
             _ => None,
         }

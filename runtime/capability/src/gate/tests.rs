@@ -269,3 +269,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_a_program_asks_for_does_not_reach_the_terminal_as_it_is() {
+    let gate = Gate::new(Policy::new(Grants::new(Vec::new()).unwrap(), Mode::Enforce, false), None);
+    let origin = Origin { file: "a.reml", line: 1, column: 1, function: "a.main" };
+    for subject in ["/tmp/\u{1b}[2J", "/tmp/a\nb", "/tmp/\u{202e}a"] {
+        let denial = gate.request(Power::Read, &Subject::Path(Path::new(subject)), &origin).unwrap_err();
+        let shown = denial.to_string();
+        assert!(!shown.contains(['\u{1b}', '\u{202e}']) && !shown.contains("/tmp/a\nb"), "{shown:?}");
+        assert_eq!(denial.subject(), subject);
+    }
+    let denial = gate.request(Power::Read, &Subject::Path(Path::new("/tmp/a\nb")), &origin).unwrap_err();
+    assert_eq!(denial.message(), "`a.main` may not read `/tmp/a\\nb`: nothing allows it");
+    assert!(denial.help().unwrap().ends_with("patterns have no control characters"));
+}

@@ -5,6 +5,8 @@
 use std::fmt;
 use std::path::Path;
 
+use reml_audit::visible;
+
 use super::pattern::{Pattern, PatternError};
 use super::power::Power;
 use super::rule::{Effect, Rule, Source};
@@ -121,7 +123,7 @@ impl fmt::Display for FlagError {
                 let word = flag.split('=').next().unwrap_or_default();
                 write!(f, "`{flag}`: `{word}` takes no list; name what it is about, as in `--allow-read=PATH`")
             }
-            FlagError::Pattern { flag, error } => write!(f, "`{flag}`: {error}"),
+            FlagError::Pattern { flag, error } => write!(f, "`{}`: {error}", visible(flag)),
         }
     }
 }

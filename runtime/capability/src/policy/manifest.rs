@@ -19,6 +19,8 @@ use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
+use reml_audit::visible;
+
 use super::pattern::{Pattern, PatternError};
 use super::power::Power;
 use super::rule::{Effect, Line, Rule, Section, Source};
@@ -126,7 +128,10 @@ fn quoted(text: &str) -> String {
     for c in text.chars() {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => quoted.push_str(&format!("\\u{:04X}", c as u32)),
+            // Also what a terminal would not show as it stands there.
+            c if visible(c.encode_utf8(&mut [0; 4])).len() > c.len_utf8() => {
+                quoted.push_str(&format!("\\u{:04X}", c as u32));
+            }
             c => quoted.push(c),
         }
     }

@@ -7,6 +7,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use reml_audit::visible;
+
 use super::host;
 use super::power::{Form, Power};
 use super::resolve::resolve;
@@ -68,6 +70,16 @@ impl Pattern {
         if text == "*" {
             return Ok(Pattern::any());
         }
+        // Policies are texts in executables, where such characters separate their parts.
+        if text.contains(char::is_control) {
+            return Err(fail(
+                "it has a control character; a pattern for the folder, or one that ends with `*`, can do without"
+                    .to_owned(),
+            ));
+        }
+        if matches!(power, Power::EnvRead | Power::EnvWrite) && text.contains('=') {
+            return Err(fail("the name of a variable has no `=`".to_owned()));
+        }
         let shape = match power.form() {
             Form::Path => Shape::Path { path: path(text, base).map_err(fail)?, symbol: None },
             Form::Name => Shape::Name { first: name(text).map_err(fail)?, second: None },
@@ -112,7 +124,7 @@ impl Eq for Pattern {}
 
 impl fmt::Display for PatternError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` is not a pattern: {}", self.text, self.why)
+        write!(f, "`{}` is not a pattern: {}", visible(&self.text), self.why)
     }
 }
 
@@ -296,6 +308,10 @@ mod tests {
         assert_eq!(why(Power::EnvRead, "A*B"), "only its beginning or its end can be `*`");
         assert_eq!(why(Power::EnvRead, "*A*"), "only its beginning or its end can be `*`");
         assert_eq!(why(Power::EnvRead, ""), "it is empty");
+        assert_eq!(why(Power::EnvRead, "A=B"), "the name of a variable has no `=`");
+        for text in ["a\0b", "a\u{1}b", "a\nb", "\u{1b}[31m"] {
+            assert!(why(Power::Read, text).starts_with("it has a control character"));
+        }
         assert_eq!(why(Power::Connect, "a:99999"), "`99999` is not a port; ports are 0 to 65535");
         assert!(why(Power::Connect, "*example.com").ends_with("write `*.example.com`"));
         assert!(why(Power::Connect, "db-*").starts_with("`*` can end an address"));
