@@ -254,7 +254,11 @@ impl<'g> Panel<'g> {
 
 fn draw_node(out: &mut Pen<'_>, node: &Node, at: Point, size: Size) {
     let state = node.state.filter(|&state| state != State::Resolved);
-    let more = state.map(|state| format!(", {}", state.word())).unwrap_or_default();
+    let more = match (state, &node.at) {
+        (Some(state), _) => format!(", {}", state.word()),
+        (None, Some(at)) => format!(", {}", escaped(at)),
+        (None, None) => String::new(),
+    };
     let _ = writeln!(out.text, "<g><title>{}: {}{more}</title>", node.kind.word(), escaped(&node.label));
     let class = if state.is_some() { "node constraint open".to_owned() } else { format!("node {}", node.kind.word()) };
     out.shape(node.kind, &class, at, size);
@@ -269,7 +273,8 @@ fn draw_node(out: &mut Pen<'_>, node: &Node, at: Point, size: Size) {
 fn below(node: &Node) -> Option<String> {
     match node.state {
         Some(state) if state != State::Resolved => Some(state.word().replace('_', " ")),
-        _ => node.at.clone(),
+        // Folders are told where the pointer rests.
+        _ => node.at.as_deref().map(|at| at.rsplit('/').next().unwrap_or(at).to_owned()),
     }
 }
 
