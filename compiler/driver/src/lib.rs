@@ -3,6 +3,7 @@
 //! Everything the command line (and later editors and embedders) can ask for starts here. This crate owns the order of
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
+pub mod bridges;
 pub mod config;
 pub mod files;
 pub mod format;
@@ -14,6 +15,7 @@ pub mod package;
 pub mod permissions;
 pub mod pipeline;
 pub mod profile;
+pub mod reload;
 mod signatures;
 pub mod stack;
 pub mod stages;

@@ -4,6 +4,7 @@
 
 mod allocator;
 mod audit;
+mod bridge;
 mod build;
 mod capability;
 mod check;
@@ -17,6 +18,7 @@ mod options;
 mod output;
 mod panic;
 mod permissions;
+mod reload;
 mod report;
 mod run;
 mod target;
@@ -68,6 +70,10 @@ enum Command {
     Audit(audit::Args),
     /// List capabilities, and change how settled those of a package are.
     Capability(capability::Args),
+    /// List and describe the bridges through which a package is reloaded.
+    Bridge(bridge::Args),
+    /// Bring a difference into a state that is in use, or take the last one back.
+    Reload(reload::Args),
     /// List, show and check the targets that programs can be compiled for.
     Target(target::Args),
     /// Print a completion script for a shell.
@@ -90,6 +96,8 @@ fn main() -> ExitCode {
         Command::Config(args) => config::execute(args),
         Command::Audit(args) => audit::execute(args),
         Command::Capability(args) => capability::execute(args),
+        Command::Bridge(args) => bridge::execute(&args),
+        Command::Reload(args) => reload::execute(&args),
         Command::Target(args) => target::execute(args),
         Command::Completions(args) => completions::execute::<Cli>(args),
     })

@@ -3,8 +3,8 @@
 pub mod diff;
 mod json;
 pub mod lint;
-mod place;
-mod schema;
+pub mod place;
+pub mod schema;
 mod toml;
 pub mod tree;
 
@@ -106,6 +106,11 @@ pub fn open(
             None
         }
     }
+}
+
+/// Reads a text as JSON, whatever the file is called.
+pub fn parse_json(file: &SourceFile, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
+    json::parse(file, diagnostics)
 }
 
 /// The span of a range of a file's bytes, which may go beyond its end.
