@@ -111,6 +111,16 @@ codes! {
     CONFIG_SCHEMA_INVALID = "config.schema.invalid";
     CONFIG_SCHEMA_MISMATCH = "config.schema_mismatch";
     CONFIG_SCHEMA_VERSION = "config.schema.version_incompatible";
+    BRIDGE_UNKNOWN = "bridge.unknown";
+    BRIDGE_CONTRACT = "bridge.contract.violation";
+    BRIDGE_EXPERIMENTAL = "bridge.stage.experimental";
+    BRIDGE_TARGET = "bridge.target.mismatch";
+    BRIDGE_MISSING_EVENT = "bridge.audit.missing_event";
+    BRIDGE_STATE = "bridge.state.invalid";
+    BRIDGE_DIFF_INVALID = "bridge.diff.invalid";
+    BRIDGE_DIFF_REJECTED = "bridge.diff.rejected";
+    BRIDGE_RELOAD_FAILED = "bridge.reload.failed";
+    BRIDGE_RELOAD_UNSUPPORTED = "bridge.reload.unsupported";
     MANIFEST_ENTRY_MISSING = "manifest.entry.missing";
 
     UNRESOLVED_CFG = "unresolved.symbol.cfg";

@@ -4,6 +4,7 @@
 //! the stages and the loading of files; it knows neither flags nor terminals.
 
 mod admission;
+pub mod bridges;
 pub mod config;
 mod contract;
 pub mod embedding;
@@ -18,6 +19,7 @@ pub mod package;
 pub mod permissions;
 pub mod pipeline;
 pub mod profile;
+pub mod reload;
 mod signatures;
 pub mod stack;
 pub mod stages;

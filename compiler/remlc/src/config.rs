@@ -1,6 +1,5 @@
 //! `remlc config`: is a configuration file fit for use, and what has changed from one to another?
 
-use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
@@ -149,24 +148,24 @@ fn print(value: &Value) {
     output::write(format!("{value:#}\n").as_bytes());
 }
 
-fn list(diagnostics: &[Diagnostic], sources: &SourceMap) -> Vec<Value> {
+/// As tools read them.
+pub fn list(diagnostics: &[Diagnostic], sources: &SourceMap) -> Vec<Value> {
     let now = timestamp(SystemTime::now());
     diagnostics.iter().map(|diagnostic| diagnostic_json(diagnostic, sources, &now)).collect()
 }
 
-/// `+ a = 1`, `- a = 1`, `~ a: 1 -> 2`.
 fn lines(diff: &Diff) -> String {
-    let mut text = String::new();
-    for Change { key, previous, current, .. } in &diff.changes {
-        let written = match (previous, current) {
-            (Some(previous), Some(current)) => writeln!(text, "~ {key}: {previous} -> {current}"),
-            (None, Some(current)) => writeln!(text, "+ {key} = {current}"),
-            (Some(previous), None) => writeln!(text, "- {key} = {previous}"),
-            (None, None) => Ok(()),
-        };
-        debug_assert!(written.is_ok(), "writing to memory does not fail");
+    diff.changes.iter().map(|Change { key, previous, current, .. }| line(key, previous, current)).collect()
+}
+
+/// `+ a = 1`, `- a = 1`, `~ a: 1 -> 2`.
+pub fn line(key: &str, previous: &Option<Value>, current: &Option<Value>) -> String {
+    match (previous, current) {
+        (Some(previous), Some(current)) => format!("~ {key}: {previous} -> {current}\n"),
+        (None, Some(current)) => format!("+ {key} = {current}\n"),
+        (Some(previous), None) => format!("- {key} = {previous}\n"),
+        (None, None) => String::new(),
     }
-    text
 }
 
 /// A heading, a line for each change, and how many there are.

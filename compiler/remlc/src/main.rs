@@ -4,6 +4,7 @@
 
 mod allocator;
 mod audit;
+mod bridge;
 mod build;
 mod capability;
 mod check;
@@ -19,6 +20,7 @@ mod output;
 mod panic;
 mod permissions;
 mod pipeline;
+mod reload;
 mod report;
 mod run;
 mod target;
@@ -72,6 +74,10 @@ enum Command {
     Audit(audit::Args),
     /// List capabilities, and change how settled those of a package are.
     Capability(capability::Args),
+    /// List and describe the bridges through which a package is reloaded.
+    Bridge(bridge::Args),
+    /// Bring a difference into a state that is in use, or take the last one back.
+    Reload(reload::Args),
     /// List, show and check the targets that programs can be compiled for.
     Target(target::Args),
     /// Show this toolchain, and find out whether its parts agree with a target.
@@ -98,6 +104,8 @@ fn main() -> ExitCode {
         Command::Config(args) => config::execute(args),
         Command::Audit(args) => audit::execute(args),
         Command::Capability(args) => capability::execute(args),
+        Command::Bridge(args) => bridge::execute(&args),
+        Command::Reload(args) => reload::execute(&args),
         Command::Target(args) => target::execute(args),
         Command::Toolchain(args) => toolchain::execute(args),
         Command::Telemetry(args) => telemetry::execute(args),

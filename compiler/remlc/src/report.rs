@@ -163,11 +163,6 @@ fn colored(output: &Output) -> bool {
     output.color.choice().enabled(io::stderr().is_terminal(), no_color)
 }
 
-/// An id that nothing else has, in the form of a UUID.
-pub fn new_id() -> String {
-    id_at(SystemTime::now())
-}
-
 fn id_at(time: SystemTime) -> String {
     let nanos = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
     // Version 8 (own scheme), variant 1: time in the first parts, process in the last.

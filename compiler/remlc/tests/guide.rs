@@ -1,6 +1,6 @@
 //! Do the commands of the guides do what the guides say?
 //!
-//! In `spec/guide-*.md`: a block marked `toml` or `reml` is written to the file that the line before it names, a block marked `sh` is run by a shell in a
+//! In `spec/guide-*.md`: a block marked `toml`, `json` or `reml` is written to the file that the line before it names, a block marked `sh` is run by a shell in a
 //! folder of the guide's own, and an `output` block behind it holds what is printed, errors included. Times, hashes and sizes may differ, and the folder is
 //! called `/home/ada`.
 
@@ -47,7 +47,7 @@ fn follow(guide: &Path) -> Result<(), Failed> {
             lines.by_ref().map(|(_, line)| format!("{line}\n")).take_while(|line| line != "```\n").collect();
         let mut shown = block.clone();
         match (kind, &file, printed.take()) {
-            ("toml" | "reml", Some(path), None) => {
+            ("toml" | "reml" | "json", Some(path), None) => {
                 std::fs::create_dir_all(path.parent().unwrap_or(&home))?;
                 std::fs::write(path, &block)?;
             }

@@ -189,6 +189,46 @@ fn reports_of_a_toolchain() {
     }
 }
 
+#[test]
+fn states_differences_and_results_of_reloads() {
+    let directory = scratch();
+    let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
+    let bridge = "[bridge.a]\nstage = \"experimental\"\n[bridge.a.audit]\naudit_domain = \"a\"\n[bridge.a.reload]\nrollback = \"optional\"\n";
+    write("reml.toml", &format!("[project]\nname = \"a\"\nversion = \"1.0.0\"\n{bridge}"));
+    write("state.json", r#"{ "format": "reml.state.v1", "values": { "port": 80, "hosts": [] } }"#);
+    write("old.json", r#"{ "port": 80, "hosts": [] }"#);
+    write("new.json", r#"{ "port": 81, "hosts": ["a"] }"#);
+    let json = |args: &[&str]| -> Value {
+        let ran = run(remlc().current_dir(directory.path()).args(args), "").unwrap();
+        serde_json::from_str(&ran.stdout).unwrap_or_else(|problem| panic!("{problem}: {}", ran.stderr))
+    };
+    let (state, result) = (validator("reload-state"), validator("reload-result"));
+    let diff = json(&["config", "diff", "old.json", "new.json", "--format", "json"]);
+    check(&validator("config-diff"), &diff, "the difference");
+    write("diff.json", &diff.to_string());
+    check(&validator("manifest-dump"), &json(&["manifest", "dump"]), "a manifest with a bridge");
+    for args in [
+        &["diff.json", "--dry-run"][..],
+        &["diff.json"],
+        &["diff.json"],
+        &["--rollback", "--audit=run.log"],
+        &["diff.json", "--bridge=a"],
+        &["none.json"],
+    ] {
+        let told = json(&[&["reload", "state.json"][..], args].concat());
+        check(&result, &told, &format!("{args:?}"));
+        let text = fs::read_to_string(directory.path().join("state.json")).unwrap();
+        check(&state, &serde_json::from_str(&text).unwrap(), "the state");
+    }
+    let event = validator("audit-envelope");
+    let log = fs::read_to_string(directory.path().join("run.log")).unwrap();
+    log.lines().for_each(|line| check(&event, &serde_json::from_str(line).unwrap(), line));
+    for wrong in [json!({ "format": "x", "values": {} }), json!({ "format": "reml.state.v1", "values": {}, "port": 1 })]
+    {
+        assert!(!state.is_valid(&wrong), "{wrong}");
+    }
+}
+
 const PROGRAM: &str = "use Core.Env\n\nfn main() { println(\"{}\", Env.get(\"HOME\").is_some()) }\n";
 
 #[test]

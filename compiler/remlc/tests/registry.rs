@@ -136,6 +136,29 @@ fn special(code: &str) -> Option<Case> {
             ],
             &["config", "lint", "--schema", "schema.json"],
         ),
+        "bridge.unknown" => reloading("\"bridge\": \"shop.confg\", ", "{}", SHOP, &[]),
+        "bridge.contract.violation" => Case::new(
+            &[("reml.toml", manifest_with("[bridge.feed]\nstage = \"beta\"\n").as_bytes())],
+            &["bridge", "list"],
+        ),
+        "bridge.stage.experimental" => reloading("\"bridge\": \"shop.config\", ", UPDATE, SHOP, &["--audit=run.log"]),
+        "bridge.target.mismatch" => {
+            let wasi =
+                "[bridge.\"shop.config\"]\ntarget_profiles = [\"wasi-preview2\"]\n\n[bridge.\"shop.config\".reload]\n";
+            reloading("\"bridge\": \"shop.config\", ", UPDATE, wasi, &["--audit=run.log"])
+        }
+        "bridge.audit.missing_event" => reloading("\"bridge\": \"shop.config\", ", UPDATE, SHOP, &[]),
+        "bridge.state.invalid" => reloading("\"port\": 80, ", UPDATE, "", &[]),
+        "bridge.diff.invalid" => reloading("", &UPDATE.replace("80,", "81,"), "", &[]),
+        "bridge.diff.rejected" => reloading("", &UPDATE.replace("8080", "\"8080\""), "", &[]),
+        "bridge.reload.failed" => {
+            let mut case = reloading("", UPDATE, "", &[]);
+            case.files.push(("state.json.lock/taken", Vec::new()));
+            case
+        }
+        "bridge.reload.unsupported" => {
+            reloading("\"bridge\": \"shop.config\", ", UPDATE, "[bridge.\"shop.config\"]\n", &[])
+        }
         "config.dsl.export_not_found" => {
             let mut case = exporting("exports = [\"greetings\"]");
             case.args = ["manifest", "dump", "--format", "human"].map(str::to_owned).to_vec();
@@ -175,6 +198,35 @@ fn special(code: &str) -> Option<Case> {
         "build.output.unwritable" => Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "missing/main"]),
         _ => return None,
     })
+}
+
+const SHOP: &str = "[bridge.\"shop.config\".reload]\nrollback = \"required\"\n";
+
+/// The difference of two ports.
+const UPDATE: &str = r#"{
+  "change_set": {
+    "kind": "collections.diff.map",
+    "items": [{ "kind": "collections.diff.updated", "key": "port", "previous": 80, "current": 8080 }]
+  },
+  "schema_diff": {
+    "changes": [{ "kind": "Updated", "key": "port", "previous": 80, "current": 8080 }]
+  }
+}
+"#;
+
+fn manifest_with(sections: &str) -> String {
+    format!("[project]\nname = \"app\"\nversion = \"0.1.0\"\n\n{sections}")
+}
+
+/// A state with a port, which is reloaded; `members` stand before its values.
+fn reloading(members: &str, diff: &str, sections: &str, args: &[&str]) -> Case {
+    let schema = r#""schema": { "properties": { "port": { "type": "integer" } } }"#;
+    let state =
+        format!("{{\n  \"format\": \"reml.state.v1\", {members}\n  {schema},\n  \"values\": {{ \"port\": 80 }}\n}}\n");
+    let manifest = manifest_with(sections);
+    let files: [(&str, &[u8]); 3] =
+        [("reml.toml", manifest.as_bytes()), ("state.json", state.as_bytes()), ("diff.json", diff.as_bytes())];
+    Case::new(&files, &[&["reload", "state.json", "diff.json", "--format", "human"][..], args].concat())
 }
 
 /// A package that exports an experimental conductor, and what its manifest says of that.

@@ -10,24 +10,10 @@ use std::process::Stdio;
 
 use reml_audit::log::{Log, LogOptions};
 use reml_audit::{Event, EventKind, Sink, Uuid};
-use support::{compare_golden, remlc, root, run, scratch};
+use support::{remlc, run, scratch};
 
-/// Runs the commands one after the other; words stand between blanks.
 fn transcript(name: &str, folder: &Path, commands: &[&str]) {
-    let mut text = String::new();
-    for command in commands {
-        let words = command.split(' ');
-        let ran = run(remlc().args(words).current_dir(folder).env_remove("REML_AUDIT"), "").unwrap();
-        text.push_str(&format!("$ remlc {command}\n{}{}", ran.stdout, ran.stderr));
-        if ran.exit != Some(0) {
-            text.push_str(&format!("(status {})\n", ran.exit.map_or("none".to_owned(), |status| status.to_string())));
-        }
-        text.push('\n');
-    }
-    let golden = root().join("compiler/remlc/tests/transcripts").join(format!("{name}.txt"));
-    let mut problems = Vec::new();
-    compare_golden(&golden, &text, "", &mut problems);
-    assert!(problems.is_empty(), "{}", problems.join("\n"));
+    support::transcript(name, folder, commands, |text| text.to_owned());
 }
 
 /// A log with a time and an identity for each event that are the same in every run, and so the same hashes.

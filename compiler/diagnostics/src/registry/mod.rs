@@ -56,6 +56,7 @@ const FILES: &[&str] = &[
     include_str!("parser.md"),
     include_str!("names.md"),
     include_str!("configuration.md"),
+    include_str!("bridges.md"),
     include_str!("target.md"),
     include_str!("control.md"),
     include_str!("types.md"),

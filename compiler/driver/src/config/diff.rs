@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use reml_bridge::config::path::quoted;
 use reml_diagnostics::{Diagnostic, SourceMap};
 use serde_json::{Value, json};
 
@@ -146,15 +147,6 @@ pub fn flatten(root: &Node) -> BTreeMap<String, &Node> {
         }
     }
     leaves
-}
-
-/// A key that could be read as more than one part of a path stands in quotes.
-fn quoted(key: &str) -> String {
-    if key.is_empty() || key == "$" || key.contains(['.', '[', ']', '"', '\n']) {
-        format!("{key:?}")
-    } else {
-        key.to_owned()
-    }
 }
 
 fn type_tag(node: &Node) -> &'static str {

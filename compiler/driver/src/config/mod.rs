@@ -5,8 +5,8 @@ pub mod diff;
 mod json;
 pub mod key_path;
 pub mod lint;
-mod place;
-mod schema;
+pub mod place;
+pub mod schema;
 mod toml;
 pub mod tree;
 
@@ -138,6 +138,11 @@ pub fn open(
             None
         }
     }
+}
+
+/// Reads a text as strict JSON, whatever the file is called.
+pub fn parse_json(file: &SourceFile, diagnostics: &mut Vec<Diagnostic>) -> Option<Node> {
+    json::parse(file, &compat::Compat::strict(), diagnostics)
 }
 
 /// The span of a range of a file's bytes, which may go beyond its end.

@@ -20,6 +20,29 @@ pub struct Schema {
     pub version: Option<(Version, Span)>,
 }
 
+/// Something that a schema does not allow.
+pub struct Violation {
+    /// Where, as a JSON pointer.
+    pub pointer: String,
+    at: At,
+    pub message: String,
+    pub help: Option<String>,
+}
+
+/// What of the place is wrong.
+enum At {
+    Key,
+    Value,
+    /// Something is missing in it.
+    Start,
+}
+
+impl Violation {
+    fn new(pointer: &str, at: At, message: String) -> Violation {
+        Violation { pointer: pointer.to_owned(), at, message, help: None }
+    }
+}
+
 impl Schema {
     /// `describes` says which of the fields of a description are about the file at hand. What is wrong with the schema goes to `diagnostics`.
     pub fn new(root: &Node, describes: impl Fn(&str) -> bool, diagnostics: &mut Vec<Diagnostic>) -> Option<Schema> {
@@ -50,53 +73,70 @@ impl Schema {
         }
     }
 
+    /// The schema in JSON Schema.
+    pub fn standard(&self) -> &Value {
+        &self.standard
+    }
+
     /// Everything in `root` that is not as it should be.
     pub fn check(&self, root: &Node, diagnostics: &mut Vec<Diagnostic>) {
         let value = root.to_json();
         let mut places = None;
-        let mut errors = self.validator.iter_errors(&value);
-        let found = errors.by_ref().take(SHOWN);
-        for error in found {
+        for Violation { pointer, at, message, help } in self.violations(&value) {
             let places = places.get_or_insert_with(|| Places::of(root));
-            self.violation(&error, root, places, diagnostics);
-        }
-        let more = errors.count();
-        if more > 0 {
-            let message = format!("{more} more values do not fit the schema");
-            diagnostics.push(Diagnostic::error(codes::CONFIG_SCHEMA_MISMATCH, root.span, message));
+            let place = places.get(&pointer).unwrap_or(Place { key: root.span, value: root.span });
+            let span = match at {
+                At::Key => place.key,
+                At::Value => place.value,
+                At::Start => Span::new(place.value.start, place.value.start),
+            };
+            let diagnostic = Diagnostic::error(codes::CONFIG_SCHEMA_MISMATCH, span, message);
+            diagnostics.push(match help {
+                Some(help) => diagnostic.with_help(help),
+                None => diagnostic,
+            });
         }
     }
 
-    fn violation(&self, error: &ValidationError<'_>, root: &Node, places: &Places, diagnostics: &mut Vec<Diagnostic>) {
+    /// The same for a value that is in no file.
+    pub fn violations(&self, value: &Value) -> Vec<Violation> {
+        let mut found = Vec::new();
+        let mut errors = self.validator.iter_errors(value);
+        for error in errors.by_ref().take(SHOWN) {
+            self.violation(&error, &mut found);
+        }
+        let more = errors.count();
+        if more > 0 {
+            found.push(Violation::new("", At::Value, format!("{more} more values do not fit the schema")));
+        }
+        found
+    }
+
+    fn violation(&self, error: &ValidationError<'_>, found: &mut Vec<Violation>) {
         let pointer = error.instance_path().as_str();
-        let place = places.get(pointer).unwrap_or(Place { key: root.span, value: root.span });
         let what = name(pointer);
-        let mismatch = |at: Span, message: String| Diagnostic::error(codes::CONFIG_SCHEMA_MISMATCH, at, message);
+        let mut tell = |at: At, message: String| found.push(Violation::new(pointer, at, message));
         match error.kind() {
             ValidationErrorKind::AdditionalProperties { unexpected } => {
                 let known = self.properties(error);
                 for key in unexpected.iter().take(SHOWN) {
-                    let at = places.get(&format!("{pointer}/{}", escaped(key))).unwrap_or(place).key;
-                    let diagnostic = mismatch(at, format!("{what} has no key `{key}`"));
-                    diagnostics.push(match suggest::closest(key, known.iter().copied()) {
-                        Some(near) => diagnostic.with_help(format!("did you mean `{near}`?")),
-                        None => diagnostic,
-                    });
+                    let pointer = format!("{pointer}/{}", escaped(key));
+                    let violation = Violation::new(&pointer, At::Key, format!("{what} has no key `{key}`"));
+                    let near = suggest::closest(key, known.iter().copied());
+                    found.push(Violation { help: near.map(|near| format!("did you mean `{near}`?")), ..violation });
                 }
                 if unexpected.len() > SHOWN {
                     let more = unexpected.len() - SHOWN;
-                    diagnostics
-                        .push(mismatch(place.key, format!("{what} has {more} more keys that it should not have")));
+                    let message = format!("{what} has {more} more keys that it should not have");
+                    found.push(Violation::new(pointer, At::Key, message));
                 }
             }
-            ValidationErrorKind::FalseSchema => {
-                diagnostics.push(mismatch(place.key, format!("the schema allows nothing in {what}")));
-            }
+            ValidationErrorKind::FalseSchema => tell(At::Key, format!("the schema allows nothing in {what}")),
             ValidationErrorKind::Required { property } => {
                 let key = property.as_str().unwrap_or_default();
                 // A whole section would be a wall of underlines.
-                let at = if pointer.is_empty() { Span::new(root.span.start, root.span.start) } else { place.key };
-                diagnostics.push(mismatch(at, format!("{what} has no `{key}`, which the schema requires")));
+                let at = if pointer.is_empty() { At::Start } else { At::Key };
+                tell(at, format!("{what} has no `{key}`, which the schema requires"));
             }
             ValidationErrorKind::Type { kind } => {
                 let wanted = match kind {
@@ -105,18 +145,17 @@ impl Schema {
                         several.iter().map(|one| one.to_string()).collect::<Vec<_>>().join(" or ")
                     }
                 };
-                diagnostics.push(mismatch(place.value, format!("{what} must be of type {wanted}")));
+                tell(At::Value, format!("{what} must be of type {wanted}"));
             }
             ValidationErrorKind::Enum { options } => {
                 let shown: Vec<String> = options.as_array().into_iter().flatten().map(Value::to_string).collect();
-                let mut diagnostic = mismatch(place.value, format!("{what} must be one of {}", shown.join(", ")));
+                let message = format!("{what} must be one of {}", shown.join(", "));
                 let texts = options.as_array().into_iter().flatten().filter_map(Value::as_str);
-                if let Some(near) = error.instance().as_str().and_then(|text| suggest::closest(text, texts)) {
-                    diagnostic = diagnostic.with_help(format!("did you mean \"{near}\"?"));
-                }
-                diagnostics.push(diagnostic);
+                let near = error.instance().as_str().and_then(|text| suggest::closest(text, texts));
+                let help = near.map(|near| format!("did you mean \"{near}\"?"));
+                found.push(Violation { help, ..Violation::new(pointer, At::Value, message) });
             }
-            _ => diagnostics.push(mismatch(place.value, error.masked_with(&what).to_string())),
+            _ => tell(At::Value, error.masked_with(&what).to_string()),
         }
     }
 

@@ -100,6 +100,21 @@ impl Node {
         }
     }
 
+    /// The numbers that [`to_json`](Node::to_json) does not keep as they are.
+    pub fn inexact(&self) -> Vec<Span> {
+        let (mut found, mut pending) = (Vec::new(), vec![self]);
+        while let Some(node) = pending.pop() {
+            match &node.data {
+                Data::Number(text) if !is_exact(text) => found.push(node.span),
+                Data::List(items) => pending.extend(items),
+                Data::Map(entries) => pending.extend(entries.iter().map(|entry| &entry.value)),
+                _ => {}
+            }
+        }
+        found.sort();
+        found
+    }
+
     /// Whether two values without parts mean the same.
     pub fn same_leaf(&self, other: &Node) -> bool {
         match (&self.data, &other.data) {
@@ -125,6 +140,33 @@ fn number(text: &str) -> Value {
     }
 }
 
+/// Is a number in JSON the one that its digits say?
+fn is_exact(text: &str) -> bool {
+    match number(text) {
+        Value::Number(number) => decimal(&number.to_string()) == decimal(text),
+        _ => false,
+    }
+}
+
+/// The digits of a number without zeros around them, and the exponent that goes with these; `None` for what is no decimal number.
+fn decimal(text: &str) -> Option<(bool, String, i64)> {
+    let (negative, text) = text.strip_prefix('-').map_or((false, text), |text| (true, text));
+    let (mantissa, exponent) = match text.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (text, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let digits = format!("{whole}{fraction}");
+    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let significant = digits.trim_end_matches('0');
+    let exponent =
+        exponent.checked_sub(fraction.len() as i64)?.checked_add((digits.len() - significant.len()) as i64)?;
+    let significant = significant.trim_start_matches('0');
+    Some(if significant.is_empty() { (false, String::new(), 0) } else { (negative, significant.to_owned(), exponent) })
+}
+
 /// Whole numbers are compared by their digits, however many; others as floats.
 fn same_number(a: &str, b: &str) -> bool {
     let is_whole = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
@@ -139,7 +181,7 @@ fn same_number(a: &str, b: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::same_number;
+    use super::{is_exact, same_number};
 
     #[test]
     fn numbers_are_the_same_when_they_mean_the_same() {
@@ -147,5 +189,17 @@ mod tests {
         // As floats, these are one number.
         assert!(!same_number("9007199254740993", "9007199254740992"));
         assert!(!same_number("1", "-1"));
+    }
+
+    #[test]
+    fn digits_that_would_be_lost_are_noticed() {
+        for text in
+            ["0", "-0.0", "1", "1.50", "1e2", "100.0", "0.1", "1E-7", "18446744073709551615", "1e300", "-2.5e-3"]
+        {
+            assert!(is_exact(text), "{text}");
+        }
+        for text in ["18446744073709551617", "0.1000000000000000055", "1e400", "123456789012345678901234567890"] {
+            assert!(!is_exact(text), "{text}");
+        }
     }
 }

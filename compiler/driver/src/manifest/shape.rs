@@ -183,6 +183,36 @@ const CONFIG: &[Field] = &[Field {
 const RUN: &[Field] =
     &[Field { key: "target", shape: Shape::Other, default: Default::Table }, field("effect_stage", Shape::Text)];
 
+const BRIDGE: Shape = Shape::Table(&[
+    field("stage", STAGE),
+    field("required_capabilities", Shape::List(&Shape::Text)),
+    field("required_effects", Shape::Set),
+    field("target_profiles", Shape::Set),
+    field(
+        "audit",
+        Shape::Table(&[
+            field("audit_domain", Shape::Text),
+            field("mandatory_events", Shape::Set),
+            field("requires_audit_effect", Shape::Flag),
+            field("rollout_checklist", Shape::List(&Shape::Text)),
+            field("completed", Shape::Set),
+            field("stage_required", Shape::Text),
+        ]),
+    ),
+    field(
+        "reload",
+        Shape::Table(&[
+            field("diff_format", Shape::Text),
+            field("state_format", Shape::Text),
+            field("requires_audit_id", Shape::Flag),
+            field("rollback", Shape::OneOf(&["required", "optional", "unsupported"], codes::PACKAGE_INVALID_MANIFEST)),
+            field("reload_event", Shape::Text),
+            field("rollback_event", Shape::Text),
+            field("diff_diagnostic", Shape::Text),
+        ]),
+    ),
+]);
+
 /// The sections, in the order in which they are told. The last ones are only told where they are.
 pub const SECTIONS: &[Field] = &[
     table("project", PROJECT),
@@ -194,6 +224,7 @@ pub const SECTIONS: &[Field] = &[
     table("run", RUN),
     // `[project]`, as most people call it first.
     field("package", Shape::Table(PROJECT)),
+    field("bridge", Shape::Named(&BRIDGE)),
     field("capabilities", Shape::Other),
     field("permissions", Shape::Other),
     field("ffi", Shape::Other),

@@ -25,6 +25,24 @@ pub fn remlc() -> Command {
 /// Lets a program read and write where [`scratch`] directories lie, and nowhere else.
 pub const ALLOW_SCRATCH: [&str; 2] = ["--allow-read=$TMP", "--allow-write=$TMP"];
 
+/// Runs the commands one after the other; words stand between blanks. What they print, made `steady`, is compared with `transcripts/NAME.txt`.
+pub fn transcript(name: &str, folder: &Path, commands: &[&str], steady: impl Fn(&str) -> String) {
+    let mut text = String::new();
+    for command in commands {
+        let words = command.split(' ');
+        let ran = run(remlc().args(words).current_dir(folder).env_remove("REML_AUDIT"), "").unwrap();
+        text.push_str(&format!("$ remlc {command}\n{}{}", ran.stdout, ran.stderr));
+        if ran.exit != Some(0) {
+            text.push_str(&format!("(status {})\n", ran.exit.map_or("none".to_owned(), |status| status.to_string())));
+        }
+        text.push('\n');
+    }
+    let golden = root().join("compiler/remlc/tests/transcripts").join(format!("{name}.txt"));
+    let mut problems = Vec::new();
+    compare_golden(&golden, &steady(&text), "", &mut problems);
+    assert!(problems.is_empty(), "{}", problems.join("\n"));
+}
+
 /// What a process did.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Ran {

@@ -243,6 +243,26 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn any_json_is_read_or_refused(a in documents(), b in documents()) {
+            let state = json!({ "format": "reml.state.v1", "values": {}, "history": a, "run_id": b });
+            for value in [
+                json!({ "change_set": a, "schema_diff": b }),
+                json!({ "change_set": { "kind": "x", "items": a }, "schema_diff": { "changes": b } }),
+                json!({ "change_set": { "kind": "x", "items": [a] }, "schema_diff": { "changes": [b] } }),
+                a,
+            ] {
+                let problems = ChangeSet::from_json(&value, "x").err().unwrap_or_default();
+                // Each problem is somewhere.
+                prop_assert!(problems.iter().all(|it| it.pointer.is_empty() || it.pointer.starts_with('/')));
+            }
+            if let Ok(read) = crate::config::state::StateDocument::from_json(&state) {
+                prop_assert!(read.history.is_empty());
+            }
+        }
+    }
+
     fn set(items: &[(&str, Option<Value>, Option<Value>)]) -> ChangeSet {
         let change = |(path, previous, current): &(&str, Option<Value>, Option<Value>)| Change {
             path: KeyPath::parse(path).unwrap(),

@@ -14,11 +14,17 @@ pub mod store;
 pub struct Misshapen {
     /// Where, as a JSON pointer (RFC 6901).
     pub pointer: String,
+    /// It is about the key that leads there, not about the value.
+    pub of_key: bool,
     pub problem: String,
 }
 
 impl Misshapen {
     pub(crate) fn at(pointer: impl Into<String>, problem: impl Into<String>) -> Misshapen {
-        Misshapen { pointer: pointer.into(), problem: problem.into() }
+        Misshapen { pointer: pointer.into(), of_key: false, problem: problem.into() }
+    }
+
+    pub(crate) fn key(pointer: impl Into<String>, problem: impl Into<String>) -> Misshapen {
+        Misshapen { of_key: true, ..Misshapen::at(pointer, problem) }
     }
 }

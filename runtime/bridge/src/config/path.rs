@@ -55,6 +55,15 @@ impl KeyPath {
         }
     }
 
+    /// The same place as a JSON pointer (RFC 6901).
+    pub fn pointer(&self) -> String {
+        let part = |part: &Part| match part {
+            Part::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Part::Index(index) => format!("/{index}"),
+        };
+        self.0.iter().map(part).collect()
+    }
+
     /// The same place one part further in.
     pub fn with(&self, part: Part) -> KeyPath {
         let mut parts = Vec::with_capacity(self.0.len() + 1);

@@ -51,8 +51,12 @@ pub fn review(
     validate: &Validate<'_>,
     set: &ChangeSet,
 ) -> Result<Accepted, Vec<Problem>> {
-    let after = change::apply(before, set)
-        .map_err(|misfits| misfits.into_iter().map(|misfit| misfits_told(misfit, set)).collect::<Vec<_>>())?;
+    let after = change::apply(before, set).map_err(|misfits| {
+        let mut problems: Vec<Problem> = misfits.into_iter().map(|misfit| told(misfit, set)).collect();
+        // What helps against one helps against all.
+        problems.iter_mut().skip(1).for_each(|problem| problem.help = None);
+        problems
+    })?;
     let mut problems = Vec::new();
     let mut breaking = false;
     for (index, change) in set.changes.iter().enumerate() {
@@ -71,7 +75,8 @@ pub fn review(
     }
     if problems.is_empty() {
         problems.extend(validate(&after).into_iter().map(|violation| {
-            let touched = |change: &Change| pointer(&change.path).starts_with(&violation.pointer);
+            let below = |rest: &str| rest.is_empty() || rest.starts_with('/');
+            let touched = |change: &Change| change.path.pointer().strip_prefix(&violation.pointer).is_some_and(below);
             let change = set.changes.iter().position(touched);
             Problem { change, refusal: Refusal::Rejected(violation.message), help: None }
         }));
@@ -86,7 +91,7 @@ fn rejected(change: usize, why: String, help: &str) -> Problem {
     Problem { change: Some(change), refusal: Refusal::Rejected(why), help: Some(help.to_owned()) }
 }
 
-fn misfits_told(misfit: Misfit, set: &ChangeSet) -> Problem {
+fn told(misfit: Misfit, set: &ChangeSet) -> Problem {
     let (change, problem, help) = match misfit {
         Misfit::Disagrees { change, found } => {
             let Change { path, previous, .. } = &set.changes[change];
@@ -167,14 +172,6 @@ fn at<'v>(document: &'v Value, path: &KeyPath) -> Option<&'v Value> {
     })
 }
 
-fn pointer(path: &KeyPath) -> String {
-    let part = |part: &Part| match part {
-        Part::Key(key) => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-        Part::Index(index) => format!("/{index}"),
-    };
-    path.0.iter().map(part).collect()
-}
-
 /// Everything that a schema says of a place: what is found through `properties`, `items` and their like, references within the schema, and `allOf`.
 fn schemas<'s>(root: &'s Value, path: &[Part]) -> Vec<&'s Value> {
     let mut here = expanded(root, vec![root]);
@@ -231,7 +228,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn told(before: Value, after: Value, schema: Option<Value>) -> Result<bool, Vec<String>> {
+    fn reviewed(before: Value, after: Value, schema: Option<Value>) -> Result<bool, Vec<String>> {
         let set = change::compare(&before, &after);
         let accepted = review(&before, schema.as_ref(), &|_| Vec::new(), &set);
         let message = |problem: Problem| problem.refusal.detail().to_owned();
@@ -247,19 +244,19 @@ mod tests {
         let before = json!({ "server": { "port": 80, "host": "a" }, "debug": true });
         let schema = || Some(schema.clone());
         assert_eq!(
-            told(before.clone(), json!({ "server": { "host": "a" }, "debug": true }), schema()),
+            reviewed(before.clone(), json!({ "server": { "host": "a" }, "debug": true }), schema()),
             Err(vec!["`server.port` is removed, and the schema requires it".to_owned()])
         );
         assert_eq!(
-            told(before.clone(), json!({ "debug": true }), schema()).unwrap_err()[0],
+            reviewed(before.clone(), json!({ "debug": true }), schema()).unwrap_err()[0],
             "`server` is removed, and the schema requires it"
         );
-        assert_eq!(told(before.clone(), json!({ "server": { "port": 80 } }), schema()), Ok(true));
+        assert_eq!(reviewed(before.clone(), json!({ "server": { "port": 80 } }), schema()), Ok(true));
         assert_eq!(
-            told(before.clone(), json!({ "server": { "port": 81, "host": "a" }, "debug": true }), schema()),
+            reviewed(before.clone(), json!({ "server": { "port": 81, "host": "a" }, "debug": true }), schema()),
             Ok(false)
         );
-        assert_eq!(told(before, json!({ "debug": true }), None), Ok(true));
+        assert_eq!(reviewed(before, json!({ "debug": true }), None), Ok(true));
     }
 
     #[test]
@@ -270,7 +267,7 @@ mod tests {
         let to = |key: &str, value: Value| {
             let mut after = before();
             after[key] = value;
-            told(before(), after, Some(schema.clone()))
+            reviewed(before(), after, Some(schema.clone()))
         };
         assert_eq!(
             to("a", json!("x")),
@@ -289,7 +286,7 @@ mod tests {
         );
         assert_eq!(to("e", json!({ "x": 1 })), Ok(false));
         assert_eq!(
-            told(json!({ "a": 1 }), json!({ "a": "x" }), None).unwrap_err(),
+            reviewed(json!({ "a": 1 }), json!({ "a": "x" }), None).unwrap_err(),
             ["`a` becomes a string, and was a number; the state has no schema that would allow that"]
         );
     }
@@ -325,6 +322,6 @@ mod tests {
     fn circles_of_references_end() {
         let schema =
             json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#" , "additionalProperties": { "$ref": "#" } } } });
-        assert_eq!(told(json!({ "a": { "b": 1 } }), json!({ "a": {} }), Some(schema)), Ok(true));
+        assert_eq!(reviewed(json!({ "a": { "b": 1 } }), json!({ "a": {} }), Some(schema)), Ok(true));
     }
 }

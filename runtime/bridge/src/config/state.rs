@@ -189,7 +189,7 @@ impl Reader {
         for key in members.keys().filter(|key| !KEYS.contains(&key.as_str())) {
             let pointer = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
             self.problems
-                .push(Misshapen::at(pointer, format!("a state has no `{key}`; what is configured is in `values`")));
+                .push(Misshapen::key(pointer, format!("a state has no `{key}`; what is configured is in `values`")));
         }
         let values = match members.get("values") {
             Some(values @ Value::Object(_)) => values.clone(),

@@ -93,20 +93,44 @@ impl StateFile {
         last_reload(&self.document)
     }
 
-    /// Where the copy of an earlier state is. Only a copy of this state is one.
-    fn copy(&self, point: &Value) -> Option<(PathBuf, String)> {
-        let name = point.get("file")?.as_str()?;
-        let own = self.path.file_name()?.to_str()?;
-        let number = name.strip_prefix(own)?.strip_prefix('.')?;
-        if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
-            return None;
-        }
-        Some((self.path.with_file_name(name), point.get("sha256")?.as_str()?.to_owned()))
-    }
-
     fn number(&self) -> u64 {
         self.document.history.last().map_or(1, |last| last.number + 1)
     }
+}
+
+/// An earlier state that was kept.
+pub struct Earlier {
+    copy: PathBuf,
+    bytes: Vec<u8>,
+    pub document: StateDocument,
+}
+
+/// Reads the state from before a reload, which a checkpoint leads to.
+///
+/// # Errors
+///
+/// Why it cannot be brought back: the copy is gone, was changed, or is not one of this state.
+pub fn earlier(state: &Path, point: &Value) -> Result<Earlier, String> {
+    let state = file::resolved(state).map_err(|error| format!("`{}`: {error}", state.display()))?;
+    let (copy, expected) = copy(&state, point).ok_or("what is kept of the reload names no copy of this state")?;
+    let (copy, bytes) = read(&copy).map_err(|error| error.to_string())?;
+    if digest(&bytes) != expected {
+        return Err(format!("`{}` is not the state from before the reload; somebody has changed it", copy.display()));
+    }
+    let value = serde_json::from_slice(&bytes).map_err(|error| format!("`{}`: {error}", copy.display()))?;
+    let document = StateDocument::from_json(&value)
+        .map_err(|problems| problems.into_iter().map(|it| it.problem).collect::<Vec<_>>().join("; "))?;
+    Ok(Earlier { copy, bytes, document })
+}
+
+/// Where the copy of an earlier state is, and its digest. Only a copy of this state is one.
+fn copy(state: &Path, point: &Value) -> Option<(PathBuf, String)> {
+    let name = point.get("file")?.as_str()?;
+    let number = name.strip_prefix(state.file_name()?.to_str()?)?.strip_prefix('.')?;
+    if number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    Some((state.with_file_name(name), point.get("sha256")?.as_str()?.to_owned()))
 }
 
 /// What takes the last reload of a state back.
@@ -167,7 +191,7 @@ impl Reloadable for StateFile {
         let bytes = next.to_text().into_bytes();
         file::put(&self.path, &bytes, &self.path).map_err(|error| error.to_string())?;
         (self.bytes, self.document) = (bytes, next);
-        for (copy, _) in forgotten.iter().filter_map(|entry| self.copy(&entry.rollback.point)) {
+        for (copy, _) in forgotten.iter().filter_map(|entry| copy(&self.path, &entry.rollback.point)) {
             // It is in nobody's way.
             let _ = std::fs::remove_file(copy);
         }
@@ -175,17 +199,7 @@ impl Reloadable for StateFile {
     }
 
     fn roll_back(&mut self, point: &Value) -> Result<(), String> {
-        let (copy, expected) = self.copy(point).ok_or("what is kept of the reload names no copy of this state")?;
-        let (copy, bytes) = read(&copy).map_err(|error| error.to_string())?;
-        if digest(&bytes) != expected {
-            return Err(format!(
-                "`{}` is not the state from before the reload; somebody has changed it",
-                copy.display()
-            ));
-        }
-        let value = serde_json::from_slice(&bytes).map_err(|error| format!("`{}`: {error}", copy.display()))?;
-        let document = StateDocument::from_json(&value)
-            .map_err(|problems| problems.into_iter().map(|it| it.problem).collect::<Vec<_>>().join("; "))?;
+        let Earlier { copy, bytes, document } = earlier(&self.path, point)?;
         file::rename(&copy, &self.path).map_err(|error| error.to_string())?;
         (self.bytes, self.document) = (bytes, document);
         Ok(())

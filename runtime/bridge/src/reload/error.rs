@@ -74,6 +74,14 @@ impl ReloadError {
         }
     }
 
+    /// What would still bring the old value back, where it is not.
+    pub fn way_back(&self) -> Option<&RollbackInfo> {
+        match (self, self.undone()) {
+            (ReloadError::RollbackFailed { info, .. }, _) | (_, Undone::Possible(info)) => Some(info),
+            _ => None,
+        }
+    }
+
     pub(super) fn with(self, now: Undone) -> ReloadError {
         match self {
             ReloadError::ApplyFailed { detail, .. } => ReloadError::ApplyFailed { detail, undone: now },

@@ -199,7 +199,7 @@ fn mandatory_events_are_owed_by_each_reload() {
 }
 
 /// Takes so many events.
-struct Full(std::sync::atomic::AtomicUsize);
+pub(crate) struct Full(pub std::sync::atomic::AtomicUsize);
 
 impl Sink for Full {
     fn log(&self, _: &Event) -> Result<(), AuditError> {

@@ -76,7 +76,7 @@ impl std::error::Error for StoreError {}
 ///
 /// `NotFound`, `NotAFile`, `TooLarge`, `Io`.
 pub fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), StoreError> {
-    let path = path.canonicalize().map_err(StoreError::io("read", path))?;
+    let path = resolved(path).map_err(StoreError::io("read", path))?;
     // A pipe must not be opened: that would wait for its other end.
     let kind = fs::metadata(&path).map_err(StoreError::io("read", &path))?;
     if !kind.is_file() {
@@ -90,6 +90,11 @@ pub fn read(path: &Path) -> Result<(PathBuf, Vec<u8>), StoreError> {
     let file = File::open(&path).map_err(StoreError::io("read", &path))?;
     file.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(StoreError::io("read", &path))?;
     Ok((path, bytes))
+}
+
+/// Where a file really is: a link stays one, and what it leads to is replaced.
+pub fn resolved(path: &Path) -> io::Result<PathBuf> {
+    if fs::symlink_metadata(path)?.is_symlink() { path.canonicalize() } else { Ok(path.to_owned()) }
 }
 
 /// The copy with a number.

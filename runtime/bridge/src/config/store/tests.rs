@@ -2,8 +2,8 @@ use std::fs;
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use reml_audit::Uuid;
 use reml_audit::sinks::Memory;
+use reml_audit::{Sink, Uuid};
 use reml_capability::CapabilityRegistry;
 
 use super::*;
@@ -11,11 +11,16 @@ use crate::config::change::compare;
 use crate::config::review::Violation;
 use crate::descriptor::RuntimeBridgeDescriptor;
 use crate::registry::{BridgeRequest, RuntimeBridgeRegistry};
-use crate::reload::{ReloadHandle, ReloadRequest};
+use crate::reload::tests::Full;
+use crate::reload::{ReloadError, ReloadHandle, ReloadRequest};
 
 fn handle() -> ReloadHandle {
+    recorded_in(Arc::new(Memory::default()))
+}
+
+fn recorded_in(sink: Arc<dyn Sink>) -> ReloadHandle {
     let registry = RuntimeBridgeRegistry::new(Box::leak(Box::new(CapabilityRegistry::with_builtins())));
-    registry.set_sink(Some(Arc::new(Memory::default())));
+    registry.set_sink(Some(sink));
     let mut descriptor = RuntimeBridgeDescriptor::new("config");
     descriptor.reload = Some(Default::default());
     registry.register_bridge(descriptor).unwrap();
@@ -48,7 +53,7 @@ fn open(path: &Path) -> ReloadState<StateFile> {
 /// Written by hand: no run, a layout of its own.
 const HAND: &str = "{ \"format\": \"reml.state.v1\",\n\n   \"values\": {\"a\":1} }";
 
-fn reload(path: &Path, values: Value) -> Result<RollbackInfo, crate::reload::ReloadError> {
+fn reload(path: &Path, values: Value) -> Result<RollbackInfo, ReloadError> {
     let mut state = open(path);
     let diff = compare(&state.value.document().values, &values);
     handle().reload(&mut state, &diff, &request())
@@ -120,6 +125,22 @@ fn a_copy_that_was_changed_or_lies_elsewhere_is_no_way_back() {
         assert!(error.contains("names no copy of this state"), "{error}");
     }
     assert_eq!(fs::read(&path).unwrap(), after);
+}
+
+#[test]
+fn whichever_event_is_lost_the_file_is_what_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.json");
+    fs::write(&path, HAND).unwrap();
+    // Two events belong to acquiring the bridge; then come the intent, the step, the smoke test and the outcome.
+    for events in 2..6 {
+        let mut state = open(&path);
+        let diff = compare(&state.value.document().values, &json!({ "a": 2 }));
+        let error = recorded_in(Arc::new(Full(events.into()))).reload(&mut state, &diff, &request()).unwrap_err();
+        assert!(matches!(error, ReloadError::AuditIncomplete { .. }), "{events}: {error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), HAND, "{events}");
+    }
+    reload(&path, json!({ "a": 2 })).unwrap();
 }
 
 #[test]
