@@ -179,7 +179,7 @@ impl Handle {
     }
 }
 
-/// Loads the libraries of a program, and finds its foreign functions. `work` is for what has to be made first.
+/// Loads the libraries of a program, and finds its foreign functions.
 pub fn load(program: &Program, system: &dyn System) -> Result<Symbols, Vec<Diagnostic>> {
     let mut diagnostics = Vec::new();
     let mut handles = BTreeMap::new();
@@ -216,7 +216,7 @@ fn load_library(library: &ForeignLibrary, system: &dyn System) -> Result<Handle,
     let mut tried = Vec::new();
     for path in search.candidates(system) {
         let loaded = match library.kind {
-            LibraryKind::Static => load_static(&path),
+            LibraryKind::Static => load_static(&path, system),
             LibraryKind::Dynamic => Handle::open(&path),
         };
         match loaded {
@@ -233,11 +233,20 @@ fn load_library(library: &ForeignLibrary, system: &dyn System) -> Result<Handle,
     Err(search.missing(&tried))
 }
 
+/// The C compiler, with the arguments that it may come with.
+fn compiler(system: &dyn System) -> Command {
+    let words = crate::link::compiler(system);
+    let mut words = words.split_whitespace();
+    let mut command = Command::new(words.next().unwrap_or("cc"));
+    command.args(words);
+    command
+}
+
 /// Makes a library that can be loaded of one that can only be linked.
-fn load_static(archive: &Path) -> Result<Handle, String> {
+fn load_static(archive: &Path, system: &dyn System) -> Result<Handle, String> {
     let folder = tempfile::tempdir().map_err(|problem| crate::link::describe(&problem))?;
     let shared = folder.path().join("library.so");
-    let output = Command::new("cc")
+    let output = compiler(system)
         .args(["-shared", "-o"])
         .arg(&shared)
         .arg("-Wl,--whole-archive")
@@ -283,7 +292,7 @@ pub fn link_arguments(program: &Program, system: &dyn System) -> Result<Vec<Stri
                     }
                     arguments.push(path.display().to_string());
                 }
-                None if library.kind == LibraryKind::Dynamic && linker_knows(library) => {
+                None if library.kind == LibraryKind::Dynamic && linker_knows(library, system) => {
                     arguments.push(format!("-l{}", library.name));
                 }
                 None => diagnostics.push(*search.missing(&[])),
@@ -309,8 +318,8 @@ fn is_library(path: &Path, system: &dyn System) -> bool {
 }
 
 /// Does the linker find it in folders of its own?
-fn linker_knows(library: &ForeignLibrary) -> bool {
+fn linker_knows(library: &ForeignLibrary, system: &dyn System) -> bool {
     let name = format!("lib{}.so", library.name);
-    let output = Command::new("cc").arg(format!("-print-file-name={name}")).output();
+    let output = compiler(system).arg(format!("-print-file-name={name}")).output();
     output.is_ok_and(|output| String::from_utf8_lossy(&output.stdout).trim() != name)
 }

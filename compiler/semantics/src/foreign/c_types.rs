@@ -9,7 +9,7 @@ use reml_diagnostics::{Diagnostic, Span, codes};
 use crate::cx::*;
 use crate::infer::ty::{Instance, Node, Row, Ty, Types};
 use crate::traits::Solved;
-use crate::typed::{CRepr, TypeDefId};
+use crate::typed::{CRepr, FnId, TypeDefId};
 use crate::types::Prim;
 
 /// Values of more parts are not copied across the border.
@@ -44,7 +44,7 @@ impl<'a> Checker<'a> {
             Node::Prim(Prim::Str) => Err(walk.problem(
                 ty,
                 "C's strings end with a zero byte, and texts of Reml do not",
-                "pass a `Ptr<u8>` that `with_c_string` gives; read one with `Str.from_c`",
+                "pass the `Ptr<u8>` that `with_c_string` gives, and read one with `from_c`, both of `Core.Unsafe.Ptr`",
             )),
             Node::Prim(Prim::Never) => Err(walk.problem(ty, "it has no values", "`Never` can only be a result")),
             Node::Prim(_) => walk.count(ty, 1),
@@ -170,7 +170,7 @@ impl<'a> Checker<'a> {
                 Solved::Yes
             }
             Err(problem) => {
-                self.report_c_type(problem, reference.span, None);
+                self.report_c_type(problem, reference.span, None, None);
                 Solved::No
             }
         }
@@ -180,7 +180,11 @@ impl<'a> Checker<'a> {
     /// for what it does, since nobody knows when C calls it.
     pub fn solve_c_function(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
         let Node::Fn { sig, row } = self.t.get(subject) else {
-            self.report_missing_impl(reference, subject);
+            let message = format!("C cannot call a `{}`", self.show(subject));
+            self.error_once(
+                Diagnostic::error(codes::FFI_SIGNATURE_INVALID, reference.span, message)
+                    .with_primary_label("a function is wanted here"),
+            );
             return Solved::No;
         };
         let count = sig.len as usize - 1;
@@ -207,9 +211,12 @@ impl<'a> Checker<'a> {
         Solved::Yes
     }
 
-    /// `what`: what the type is of, `the parameter `x` of `f``.
-    pub(super) fn report_c_type(&mut self, problem: Problem, span: Span, what: Option<String>) {
-        let shown = self.show(problem.ty);
+    /// `what`: what the type is of, `the parameter `x` of `f``; `owner`: the function whose type parameters it mentions.
+    pub(super) fn report_c_type(&mut self, problem: Problem, span: Span, what: Option<String>, owner: Option<FnId>) {
+        let shown = match owner {
+            Some(owner) => self.show_in(problem.ty, owner),
+            None => self.show(problem.ty),
+        };
         let subject = match (what, problem.path.is_empty()) {
             (Some(what), true) => format!("{what} is `{shown}`, which C cannot be given"),
             (Some(what), false) => {
@@ -242,7 +249,7 @@ impl<'a> Checker<'a> {
                 if let Err(problem) = self.walk_c_type(field.ty, &mut walk) {
                     let field_name = field.name.map_or("", |name| self.names.text(name));
                     let what = format!("the field `{field_name}` of `{name}`");
-                    self.report_c_type(problem, field.span, Some(what));
+                    self.report_c_type(problem, field.span, Some(what), None);
                 }
             }
         }

@@ -129,8 +129,14 @@ impl<'a> Checker<'a> {
                 _ => self.invalid_link(span, "this says nothing about a library"),
             }
         }
-        if library.name.is_empty() {
+        let named = attr.args.iter().enumerate().any(|(index, arg)| match arg.name {
+            Some(name) => self.names.text(name.name) == "name",
+            None => index == 0,
+        });
+        if !named {
             self.invalid_link(attr.span, "this does not say which library");
+        }
+        if library.name.is_empty() {
             return None;
         }
         Some(library)
@@ -270,7 +276,7 @@ impl<'a> Checker<'a> {
                 .name
                 .map_or(String::from("a parameter"), |name| format!("the parameter `{}`", self.names.text(name)));
             if let Err(problem) = self.c_parameter(ty) {
-                self.report_c_type(problem, span, Some(format!("{param_name} of `{name}`")));
+                self.report_c_type(problem, span, Some(format!("{param_name} of `{name}`")), Some(id));
             }
         }
         let ret = self.t.resolve(self.fns[id].ret);
@@ -282,7 +288,7 @@ impl<'a> Checker<'a> {
                 FnSource::Decl(decl) => decl.sig.ret.as_ref().map_or(self.fns[id].span, |ret| ret.span),
                 _ => self.fns[id].span,
             };
-            self.report_c_type(problem, span, Some(format!("the result of `{name}`")));
+            self.report_c_type(problem, span, Some(format!("the result of `{name}`")), Some(id));
         }
     }
 
