@@ -65,6 +65,7 @@ const FILES: &[&str] = &[
     include_str!("conductors.md"),
     include_str!("native.md"),
     include_str!("building.md"),
+    include_str!("bindings.md"),
     include_str!("library.md"),
 ];
 
