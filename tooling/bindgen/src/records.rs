@@ -207,7 +207,9 @@ fn units(
 ) -> Option<()> {
     let mut place = start;
     while place < end {
-        let size = [8, 4, 2, 1].into_iter().find(|&size| size <= align && place.is_multiple_of(size) && place + size <= end)?;
+        let size = [8, 4, 2, 1]
+            .into_iter()
+            .find(|&size| size <= align && place.is_multiple_of(size) && place + size <= end)?;
         let name = taken.fresh(format!("bits_{}", cells.len()));
         cells.push(Cell { field: name.clone(), index: None, place, size });
         fields.push(Field { name, ty: Reml::Scalar(integer(size, false)?), place, doc: None, member: None });

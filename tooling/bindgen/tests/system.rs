@@ -12,8 +12,7 @@ use support::{Project, Ran};
 
 const EVERYWHERE: &[&str] =
     &["stdio.h", "stdlib.h", "string.h", "time.h", "math.h", "setjmp.h", "unistd.h", "ctype.h", "signal.h"];
-const MAYBE: &[&str] =
-    &["sqlite3.h", "zlib.h", "pthread.h", "sys/socket.h", "png.h", "curses.h", "X11/Xlib.h"];
+const MAYBE: &[&str] = &["sqlite3.h", "zlib.h", "pthread.h", "sys/socket.h", "png.h", "curses.h", "X11/Xlib.h"];
 
 fn bind_system(project: &Project, header: &str) -> Ran {
     project.run(Overrides { headers: vec![format!("<{header}>")], ..project.overrides() })
