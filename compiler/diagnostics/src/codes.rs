@@ -299,6 +299,11 @@ codes! {
     LINK_FAILED = "build.linker.failed";
     OUTPUT_UNWRITABLE = "build.output.unwritable";
     FOREIGN_SYMBOL_MISSING = "ffi.symbol.missing";
+    BINDGEN_CONFIG = "ffi.bindgen.config_invalid";
+    BINDGEN_PARSE = "ffi.bindgen.parse_failed";
+    BINDGEN_TYPE = "ffi.bindgen.unknown_type";
+    BINDGEN_GENERATE = "ffi.bindgen.generate_failed";
+    BINDGEN_OVERWRITE = "ffi.bindgen.output_overwrite";
     RUNTIME_OVERFLOW = "E7100";
     RUNTIME_CAST_RANGE = "E7101";
     RUNTIME_CAST_FLOAT = "E7102";

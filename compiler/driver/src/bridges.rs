@@ -244,7 +244,7 @@ mod tests {
     }
 
     fn messages(bridges: &Bridges) -> Vec<String> {
-        bridges.diagnostics.iter().map(|it| [&[it.message.clone()], &it.notes[..]].concat().join("; ")).collect()
+        bridges.diagnostics.iter().map(|it| [std::slice::from_ref(&it.message), &it.notes[..]].concat().join("; ")).collect()
     }
 
     #[test]

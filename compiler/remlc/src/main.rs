@@ -4,6 +4,7 @@
 
 mod allocator;
 mod audit;
+mod bindgen;
 mod bridge;
 mod build;
 mod capability;
@@ -70,6 +71,8 @@ enum Command {
     Manifest(manifest::Args),
     /// Check and compare configuration files.
     Config(config::Args),
+    /// Generate declarations of foreign functions from C headers.
+    Bindgen(bindgen::Args),
     /// Read audit logs: events, whether they are intact, which permissions were needed.
     Audit(audit::Args),
     /// List capabilities, and change how settled those of a package are.
@@ -102,6 +105,7 @@ fn main() -> ExitCode {
         Command::New(args) => new::execute(args),
         Command::Manifest(args) => manifest::execute(args),
         Command::Config(args) => config::execute(args),
+        Command::Bindgen(args) => bindgen::execute(args),
         Command::Audit(args) => audit::execute(args),
         Command::Capability(args) => capability::execute(args),
         Command::Bridge(args) => bridge::execute(&args),

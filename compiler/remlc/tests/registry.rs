@@ -186,6 +186,28 @@ fn special(code: &str) -> Option<Case> {
         "manifest.dsl.capability_missing" => exporting("capabilities = [\"console\"]"),
         "E1302" => exporting("expect_effects = []"),
         "manifest.dsl.stage_mismatch" => exporting("expect_effects = [\"io\"]\nexpect_effects_stage = \"beta\""),
+        "ffi.bindgen.config_invalid" => binding(
+            "int ring_size(void);\n",
+            &[("reml-bindgen.toml", "headers = [\"ring.h\"]\ninclude_path = [\".\"]\noutput = \"ring.rml\"\n")],
+            &[],
+        ),
+        "ffi.bindgen.parse_failed" => binding(
+            "struct ring { int size };\n\nring_t *ring_open(int size);\nint ring_size(struct ring *);\n\
+             long ring_size(struct ring *);\n",
+            &[],
+            &BINDGEN,
+        ),
+        "ffi.bindgen.unknown_type" => {
+            let header = "#include <stdarg.h>\n\nint ring_log(const char *format, ...);\n\
+                int ring_log_list(const char *format, va_list rest);\n";
+            binding(header, &[], &BINDGEN)
+        }
+        "ffi.bindgen.generate_failed" => {
+            binding("int ring_size(void);\n", &[("bindings.manifest.json/file", "")], &BINDGEN)
+        }
+        "ffi.bindgen.output_overwrite" => {
+            binding("int ring_size(void);\n", &[("ring.reml", "fn main() = println(\"by hand\")\n")], &BINDGEN)
+        }
         "build.linker.missing" | "build.linker.failed" => {
             let mut case = Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "main"]);
             case.env.push(("CC", if code == "build.linker.missing" { "no-such-compiler" } else { "false" }));
@@ -238,6 +260,16 @@ fn exporting(expected: &str) -> Case {
         stage_bounds = { current: \"experimental\" })\n\
         conductor greeting {\n  execution { println(\"hello\") }\n}\n\nfn main() = greeting.run()\n";
     Case::new(&[("reml.toml", manifest.as_bytes()), ("src/main.reml", main)], &["check", "."])
+}
+
+const BINDGEN: [&str; 8] =
+    ["--header", "ring.h", "-I", ".", "--output", "ring.reml", "--manifest", "bindings.manifest.json"];
+
+/// A header that bindings are made for.
+fn binding(header: &str, files: &[(&'static str, &'static str)], args: &[&str]) -> Case {
+    let mut all: Vec<(&str, &[u8])> = files.iter().map(|&(name, text)| (name, text.as_bytes())).collect();
+    all.push(("ring.h", header.as_bytes()));
+    Case::new(&all, &[&["bindgen"], args].concat())
 }
 
 /// Files that `remlc config lint` finds something in.

@@ -67,6 +67,7 @@ const FILES: &[&str] = &[
     include_str!("native.md"),
     include_str!("building.md"),
     include_str!("foreign.md"),
+    include_str!("bindings.md"),
     include_str!("library.md"),
 ];
 

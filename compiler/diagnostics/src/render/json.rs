@@ -262,6 +262,7 @@ fn domain(code: &str) -> &'static str {
         "config" | "manifest" => "config",
         "unresolved" => "type",
         "source" | "build" => "cli",
+        "ffi" => "ffi",
         _ => "runtime",
     }
 }

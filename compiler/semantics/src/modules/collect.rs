@@ -441,11 +441,13 @@ impl<'a> Checker<'a> {
         linkage: Linkage,
     ) -> Option<FnId> {
         let &name = decl.sig.name.segments.last()?;
-        let id = self.push_fn(module, name, FnSource::Decl(decl), &item.attrs, container, linkage, item.public);
+        // Whoever cannot see a foreign function can declare it as well, so hiding it would protect nothing.
+        let public = item.public || linkage == Linkage::Foreign;
+        let id = self.push_fn(module, name, FnSource::Decl(decl), &item.attrs, container, linkage, public);
         self.fns[id].has_self = decl.sig.self_param.is_some();
         self.fns[id].variadic = decl.sig.variadic;
         if container == Container::Module && decl.sig.name.segments.len() == 1 {
-            self.define_value(module, name, Value::Fn(id), item.public);
+            self.define_value(module, name, Value::Fn(id), public);
         }
         Some(id)
     }
