@@ -244,7 +244,11 @@ mod tests {
     }
 
     fn messages(bridges: &Bridges) -> Vec<String> {
-        bridges.diagnostics.iter().map(|it| [std::slice::from_ref(&it.message), &it.notes[..]].concat().join("; ")).collect()
+        bridges
+            .diagnostics
+            .iter()
+            .map(|it| [std::slice::from_ref(&it.message), &it.notes[..]].concat().join("; "))
+            .collect()
     }
 
     #[test]

@@ -466,6 +466,7 @@ mod tests {
                 "reml_resource_list",
                 "reml_resource_close_all",
                 "reml_resource_keep",
+                "reml_resource_is_open",
             ],
         ),
         (
