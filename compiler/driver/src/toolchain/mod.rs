@@ -279,8 +279,9 @@ fn build_and_run(folder: &Path, system: &dyn System) -> Result<String, (usize, V
     if !(compilation.check(&source) && compilation.lower()) {
         return Err((0, told(&mut compilation)));
     }
-    // The probe does nothing that would have to be allowed.
-    let policy = match compilation.policy(&Asked::default()) {
+    // The probe calls functions of C, and does nothing else that would have to be allowed.
+    let asked = Asked { flags: vec!["--allow-ffi".to_owned()], ..Asked::default() };
+    let policy = match compilation.policy(&asked) {
         Ok(policy) => policy,
         Err(problem) => return Err((1, vec![Diagnostic::error(codes::TARGET_PROFILE_INVALID, Span::NONE, problem)])),
     };

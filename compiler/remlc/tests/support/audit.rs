@@ -5,13 +5,17 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 /// Has the program or its gate said this, and neither the log of itself nor remlc of the compilation?
-pub fn is_of_run(kind: &str) -> bool {
-    !kind.starts_with("audit.") && !kind.starts_with("pipeline_")
+pub fn is_of_run(metadata: &Value) -> bool {
+    !is_of_log(metadata) && metadata["audit.channel"] != "cli"
+}
+
+fn is_of_log(metadata: &Value) -> bool {
+    metadata["event.kind"].as_str().is_some_and(|kind| kind.starts_with("audit."))
 }
 
 /// The events of a log, a line for each, for a golden: without the chain and what the log says of itself, and with fixed times, ids and digests.
 pub fn whole(log: &Path) -> Result<String, String> {
-    events_of(log, |kind| !kind.starts_with("audit."))
+    events_of(log, |metadata| !is_of_log(metadata))
 }
 
 /// Those of the run alone.
@@ -19,12 +23,12 @@ pub fn events(log: &Path) -> Result<String, String> {
     events_of(log, is_of_run)
 }
 
-fn events_of(log: &Path, wanted: impl Fn(&str) -> bool) -> Result<String, String> {
+fn events_of(log: &Path, wanted: impl Fn(&Value) -> bool) -> Result<String, String> {
     let text = std::fs::read_to_string(log).map_err(|problem| format!("{}: {problem}", log.display()))?;
     let mut events = String::new();
     for line in text.lines() {
         let mut event: Value = serde_json::from_str(line).map_err(|problem| format!("{problem}: {line}"))?;
-        if wanted(event["envelope"]["metadata"]["event.kind"].as_str().unwrap_or_default()) {
+        if wanted(&event["envelope"]["metadata"]) {
             steady(&mut event);
             events.push_str(&super::normalise(&event.to_string()));
             events.push('\n');

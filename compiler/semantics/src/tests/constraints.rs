@@ -48,9 +48,9 @@ fn premises_lead_to_the_bounds_and_impls_that_answer() {
         ),
         expect![[r#"
             Area for Box2.area
-              T: Area of main.area at 5:58 <- bound T: Area at 5:9
+              T: Area of Area.area at 5:58 <- bound T: Area at 5:9
             main.twice
-              Box2<T>: Area of main.area at 6:34 <- impl Area for Box2<T> where T: Area
+              Box2<T>: Area of Area.area at 6:34 <- impl Area for Box2<T> where T: Area
                 T: Area at 6:34 <- bound T: Area at 6:13
             main.main
               Box2<Square>: Area of main.twice at 7:21 <- impl Area for Box2<T> where T: Area
@@ -65,9 +65,9 @@ fn inferred_bounds_and_what_nothing_answers() {
         &format!("{SHAPES}fn size(x) = x.area()\nfn wrong() = size(1)\nfn same<T>(a: T, b: T) = [a] == [b]\n"),
         expect![[r#"
             Area for Box2.area
-              T: Area of main.area at 5:58 <- bound T: Area at 5:9
+              T: Area of Area.area at 5:58 <- bound T: Area at 5:9
             main.size
-              A: Area of main.area at 6:14 <- Inferred
+              A: Area of Area.area at 6:14 <- Inferred
             main.wrong
               Int: Area of main.size at 7:14 <- Missing
             main.same
