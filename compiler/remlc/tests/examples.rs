@@ -4,7 +4,7 @@
 //! `stdout`, `stderr`, `exit` (absent: 0), and `diagnostic.json` (absent: none). A program is run with `remlc run`,
 //! with `remlc run --release`, and as a built executable, and all three must agree. A program that is rejected has its
 //! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program; `b.flags`, a line for each, to
-//! remlc: what the program may do. With `--audit` among them the run has a log, and `program.audit.jsonl` is what the program got into it. Where there is an `audit.jsonl`, it is
+//! remlc: what the program may do. `b.requires`, or `requires` in the package, names C libraries, a line for each; without them the example is ignored. With `--audit` among them the run has a log, and `program.audit.jsonl` is what the program got into it. Where there is an `audit.jsonl`, it is
 //! what `remlc check` and then `remlc run` get into a log; where there is a `constraint_graph.json`, it is what `--emit-telemetry` writes, and `dot` and `svg` are what
 //! `remlc telemetry graph` makes of that. To have one of these two, make an empty file first. `REML_BLESS=1` rewrites the goldens.
 
@@ -23,7 +23,12 @@ fn main() {
         .into_iter()
         .map(|path| {
             let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
-            Trial::test(name.clone(), move || test(&name))
+            let missing = missing_libraries(&path);
+            if !missing.is_empty() {
+                let missing = missing.join(", ");
+                eprintln!("ignored: {name} requires {missing}, see tooling/ci/install-libraries.sh");
+            }
+            Trial::test(name.clone(), move || test(&name)).with_ignored_flag(!missing.is_empty())
         })
         .collect();
     libtest_mimic::run(&arguments, trials).exit();
@@ -37,6 +42,23 @@ fn test(name: &str) -> Result<(), Failed> {
     let mut text = problems.join("\n");
     text.push_str(&format!("\nif this is right: REML_BLESS=1 cargo test -p remlc --test examples -- {name}"));
     Err(text.into())
+}
+
+/// The C libraries that an example requires and that the C compiler does not find.
+fn missing_libraries(example: &Path) -> Vec<String> {
+    let side = if example.is_dir() { example.join("requires") } else { example.with_extension("requires") };
+    let required = std::fs::read_to_string(side).unwrap_or_default();
+    required.lines().filter(|library| !can_be_linked(library)).map(str::to_owned).collect()
+}
+
+/// Can an empty program be linked with the library?
+fn can_be_linked(library: &str) -> bool {
+    let directory = scratch();
+    let source = directory.path().join("empty.c");
+    std::fs::write(&source, "int main(void) { return 0; }\n").expect("the temporary directory is writable");
+    let mut command = Command::new("cc");
+    command.arg(source).arg(format!("-l{library}")).arg("-o").arg(directory.path().join("empty"));
+    command.output().is_ok_and(|output| output.status.success())
 }
 
 struct Example<'a> {

@@ -21,14 +21,13 @@ fn programs(directory: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     entries.sort();
     for path in entries {
-        if path.join("reml.toml").is_file() {
-            found.push(path);
+        let package = path.join("reml.toml").is_file();
+        if package || path.extension().is_some_and(|extension| extension == "reml") {
+            if ["stdin", "args"].iter().all(|side| !path.with_extension(side).exists()) {
+                found.push(path);
+            }
         } else if path.is_dir() {
             programs(&path, found);
-        } else if path.extension().is_some_and(|extension| extension == "reml")
-            && ["stdin", "args"].iter().all(|side| !path.with_extension(side).exists())
-        {
-            found.push(path);
         }
     }
 }

@@ -5,7 +5,7 @@ use reml_semantics::types::Prim;
 
 use super::number::{self, IntType};
 use super::value::{Contents, Value};
-use super::{Eval, Machine, broken, panics};
+use super::{Eval, Machine, broken, panics, unknown};
 use crate::core::{Atom, Var};
 use crate::prim::PrimOp;
 
@@ -259,6 +259,9 @@ impl Machine<'_> {
             }
             KeepAlive => Value::Unit,
             BlackBox => args[0].clone(),
+            RawLoad | RawStore | FrameSlot | ArrayData | ArrayUnique | StrData | CallbackEntry => {
+                return unknown(format!("memory that C sees (`{}`)", prim.name()));
+            }
             _ => return broken(format!("{prim:?} (for variable {}) is not about memory", var.index())),
         })
     }
