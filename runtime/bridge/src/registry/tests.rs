@@ -1,3 +1,5 @@
+//! Who may register and acquire a bridge, and what is recorded of it?
+
 use std::sync::Arc;
 
 use reml_audit::sinks::Memory;

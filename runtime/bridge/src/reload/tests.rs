@@ -1,3 +1,5 @@
+//! Does a reload come into force or is it taken back, with all its events?
+
 use std::sync::Arc;
 
 use reml_audit::sinks::Memory;

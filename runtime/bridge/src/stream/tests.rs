@@ -1,3 +1,5 @@
+//! What do signals of streams demand, and what is said of those that lack it?
+
 use std::sync::Arc;
 
 use reml_audit::sinks::Memory;

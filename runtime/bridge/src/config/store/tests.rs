@@ -1,3 +1,5 @@
+//! Are states kept as they were, whole or not at all, whoever else is at them and whatever is in the way?
+
 use std::fs;
 use std::sync::Arc;
 
