@@ -86,8 +86,12 @@ fn random_signatures_agree_with_c() {
             ffi_type(&ret)
         )
         .unwrap();
-        writeln!(calls, "  let result: {} = unsafe {{ call_values(f.symbol, {args}) }}.unwrap()", world.reml_type(&ret))
-            .unwrap();
+        writeln!(
+            calls,
+            "  let result: {} = unsafe {{ call_values(f.symbol, {args}) }}.unwrap()",
+            world.reml_type(&ret)
+        )
+        .unwrap();
         writeln!(calls, "  println(\"{index}: \" + {})\n}}\n", world.reml_shown(&ret, "result")).unwrap();
         writeln!(expected, "{index}: {}", World::shown(&result)).unwrap();
     }
@@ -395,7 +399,10 @@ fn main() {{
         assert_eq!(said[1]["metadata"]["error.code"], "ffi.call.failed");
         assert_eq!(said[1]["change_set"]["error"]["kind"], "InvalidSignature");
         assert_eq!(call(2)["effect_flags"], Json::from(vec!["ffi"]));
-        assert_eq!((&call(2)["capability"], &call(2)["capability_stage"]), (&"runtime.ffi.default".into(), &"beta".into()));
+        assert_eq!(
+            (&call(2)["capability"], &call(2)["capability_stage"]),
+            (&"runtime.ffi.default".into(), &"beta".into())
+        );
         assert_eq!(said[4]["metadata"]["event"]["symbol"], "next");
     }
 }

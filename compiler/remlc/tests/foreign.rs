@@ -203,7 +203,8 @@ fn callbacks_are_refused_where_none_can_be_made() {
     assert_eq!(on("desktop-x86_64").exit, Some(0));
     let ran = on("desktop-aarch64");
     assert_eq!(ran.exit, Some(1));
-    let said = "error[ffi.contract.unsupported_abi]: C cannot be given functions of the program on `aarch64` with `linux`";
+    let said =
+        "error[ffi.contract.unsupported_abi]: C cannot be given functions of the program on `aarch64` with `linux`";
     assert!(ran.stderr.contains(said), "{}", ran.stderr);
 }
 

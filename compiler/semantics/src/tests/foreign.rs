@@ -28,18 +28,33 @@ fn main() = ()";
 fn what_would_be_passed_wrongly_is_refused() {
     on("x86_64", "linux", PASSED, expect![""]);
     on("x86_64", "macos", PASSED, expect![""]);
-    on("x86_64", "windows", PASSED, expect![[r#"
+    on(
+        "x86_64",
+        "windows",
+        PASSED,
+        expect![[r#"
         6:11 [ffi.contract.unsupported_abi] `take` has a struct by value, which cannot be passed by `msvc`
         7:6 [ffi.contract.unsupported_abi] `give` has a struct as its result, which cannot be passed by `msvc`
         9:6 [ffi.contract.unsupported_abi] `count` has any number of arguments, which cannot be passed by `msvc`
-    "#]]);
-    on("aarch64", "linux", PASSED, expect![[r#"
+    "#]],
+    );
+    on(
+        "aarch64",
+        "linux",
+        PASSED,
+        expect![[r#"
         6:11 [ffi.contract.unsupported_abi] `take` has a struct by value, which cannot be passed by `aapcs64`
         7:6 [ffi.contract.unsupported_abi] `give` has a struct as its result, which cannot be passed by `aapcs64`
-    "#]]);
-    on("aarch64", "macos", PASSED, expect![[r#"
+    "#]],
+    );
+    on(
+        "aarch64",
+        "macos",
+        PASSED,
+        expect![[r#"
         6:11 [ffi.contract.unsupported_abi] `take` has a struct by value, which cannot be passed by `darwin_aapcs64`
         7:6 [ffi.contract.unsupported_abi] `give` has a struct as its result, which cannot be passed by `darwin_aapcs64`
         9:6 [ffi.contract.unsupported_abi] `count` has any number of arguments, which cannot be passed by `darwin_aapcs64`
-    "#]]);
+    "#]],
+    );
 }
