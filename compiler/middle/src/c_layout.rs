@@ -173,7 +173,6 @@ impl CLayout {
                 Prim::Char | Prim::Str | Prim::Never => unreachable!("C has no such type"),
             }),
             CShape::Record(fields) => {
-                // Without gaps is how it lies anyway, if nothing has to be aligned.
                 let packed = fields.iter().any(|field| field.layout.align > self.align);
                 let fields: Vec<String> = fields.iter().map(|field| field.layout.description()).collect();
                 format!("{}{{{}}}", if packed { "Packed" } else { "" }, fields.join(","))
