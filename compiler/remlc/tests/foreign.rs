@@ -1,11 +1,13 @@
 //! Do values reach C as C sees them, and come back? Random structs and signatures, each against a C file that the test compiles: arguments,
-//! results and callbacks, on every way to run a program.
+//! results and callbacks, on every way to run a program. Where the C compiler has the sanitizers of addresses and of undefined behaviour, the C files are
+//! compiled with them once more, and the programs must do the same, and nothing that they report.
 
 mod support;
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use support::{Ran, remlc, run, scratch};
 
@@ -217,41 +219,90 @@ fn field_name(at: usize) -> &'static str {
     ["m", "c", "z", "a", "q", "b", "y", "d"][at]
 }
 
+/// What the C compiler is told for a library that reports what it does wrong.
+const SANITIZED: [&str; 3] = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
+
+/// The library that must be in a process first, where there are sanitizers.
+fn sanitizer() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let directory = scratch();
+        let (c, program) = (directory.path().join("empty.c"), directory.path().join("empty"));
+        std::fs::write(&c, "int main(void) { return 0; }\n").ok()?;
+        let compiled = Command::new("cc").args(SANITIZED).arg(&c).arg("-o").arg(&program).output().ok()?;
+        // Of GCC, and of Clang.
+        let names = ["libasan.so", "libclang_rt.asan-x86_64.so", "libclang_rt.asan.so"];
+        let path = names.iter().find_map(|name| {
+            let found = Command::new("cc").arg(format!("-print-file-name={name}")).output().ok()?;
+            let path = PathBuf::from(String::from_utf8(found.stdout).ok()?.trim_end());
+            path.is_absolute().then_some(path)
+        })?;
+        let works = compiled.status.success()
+            && Command::new(program).env("LD_PRELOAD", &path).status().is_ok_and(|status| status.success());
+        works.then_some(path)
+    };
+    let found = FOUND.get_or_init(find);
+    if found.is_none() {
+        eprintln!("not run with sanitizers: the C compiler `cc` has none, or they do not work here");
+    }
+    found.as_deref()
+}
+
 /// Compiles C code into a library `libNAME.so`.
-fn library(directory: &Path, name: &str, source: &str) {
+fn library(directory: &Path, name: &str, source: &str, arguments: &[&str]) {
     let c = directory.join(format!("{name}.c"));
     std::fs::write(&c, source).unwrap();
     let output = directory.join(format!("lib{name}.so"));
-    let ran = Command::new("cc").args(["-O2", "-w", "-shared", "-fPIC", "-o"]).arg(output).arg(c).output().unwrap();
+    let mut cc = Command::new("cc");
+    let ran = cc.args(["-O2", "-w", "-shared", "-fPIC"]).args(arguments).arg("-o").arg(output).arg(c).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
-/// What a program prints that calls this library: the same under `run`, `run --release` and as an executable.
+/// What a program does that calls this library: the same under `run`, `run --release` and as an executable, with sanitizers and without.
 fn output(name: &str, c: &str, reml: &str) -> Ran {
     let directory = scratch();
-    library(directory.path(), name, c);
+    library(directory.path(), name, c, &[]);
     std::fs::write(directory.path().join("main.reml"), reml).unwrap();
     let mut outputs = Vec::new();
     for release in [&[][..], &["--release"]] {
-        let here = |command: &mut Command| {
-            command.current_dir(directory.path()).env("REML_LIBRARY_PATH", directory.path());
-        };
+        outputs.push(run(&mut running(directory.path(), release), "").unwrap());
         let mut command = remlc();
-        here(&mut command);
-        outputs.push(run(command.args(["run", "--allow-ffi"]).args(release).arg("main.reml"), "").unwrap());
-        let mut command = remlc();
-        here(&mut command);
-        command.args(["build", "--allow-ffi"]).args(release).args(["main.reml", "-o", "program"]);
-        let built = run(&mut command, "").unwrap();
+        command.current_dir(directory.path()).env("REML_LIBRARY_PATH", directory.path());
+        command.args(["build", "--allow-ffi"]).args(release).args(["main.reml", "-o"]);
+        let built = run(command.arg(format!("program{}", release.concat())), "").unwrap();
         assert_eq!(built.exit, Some(0), "{}", built.stderr);
-        let mut program = Command::new(directory.path().join("program"));
-        outputs.push(run(program.env("REML_LEAK_CHECK", "1"), "").unwrap());
+        outputs.push(run(&mut executable(directory.path(), release), "").unwrap());
+    }
+    if let Some(first) = sanitizer() {
+        library(directory.path(), name, c, &SANITIZED);
+        for release in [&[][..], &["--release"]] {
+            for mut command in [running(directory.path(), release), executable(directory.path(), release)] {
+                let ran = run(command.env("LD_PRELOAD", first), "").unwrap();
+                let reported = ["AddressSanitizer", "runtime error"].iter().any(|report| ran.stderr.contains(report));
+                assert!(!reported, "{}", ran.stderr);
+                outputs.push(ran);
+            }
+        }
     }
     for ran in &outputs {
         assert_eq!(ran.stdout, outputs[0].stdout, "{}{}", ran.stderr, outputs[0].stderr);
         assert_eq!(ran.exit, outputs[0].exit, "{}{}", ran.stderr, outputs[0].stderr);
     }
     outputs.remove(0)
+}
+
+fn running(directory: &Path, release: &[&str]) -> Command {
+    let mut command = remlc();
+    command.current_dir(directory).env("REML_LIBRARY_PATH", directory);
+    command.args(["run", "--allow-ffi"]).args(release).arg("main.reml");
+    command
+}
+
+/// The program that [`output`] has built.
+fn executable(directory: &Path, release: &[&str]) -> Command {
+    let mut command = Command::new(directory.join(format!("program{}", release.concat())));
+    command.env("REML_LEAK_CHECK", "1");
+    command
 }
 
 /// The whole output of a program that must end well.
@@ -407,6 +458,93 @@ fn main() {
     let ran = output("plain", c, &wrong);
     assert_eq!(ran.exit, Some(101));
     assert!(ran.stderr.contains("C gave the number 3, which stands for no variant of `Color`"), "{}", ran.stderr);
+}
+
+/// C owns memory, counts it, and writes to it and to the program's: what sanitizers look at.
+const STORE: &str = r#"
+    #include <stdlib.h>
+    #include <string.h>
+    struct item { int key; double weight; char name[12]; struct item *next; };
+    static int live;
+    int live_items(void) { return live; }
+    struct item *push(struct item *list, int key, const char *name) {
+        struct item *item = malloc(sizeof *item);
+        live++; item->key = key; item->weight = key / 2.0; item->next = list;
+        strncpy(item->name, name, sizeof item->name);
+        return item;
+    }
+    void free_all(struct item *list) { while (list) { struct item *next = list->next; free(list); live--; list = next; } }
+    struct item copy(const struct item *item) { struct item copied = *item; copied.next = 0; return copied; }
+    int each(struct item *list, int (*f)(struct item *, void *), void *given) {
+        int local[8] = {0}, count = 0;
+        for (; list; list = list->next) local[count++ % 8] += f(list, given);
+        return local[0] + local[1] + local[2] + local[3];
+    }
+    void fill(unsigned char *bytes, size_t count) { for (size_t i = 0; i < count; i++) bytes[i] = (unsigned char)i; }
+    int beyond(int n) { char *block = malloc(n); block[n] = 1; int read = block[n]; free(block); return read; }
+"#;
+
+const STORE_PROGRAM: &str = r#"use Core.Unsafe.Foreign.{release_foreign_ptr, wrap_foreign_ptr}
+use Core.Unsafe.Ptr.{FnPtr, Ptr, bind_fn_ptr}
+
+@repr(C)
+struct Item { key: i32, weight: f64, name: [i8; 12], next: Ptr<()> }
+
+@link(name = "store")
+extern "C" {
+  fn live_items() -> i32;
+  fn push(list: Ptr<Item>, key: i32, name: &[i8]) -> Ptr<Item>;
+  fn free_all(list: Ptr<Item>);
+  fn copy(item: Ptr<Item>) -> Item;
+  fn each(list: Ptr<Item>, f: FnPtr<(Ptr<Item>, Ptr<()>), i32>, given: Ptr<()>) -> i32;
+  fn fill(bytes: &mut [u8], count: usize);
+  fn beyond(n: i32) -> i32;
+}
+
+fn three() -> Ptr<Item> {
+  let name: [i8] = [97, 98, 0]
+  var list: Ptr<Item> = Ptr.null()
+  for key in 1..4 { list := unsafe { push(list, key as i32, &name) } }
+  list
+}
+
+fn owned() -> () {
+  let list = unsafe { wrap_foreign_ptr(three(), |list| unsafe { free_all(list) }) }.unwrap()
+  let first = unsafe { copy(list.raw) }
+  println("{} {} {:?} {}", first.key, first.weight, first.name, first.next.is_null())
+  let sum = bind_fn_ptr(|item: Ptr<Item>, given: Ptr<()>| unsafe { item.load() }.key)
+  println("{} of {}", unsafe { each(list.raw, sum.raw, Ptr.null()) }, unsafe { live_items() })
+}
+
+fn main() {
+  owned()
+  let again = unsafe { wrap_foreign_ptr(three(), |list| unsafe { free_all(list) }) }.unwrap()
+  println("{:?} {:?}", release_foreign_ptr(again).is_ok(), release_foreign_ptr(again).is_ok())
+  var bytes: [u8] = [0, 0, 0, 0, 0]
+  let before = bytes
+  unsafe { fill(&mut bytes, 4) }
+  println("{} {} {}", before, bytes, unsafe { live_items() })
+}
+"#;
+
+#[test]
+fn what_c_gives_is_given_back_once() {
+    let expected =
+        "3 1.5 [97, 98, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] true\n6 of 3\ntrue false\n[0, 0, 0, 0, 0] [0, 1, 2, 3, 0] 0\n";
+    assert_eq!(printed("store", STORE, STORE_PROGRAM), expected);
+}
+
+/// So that what sanitizers find would be seen.
+#[test]
+fn mistakes_in_c_are_reported_where_they_are() {
+    let Some(first) = sanitizer() else { return };
+    let directory = scratch();
+    library(directory.path(), "store", STORE, &SANITIZED);
+    let wrong = STORE_PROGRAM.replace("  owned()\n", "  owned()\n  println(\"{}\", unsafe { beyond(10) })\n");
+    std::fs::write(directory.path().join("main.reml"), wrong).unwrap();
+    let ran = run(running(directory.path(), &[]).env("LD_PRELOAD", first), "").unwrap();
+    assert_ne!(ran.exit, Some(0));
+    assert!(ran.stderr.contains("heap-buffer-overflow") && ran.stderr.contains(" in beyond "), "{}", ran.stderr);
 }
 
 /// C keeps a callback, and calls it when told to.
