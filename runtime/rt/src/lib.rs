@@ -11,6 +11,7 @@ mod big;
 mod callback;
 mod capabilities;
 mod chars;
+mod component;
 mod context;
 mod crypto;
 mod defer;
