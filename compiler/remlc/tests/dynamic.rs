@@ -283,7 +283,7 @@ fn main() {{
 fn with_policy(reml: &str, flags: &[&str]) -> [(Ran, Vec<Json>); 2] {
     let directory = scratch();
     let here = directory.path();
-    library(here, "plain", PLAIN);
+    library(here, "plain", PLAIN, &[]);
     std::fs::write(here.join("main.reml"), reml).unwrap();
     let mut command = remlc();
     command.current_dir(here).env("REML_LIBRARY_PATH", here);

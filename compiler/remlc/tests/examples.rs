@@ -48,17 +48,7 @@ fn test(name: &str) -> Result<(), Failed> {
 fn missing_libraries(example: &Path) -> Vec<String> {
     let side = if example.is_dir() { example.join("requires") } else { example.with_extension("requires") };
     let required = std::fs::read_to_string(side).unwrap_or_default();
-    required.lines().filter(|library| !can_be_linked(library)).map(str::to_owned).collect()
-}
-
-/// Can an empty program be linked with the library?
-fn can_be_linked(library: &str) -> bool {
-    let directory = scratch();
-    let source = directory.path().join("empty.c");
-    std::fs::write(&source, "int main(void) { return 0; }\n").expect("the temporary directory is writable");
-    let mut command = Command::new("cc");
-    command.arg(source).arg(format!("-l{library}")).arg("-o").arg(directory.path().join("empty"));
-    command.output().is_ok_and(|output| output.status.success())
+    required.lines().filter(|library| !support::can_be_linked(library)).map(str::to_owned).collect()
 }
 
 struct Example<'a> {

@@ -1,12 +1,12 @@
 //! Do values reach C as C sees them, and come back? Random structs and signatures, each against a C file that the test compiles: arguments,
-//! results and callbacks, on every way to run a program.
+//! results and callbacks, on every way to run a program, with sanitizers and without.
 
 mod support;
 
 use std::fmt::Write as _;
 use std::process::Command;
 
-use support::c::{C_HEADER, Type, Value, World, field_name, output, printed};
+use support::c::{C_HEADER, SANITIZED, Type, Value, World, library, output, printed, running, sanitizer};
 use support::{remlc, run, scratch};
 
 #[test]
@@ -137,6 +137,93 @@ fn main() {
     let ran = output("plain", c, &wrong);
     assert_eq!(ran.exit, Some(101));
     assert!(ran.stderr.contains("C gave the number 3, which stands for no variant of `Color`"), "{}", ran.stderr);
+}
+
+/// C owns memory, counts it, and writes to it and to the program's: what sanitizers look at.
+const STORE: &str = r#"
+    #include <stdlib.h>
+    #include <string.h>
+    struct item { int key; double weight; char name[12]; struct item *next; };
+    static int live;
+    int live_items(void) { return live; }
+    struct item *push(struct item *list, int key, const char *name) {
+        struct item *item = malloc(sizeof *item);
+        live++; item->key = key; item->weight = key / 2.0; item->next = list;
+        strncpy(item->name, name, sizeof item->name);
+        return item;
+    }
+    void free_all(struct item *list) { while (list) { struct item *next = list->next; free(list); live--; list = next; } }
+    struct item copy(const struct item *item) { struct item copied = *item; copied.next = 0; return copied; }
+    int each(struct item *list, int (*f)(struct item *, void *), void *given) {
+        int local[8] = {0}, count = 0;
+        for (; list; list = list->next) local[count++ % 8] += f(list, given);
+        return local[0] + local[1] + local[2] + local[3];
+    }
+    void fill(unsigned char *bytes, size_t count) { for (size_t i = 0; i < count; i++) bytes[i] = (unsigned char)i; }
+    int beyond(int n) { char *block = malloc(n); block[n] = 1; int read = block[n]; free(block); return read; }
+"#;
+
+const STORE_PROGRAM: &str = r#"use Core.Unsafe.Foreign.{release_foreign_ptr, wrap_foreign_ptr}
+use Core.Unsafe.Ptr.{FnPtr, Ptr, bind_fn_ptr}
+
+@repr(C)
+struct Item { key: i32, weight: f64, name: [i8; 12], next: Ptr<()> }
+
+@link(name = "store")
+extern "C" {
+  fn live_items() -> i32;
+  fn push(list: Ptr<Item>, key: i32, name: &[i8]) -> Ptr<Item>;
+  fn free_all(list: Ptr<Item>);
+  fn copy(item: Ptr<Item>) -> Item;
+  fn each(list: Ptr<Item>, f: FnPtr<(Ptr<Item>, Ptr<()>), i32>, given: Ptr<()>) -> i32;
+  fn fill(bytes: &mut [u8], count: usize);
+  fn beyond(n: i32) -> i32;
+}
+
+fn three() -> Ptr<Item> {
+  let name: [i8] = [97, 98, 0]
+  var list: Ptr<Item> = Ptr.null()
+  for key in 1..4 { list := unsafe { push(list, key as i32, &name) } }
+  list
+}
+
+fn owned() -> () {
+  let list = unsafe { wrap_foreign_ptr(three(), |list| unsafe { free_all(list) }) }.unwrap()
+  let first = unsafe { copy(list.raw) }
+  println("{} {} {:?} {}", first.key, first.weight, first.name, first.next.is_null())
+  let sum = bind_fn_ptr(|item: Ptr<Item>, given: Ptr<()>| unsafe { item.load() }.key)
+  println("{} of {}", unsafe { each(list.raw, sum.raw, Ptr.null()) }, unsafe { live_items() })
+}
+
+fn main() {
+  owned()
+  let again = unsafe { wrap_foreign_ptr(three(), |list| unsafe { free_all(list) }) }.unwrap()
+  println("{:?} {:?}", release_foreign_ptr(again).is_ok(), release_foreign_ptr(again).is_ok())
+  var bytes: [u8] = [0, 0, 0, 0, 0]
+  let before = bytes
+  unsafe { fill(&mut bytes, 4) }
+  println("{} {} {}", before, bytes, unsafe { live_items() })
+}
+"#;
+
+#[test]
+fn what_c_gives_is_given_back_once() {
+    let expected =
+        "3 1.5 [97, 98, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0] true\n6 of 3\ntrue false\n[0, 0, 0, 0, 0] [0, 1, 2, 3, 0] 0\n";
+    assert_eq!(printed("store", STORE, STORE_PROGRAM), expected);
+}
+
+/// So that what sanitizers find would be seen.
+#[test]
+fn mistakes_in_c_are_reported_where_they_are() {
+    let Some(first) = sanitizer() else { return };
+    let directory = scratch();
+    library(directory.path(), "store", STORE, &SANITIZED);
+    let wrong = STORE_PROGRAM.replace("  owned()\n", "  owned()\n  println(\"{}\", unsafe { beyond(10) })\n");
+    std::fs::write(directory.path().join("main.reml"), wrong).unwrap();
+    let ran = run(running(directory.path(), &[]).env("LD_PRELOAD", first), "").unwrap();
+    assert_ne!(ran.exit, Some(0));
+    assert!(ran.stderr.contains("heap-buffer-overflow") && ran.stderr.contains(" in beyond "), "{}", ran.stderr);
 }
 
 /// C keeps a callback, and calls it when told to.

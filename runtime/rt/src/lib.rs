@@ -11,6 +11,7 @@ mod big;
 mod callback;
 mod capabilities;
 mod chars;
+mod component;
 mod context;
 mod crypto;
 mod defer;
@@ -55,7 +56,7 @@ mod whole;
 mod zone;
 
 pub use context::{Cx, Program};
-pub use entry::{RunOptions, RunOutcome, run_program};
+pub use entry::{RunOptions, RunOutcome, ignore_signals_of_writing, run_program};
 pub use frames::{FrameTables, Place, Source};
 pub use gate::{AUDIT_VARIABLE, log as audit_log};
 pub use io::hold_standard_streams;

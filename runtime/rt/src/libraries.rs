@@ -238,10 +238,7 @@ mod tests {
     fn functions_of_other_libraries_are_theirs() {
         let mut program = program(&["--allow-ffi", "--deny-ffi=libc:system"]);
         let denied = found(&mut program, "m", "system");
-        assert!(
-            denied.starts_with("-2 ") && denied.contains("libc.so.6:system") || denied.contains("libc:system"),
-            "{denied}"
-        );
+        assert!(denied.starts_with("-2 ") && denied.contains("`libc:system`"), "{denied}");
         assert_eq!(found(&mut program, "m", "malloc"), "+");
     }
 

@@ -1,8 +1,10 @@
-//! What the tests of foreign functions share: random structs and values in the words of both languages, and a C library that a program calls.
+//! What the tests of foreign functions share: random structs and values in the words of both languages, and a C library that a program calls. Where the C compiler has
+//! the sanitizers of addresses and of undefined behaviour, C files are compiled with them once more, and programs must do the same, and nothing that they report.
 
 use std::fmt::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use super::{Ran, remlc, run, scratch};
 
@@ -234,42 +236,91 @@ pub fn field_name(at: usize) -> &'static str {
     ["m", "c", "z", "a", "q", "b", "y", "d"][at]
 }
 
+/// What the C compiler is told for a library that reports what it does wrong.
+pub const SANITIZED: [&str; 3] = ["-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
+
+/// The library that must be in a process first, where there are sanitizers.
+pub fn sanitizer() -> Option<&'static Path> {
+    static FOUND: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let find = || {
+        let directory = scratch();
+        let (c, program) = (directory.path().join("empty.c"), directory.path().join("empty"));
+        std::fs::write(&c, "int main(void) { return 0; }\n").ok()?;
+        let compiled = Command::new("cc").args(SANITIZED).arg(&c).arg("-o").arg(&program).output().ok()?;
+        // Of GCC, and of Clang.
+        let names = ["libasan.so", "libclang_rt.asan-x86_64.so", "libclang_rt.asan.so"];
+        let path = names.iter().find_map(|name| {
+            let found = Command::new("cc").arg(format!("-print-file-name={name}")).output().ok()?;
+            let path = PathBuf::from(String::from_utf8(found.stdout).ok()?.trim_end());
+            path.is_absolute().then_some(path)
+        })?;
+        let works = compiled.status.success()
+            && Command::new(program).env("LD_PRELOAD", &path).status().is_ok_and(|status| status.success());
+        works.then_some(path)
+    };
+    let found = FOUND.get_or_init(find);
+    if found.is_none() {
+        eprintln!("not run with sanitizers: the C compiler `cc` has none, or they do not work here");
+    }
+    found.as_deref()
+}
+
 /// Compiles C code into a library `libNAME.so`.
-pub fn library(directory: &Path, name: &str, source: &str) {
+pub fn library(directory: &Path, name: &str, source: &str, arguments: &[&str]) {
     let c = directory.join(format!("{name}.c"));
     std::fs::write(&c, source).unwrap();
     let output = directory.join(format!("lib{name}.so"));
-    let ran = Command::new("cc").args(["-O2", "-w", "-shared", "-fPIC", "-o"]).arg(output).arg(c).output().unwrap();
+    let mut cc = Command::new("cc");
+    let ran = cc.args(["-O2", "-w", "-shared", "-fPIC"]).args(arguments).arg("-o").arg(output).arg(c).output().unwrap();
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
 }
 
-/// What a program prints that calls this library: the same under `run`, `run --release` and as an executable.
+/// What a program does that calls this library: the same under `run`, `run --release` and as an executable, with sanitizers and without.
 pub fn output(name: &str, c: &str, reml: &str) -> Ran {
     let directory = scratch();
-    library(directory.path(), name, c);
+    library(directory.path(), name, c, &[]);
     std::fs::write(directory.path().join("main.reml"), reml).unwrap();
     let mut outputs = Vec::new();
     for release in [&[][..], &["--release"]] {
-        let here = |command: &mut Command| {
-            command.current_dir(directory.path()).env("REML_LIBRARY_PATH", directory.path());
-        };
+        outputs.push(run(&mut running(directory.path(), release), "").unwrap());
         let mut command = remlc();
-        here(&mut command);
-        outputs.push(run(command.args(["run", "--allow-ffi"]).args(release).arg("main.reml"), "").unwrap());
-        let mut command = remlc();
-        here(&mut command);
-        command.args(["build", "--allow-ffi"]).args(release).args(["main.reml", "-o", "program"]);
-        let built = run(&mut command, "").unwrap();
+        command.current_dir(directory.path()).env("REML_LIBRARY_PATH", directory.path());
+        command.args(["build", "--allow-ffi"]).args(release).args(["main.reml", "-o"]);
+        let built = run(command.arg(format!("program{}", release.concat())), "").unwrap();
         assert_eq!(built.exit, Some(0), "{}", built.stderr);
-        let mut program = Command::new(directory.path().join("program"));
-        program.env("REML_LIBRARY_PATH", directory.path()).env("REML_LEAK_CHECK", "1");
-        outputs.push(run(&mut program, "").unwrap());
+        outputs.push(run(&mut executable(directory.path(), release), "").unwrap());
+    }
+    if let Some(first) = sanitizer() {
+        library(directory.path(), name, c, &SANITIZED);
+        for release in [&[][..], &["--release"]] {
+            for mut command in [running(directory.path(), release), executable(directory.path(), release)] {
+                let ran = run(command.env("LD_PRELOAD", first), "").unwrap();
+                let reported = ["AddressSanitizer", "runtime error"].iter().any(|report| ran.stderr.contains(report));
+                assert!(!reported, "{}", ran.stderr);
+                outputs.push(ran);
+            }
+        }
     }
     for ran in &outputs {
         assert_eq!(ran.stdout, outputs[0].stdout, "{}{}", ran.stderr, outputs[0].stderr);
         assert_eq!(ran.exit, outputs[0].exit, "{}{}", ran.stderr, outputs[0].stderr);
     }
     outputs.remove(0)
+}
+
+/// Runs the program of a folder in memory.
+pub fn running(directory: &Path, release: &[&str]) -> Command {
+    let mut command = remlc();
+    command.current_dir(directory).env("REML_LIBRARY_PATH", directory);
+    command.args(["run", "--allow-ffi"]).args(release).arg("main.reml");
+    command
+}
+
+/// The program that [`output`] has built.
+pub fn executable(directory: &Path, release: &[&str]) -> Command {
+    let mut command = Command::new(directory.join(format!("program{}", release.concat())));
+    command.env("REML_LEAK_CHECK", "1").env("REML_LIBRARY_PATH", directory);
+    command
 }
 
 /// The whole output of a program that must end well.

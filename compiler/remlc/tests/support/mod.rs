@@ -155,6 +155,16 @@ pub fn diff(expected: &str, actual: &str) -> String {
     text
 }
 
+/// Can an empty program be linked with the library?
+pub fn can_be_linked(library: &str) -> bool {
+    let directory = scratch();
+    let source = directory.path().join("empty.c");
+    std::fs::write(&source, "int main(void) { return 0; }\n").expect("the temporary directory is writable");
+    let mut command = Command::new("cc");
+    command.arg(source).arg(format!("-l{library}")).arg("-o").arg(directory.path().join("empty"));
+    command.output().is_ok_and(|output| output.status.success())
+}
+
 /// All files below a directory with the extension, sorted; packages are not entered but answered as their directory.
 pub fn programs(directory: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
