@@ -330,6 +330,7 @@ impl CCode<'_, '_> {
                 let text = self.l.c_signature_text(types[0], types[1]);
                 Atom::Str(self.l.string(&text))
             }
+            CPrim::Status => self.status(types[0], args[0]),
             CPrim::Wrapper => {
                 let func = self.l.spread_code(types[0], types[1], types[2]);
                 let ty = self.l.core_type(types[0]);
@@ -586,6 +587,21 @@ impl CCode<'_, '_> {
                 Some((inner, self.l.is_erased_newtype(ty)))
             }
             _ => None,
+        }
+    }
+
+    /// What C has given, as a number; 0 if it is none.
+    fn status(&mut self, ty: TypeId, value: Atom) -> Atom {
+        let prim = match self.l.c_layout(ty).shape {
+            CShape::Scalar(prim) | CShape::Enum(prim, _) if !prim.is_float() => prim,
+            _ => return self.int(0),
+        };
+        let i64 = self.ty(Prim::I64);
+        let scalar = self.scalar_of(ty, value);
+        match prim {
+            Prim::I64 => scalar,
+            Prim::Bool | Prim::RawPtr => self.emit(i64, Op::Prim(PrimOp::Cast, vec![scalar])),
+            _ => self.emit(i64, Op::Prim(PrimOp::IntConvert, vec![scalar])),
         }
     }
 
