@@ -30,7 +30,7 @@ pub enum CPrim {
     Signature,
     /// `c_status<Ret>(result: Ret) -> Int`: a number or an address as a number; 0 for what is neither.
     Status,
-    /// `c_wrapper<F, Args, Out>(function: (Args) -> Out) -> F`: the same function, which takes its arguments one by one.
+    /// `c_wrapper<F, Args, Ret>(function: (Args) -> Result<Ret, FfiError>) -> F`: the same function, which takes its arguments one by one.
     Wrapper,
     /// `c_callback_entry<Args, Ret>() -> RawPtr`
     CallbackEntry,

@@ -206,37 +206,53 @@ impl Lower<'_> {
         func
     }
 
-    /// A closure's code that takes arguments one by one, and hands them on as a tuple to the function that it captures.
-    fn spread_code(&mut self, function: TypeId, args: TypeId, out: TypeId) -> FuncId {
-        let inner = self.types.intern(Type::Fn { params: Box::new([args]), ret: out });
-        let key = WrapperKey::Spread(self.types.intern(Type::Tuple(Box::new([function, inner]))));
+    /// A closure's code that takes arguments one by one, and hands them on as a tuple: to `inner`, of which it captures the same, or else to the
+    /// function that it captures. `span`: where it is made, so that its places are the library's.
+    fn spread_code(&mut self, function: TypeId, args: TypeId, inner: Option<FuncId>, span: Span) -> FuncId {
+        let key = WrapperKey::Spread(function, inner);
         if let Some(&func) = self.wrappers.get(&key) {
             return func;
         }
         let core_args = self.core_type(args);
-        let core_out = self.core_type(out);
-        let mut params = vec![(self.core_type(inner), Mode::Owned)];
         let function_ty = self.core_type(function);
-        if let Type::Fn { params: own, .. } = self.types.get(function_ty) {
-            params.extend(own.iter().map(|&ty| (ty, Mode::Owned)));
-        }
-        let name = format!("spread<{}>", self.type_text(function));
-        let span = Span::NONE;
+        let Type::Fn { params: own, ret } = self.types.get(function_ty).clone() else { unreachable!("it is a function") };
+        let captured: Vec<TypeId> = match inner {
+            Some(inner) => {
+                let mut types: Vec<TypeId> = self.signature(inner).params.iter().map(|&(ty, _)| ty).collect();
+                types.pop();
+                types
+            }
+            None => vec![self.types.intern(Type::Fn { params: Box::new([core_args]), ret })],
+        };
+        let params: Vec<_> = captured.iter().chain(own.iter()).map(|&ty| (ty, Mode::Owned)).collect();
+        // A function of the library, where places of calls are concerned.
+        let name = format!("Core.Ffi.spread<{}>", self.type_text(function));
         let mut code = FunctionBuilder::default();
         let vars: Vec<Var> = params.iter().map(|&(ty, _)| code.var(ty, span)).collect();
-        let modes = closure_modes(1, params.len());
-        let func = self.reserve(&name, span, Signature { params, ret: core_out }, Inline::Auto);
+        let modes = closure_modes(captured.len(), params.len());
+        let func = self.reserve(&name, span, Signature { params, ret }, Inline::Auto);
         self.wrappers.insert(key, func);
-        let given: Vec<Atom> = vars[1..].iter().map(|&var| Atom::Var(var)).collect();
-        let packed = match given[..] {
+        let atoms: Vec<Atom> = vars.iter().map(|&var| Atom::Var(var)).collect();
+        let (captures, given) = atoms.split_at(captured.len());
+        let packed = match given {
             [] => Atom::Unit,
-            [only] => only,
-            _ => Atom::Var(code.emit(core_args, Op::Construct { variant: 0, args: given, token: None }, span)),
+            &[only] => only,
+            several => {
+                let tuple = Op::Construct { variant: 0, args: several.to_vec(), token: None };
+                Atom::Var(code.emit(core_args, tuple, span))
+            }
         };
-        let call = Op::Call(Callee::Closure(Atom::Var(vars[0])), vec![packed]);
-        let result = Atom::Var(code.emit(core_out, call, span));
+        let call = match inner {
+            Some(inner) => {
+                let mut args = captures.to_vec();
+                args.push(packed);
+                Op::Call(Callee::Func(inner), args)
+            }
+            None => Op::Call(Callee::Closure(captures[0]), vec![packed]),
+        };
+        let result = Atom::Var(code.emit(ret, call, span));
         code.end(End::Return(result));
-        self.fill(func, vars, 1, modes, code);
+        self.fill(func, vars, captured.len(), modes, code);
         func
     }
 
@@ -332,9 +348,14 @@ impl CCode<'_, '_> {
             }
             CPrim::Status => self.status(types[0], args[0]),
             CPrim::Wrapper => {
-                let func = self.l.spread_code(types[0], types[1], types[2]);
                 let ty = self.l.core_type(types[0]);
-                self.emit(ty, Op::Closure(func, vec![args[0]]))
+                // A closure that was made for this becomes part of the wrapper.
+                let (func, captures) = match self.code.cursor.take_closure(args[0]) {
+                    Some((func, captures)) => (Some(func), captures),
+                    None => (None, args),
+                };
+                let func = self.l.spread_code(types[0], types[1], func, self.span);
+                self.emit(ty, Op::Closure(func, captures))
             }
             CPrim::CallbackEntry => {
                 let params = self.l.unpacked(types[0]);

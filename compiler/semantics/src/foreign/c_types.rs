@@ -10,7 +10,7 @@ use crate::cx::*;
 use crate::effects::{Bound, What, tags};
 use crate::infer::ty::{Instance, Node, Row, RowKind, Ty, Types};
 use crate::traits::Solved;
-use crate::typed::{CRepr, FnId, TypeDefId};
+use crate::typed::{CRepr, FnId, TraitId, TypeDefId};
 use crate::types::Prim;
 
 /// Values of more parts are not copied across the border.
@@ -244,6 +244,22 @@ impl<'a> Checker<'a> {
             self.require_c_type(subject, reference.span);
         }
         Solved::Yes
+    }
+
+    /// What is not known of a foreign function whose signature is a value, and what to do about it.
+    pub fn untold_foreign(&self, trait_: TraitId) -> Option<(String, &'static str)> {
+        let traits = &self.lang_traits;
+        match Some(trait_) {
+            trait_ if trait_ == traits.c_result => Some((
+                "nothing tells the type of what this foreign function gives".to_owned(),
+                "annotate the function, `let f: (f64) -> Result<f64, FfiError> = ..`, or what its result is bound to",
+            )),
+            trait_ if trait_ == traits.c_arguments || trait_ == traits.ffi_function => Some((
+                "nothing tells the type of this foreign function".to_owned(),
+                "annotate it: `let f: (f64) -> Result<f64, FfiError> = ..`",
+            )),
+            _ => None,
+        }
     }
 
     fn require_c_type(&mut self, ty: Ty, span: Span) {
