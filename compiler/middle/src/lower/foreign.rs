@@ -38,6 +38,8 @@ enum Pass {
     Address { inner: TypeId, mutable: bool },
     /// `&[T]`, `&mut [T]`: the address of the elements.
     Elements { mutable: bool },
+    /// A text: the address of a copy with a zero byte at its end.
+    Text,
 }
 
 /// What tells which C function is called.
@@ -86,6 +88,9 @@ impl Lower<'_> {
     }
 
     fn pass(&mut self, ty: TypeId) -> Pass {
+        if self.is_text(ty) {
+            return Pass::Text;
+        }
         let Type::Ref { mutable, inner } = *self.types.get(ty) else {
             return if self.c_layout(ty).is_scalar() { Pass::Scalar } else { Pass::Struct };
         };
@@ -95,13 +100,17 @@ impl Lower<'_> {
         }
     }
 
+    fn is_text(&self, ty: TypeId) -> bool {
+        matches!(self.types.get(ty), Type::Prim(Prim::Str))
+    }
+
     /// The signature of a C function with these source types.
     fn c_signature(&mut self, params: &[TypeId], ret: TypeId) -> CSignature {
         let address = CValue { ty: self.types.prim(Prim::RawPtr), by_value: None };
         let params = params
             .iter()
             .map(|&param| match self.types.get(param) {
-                Type::Ref { .. } => address.clone(),
+                Type::Ref { .. } | Type::Prim(Prim::Str) => address.clone(),
                 _ => self.c_value(param, false),
             })
             .collect();
@@ -149,8 +158,12 @@ impl Lower<'_> {
 
     /// What C sees of a signature, such as `I32,Ptr->F64`.
     fn c_signature_text(&mut self, args: TypeId, ret: TypeId) -> String {
+        let description = |l: &mut Self, param| match l.is_text(param) {
+            true => String::from("Str"),
+            false => l.c_layout(param).description(),
+        };
         let params = self.unpacked(args);
-        let params: Vec<String> = params.into_iter().map(|param| self.c_layout(param).description()).collect();
+        let params: Vec<String> = params.into_iter().map(|param| description(self, param)).collect();
         let ret = match self.types.is_never(ret) {
             true => String::from("Void"),
             false => self.c_layout(ret).description(),
@@ -215,7 +228,9 @@ impl Lower<'_> {
         }
         let core_args = self.core_type(args);
         let function_ty = self.core_type(function);
-        let Type::Fn { params: own, ret } = self.types.get(function_ty).clone() else { unreachable!("it is a function") };
+        let Type::Fn { params: own, ret } = self.types.get(function_ty).clone() else {
+            unreachable!("it is a function")
+        };
         let captured: Vec<TypeId> = match inner {
             Some(inner) => {
                 let mut types: Vec<TypeId> = self.signature(inner).params.iter().map(|&(ty, _)| ty).collect();
@@ -346,6 +361,7 @@ impl CCode<'_, '_> {
                 let text = self.l.c_signature_text(types[0], types[1]);
                 Atom::Str(self.l.string(&text))
             }
+            CPrim::TextsAreWhole => self.texts_are_whole(types[0], args[0]),
             CPrim::Status => self.status(types[0], args[0]),
             CPrim::Wrapper => {
                 let ty = self.l.core_type(types[0]);
@@ -389,19 +405,33 @@ impl CCode<'_, '_> {
     /// Calls a function at an address. `types`: of the tuple of its arguments, and of its result.
     fn call_pointer(&mut self, types: &[TypeId], code: Atom, tuple: Atom, variadic: bool) -> Atom {
         let params = self.l.unpacked(types[0]);
-        let arguments = match params.as_slice() {
-            [_] if !matches!(self.l.types.get(types[0]), Type::Tuple(_)) => vec![tuple],
-            params => {
-                let fields = params.iter().copied().enumerate();
-                fields
-                    .map(|(index, param)| {
-                        let ty = self.l.core_type(param);
-                        self.emit(ty, Op::Field { base: tuple, variant: 0, index: index as u32 })
-                    })
-                    .collect()
-            }
-        };
+        let arguments =
+            params.iter().enumerate().map(|(index, &param)| self.argument(types[0], tuple, index, param)).collect();
         self.call_with(Called::Pointer { variadic }, &params, types[1], Some(code), arguments)
+    }
+
+    /// One of the arguments that come as a tuple, or as themselves, when there is one.
+    fn argument(&mut self, args: TypeId, tuple: Atom, index: usize, param: TypeId) -> Atom {
+        if !matches!(self.l.types.get(args), Type::Tuple(_)) {
+            return tuple;
+        }
+        let ty = self.l.core_type(param);
+        self.emit(ty, Op::Field { base: tuple, variant: 0, index: index as u32 })
+    }
+
+    /// Can C be given all texts among the arguments?
+    fn texts_are_whole(&mut self, args: TypeId, tuple: Atom) -> Atom {
+        let mut whole = Atom::Bool(true);
+        for (index, param) in self.l.unpacked(args).into_iter().enumerate() {
+            if self.l.is_text(param) {
+                let text = self.argument(args, tuple, index, param);
+                let bool = self.ty(Prim::Bool);
+                if let Some(op) = self.l.lang_op("c_text_is_whole", vec![text, whole], self.span) {
+                    whole = self.emit(bool, op);
+                }
+            }
+        }
+        whole
     }
 
     /// Calls a foreign function at these type arguments. Gives its result in Core, `&mut` parameters included.
@@ -447,6 +477,15 @@ impl CCode<'_, '_> {
                     if mutable {
                         outs.push((inner, Pass::Address { inner, mutable }, slot));
                     }
+                }
+                Pass::Text => {
+                    let byte = self.ty(Prim::U8);
+                    let bytes_ty = self.l.types.intern(Type::Array(byte));
+                    let Some(copy) = self.l.lang_op("c_text", vec![arg], self.span) else { continue };
+                    let bytes = self.emit(bytes_ty, copy);
+                    let data = self.emit(raw, Op::Prim(PrimOp::ArrayData, vec![bytes]));
+                    passed.push(data);
+                    kept.push(bytes);
                 }
                 Pass::Elements { mutable: false } => {
                     let data = self.emit(raw, Op::Prim(PrimOp::ArrayData, vec![arg]));

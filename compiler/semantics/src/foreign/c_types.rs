@@ -189,7 +189,9 @@ impl<'a> Checker<'a> {
         }
         let own = self.b.row();
         self.row_flows(row, own, reference.span);
-        self.solve_c_arguments(reference, args);
+        for part in self.parts_of_arguments(args) {
+            self.require_c_type(part, reference.span);
+        }
         self.solve_c_result(reference, ret);
         Solved::Yes
     }
@@ -228,14 +230,21 @@ impl<'a> Checker<'a> {
         Solved::Yes
     }
 
-    /// Solves `Args: CArguments`: a type that C knows, a tuple of such, or `()`.
+    /// Solves `Args: CArguments`: a type that C knows or a text, a tuple of such, or `()`.
     pub fn solve_c_arguments(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
-        let parts: Vec<Ty> = match self.t.head(subject) {
-            Node::Tuple(items) => items.range().map(|i| self.t.at(items, i)).collect(),
-            _ => vec![subject],
-        };
-        parts.into_iter().for_each(|part| self.require_c_type(part, reference.span));
+        for part in self.parts_of_arguments(subject) {
+            if self.t.head(part) != Node::Prim(Prim::Str) {
+                self.require_c_type(part, reference.span);
+            }
+        }
         Solved::Yes
+    }
+
+    fn parts_of_arguments(&mut self, args: Ty) -> Vec<Ty> {
+        match self.t.head(args) {
+            Node::Tuple(items) => items.range().map(|i| self.t.at(items, i)).collect(),
+            _ => vec![args],
+        }
     }
 
     /// Solves `Ret: CResult`: a type that C knows, or `()`.
