@@ -14,6 +14,7 @@ use crate::abi::{CLASSES, Context, PAYLOAD_SLOTS, ProgramInfo};
 use crate::callback::Callbacks;
 use crate::defer::DeferStack;
 use crate::fiber::Fibers;
+use crate::foreign_calls::CallSite;
 use crate::frames::FrameTables;
 use crate::gate::Guard;
 use crate::handler;
@@ -45,6 +46,7 @@ pub struct Runtime {
     pub resources: Resources,
     pub callbacks: Callbacks,
     pub libraries: Libraries,
+    pub call_site: CallSite,
     pub io_effects: IoEffects,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,
