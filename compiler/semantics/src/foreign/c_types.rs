@@ -10,7 +10,7 @@ use crate::cx::*;
 use crate::effects::{Bound, What, tags};
 use crate::infer::ty::{Instance, Node, Row, RowKind, Ty, Types};
 use crate::traits::Solved;
-use crate::typed::{CRepr, FnId, TypeDefId};
+use crate::typed::{CRepr, FnId, TraitId, TypeDefId};
 use crate::types::Prim;
 
 /// Values of more parts are not copied across the border.
@@ -181,7 +181,7 @@ impl<'a> Checker<'a> {
     /// for what it does, since nobody knows when C calls it.
     pub fn solve_c_function(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
         let Some((args, ret, row)) = self.function_parts(subject) else {
-            return self.no_function(reference, subject, "C cannot call");
+            return self.no_function(reference, subject, "C cannot call a");
         };
         if let Some(target) = self.without_callbacks() {
             let message = format!("C cannot be given functions of the program on {target}");
@@ -198,7 +198,9 @@ impl<'a> Checker<'a> {
         }
         let own = self.b.row();
         self.row_flows(row, own, reference.span);
-        self.solve_c_arguments(reference, args);
+        for part in self.parts_of_arguments(args) {
+            self.require_c_type(part, reference.span);
+        }
         self.solve_c_result(reference, ret);
         Solved::Yes
     }
@@ -215,7 +217,8 @@ impl<'a> Checker<'a> {
     /// Solves `F: FfiFunction<Args, Ret, E>`: `F` is a function of the parameters `Args` that gives a `Result<Ret, E>`, and calls C.
     pub fn solve_ffi_function(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
         let Some((args, ret, row)) = self.function_parts(subject) else {
-            return self.no_function(reference, subject, "a foreign function cannot be used as");
+            self.know_nothing(reference);
+            return self.no_function(reference, subject, "a wrapped foreign function is no");
         };
         let Some(result) = self.lang.result else { return Solved::No };
         let wanted = self.t.adt(result, &[reference.args[2], reference.args[3]], Row::NONE);
@@ -230,6 +233,7 @@ impl<'a> Checker<'a> {
                 .with_primary_label(format!("it gives `{wanted}`"))
                 .with_help("handle the error where it is called: write `?`, or `match`"),
             );
+            self.know_nothing(reference);
             return Solved::No;
         }
         let called = What::Text("the foreign function that it calls");
@@ -246,14 +250,28 @@ impl<'a> Checker<'a> {
         Solved::Yes
     }
 
-    /// Solves `Args: CArguments`: a type that C knows, a tuple of such, or `()`.
+    /// After a mistake, what a relation would have told is poisoned.
+    fn know_nothing(&mut self, reference: &TraitRefTy) {
+        for &part in &reference.args[1..] {
+            let _ = self.t.unify(part, Types::ERROR);
+        }
+    }
+
+    /// Solves `Args: CArguments`: a type that C knows or a text, a tuple of such, or `()`.
     pub fn solve_c_arguments(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
-        let parts: Vec<Ty> = match self.t.head(subject) {
-            Node::Tuple(items) => items.range().map(|i| self.t.at(items, i)).collect(),
-            _ => vec![subject],
-        };
-        parts.into_iter().for_each(|part| self.require_c_type(part, reference.span));
+        for part in self.parts_of_arguments(subject) {
+            if self.t.head(part) != Node::Prim(Prim::Str) {
+                self.require_c_type(part, reference.span);
+            }
+        }
         Solved::Yes
+    }
+
+    fn parts_of_arguments(&mut self, args: Ty) -> Vec<Ty> {
+        match self.t.head(args) {
+            Node::Tuple(items) => items.range().map(|i| self.t.at(items, i)).collect(),
+            _ => vec![args],
+        }
     }
 
     /// Solves `Ret: CResult`: a type that C knows, or `()`.
@@ -262,6 +280,22 @@ impl<'a> Checker<'a> {
             self.require_c_type(subject, reference.span);
         }
         Solved::Yes
+    }
+
+    /// What is not known of a foreign function whose signature is a value, and what to do about it.
+    pub fn untold_foreign(&self, trait_: TraitId) -> Option<(String, &'static str)> {
+        let traits = &self.lang_traits;
+        match Some(trait_) {
+            trait_ if trait_ == traits.c_result => Some((
+                "nothing tells the type of what this foreign function gives".to_owned(),
+                "annotate the function, `let f: (f64) -> Result<f64, FfiError> = ..`, or what its result is bound to",
+            )),
+            trait_ if trait_ == traits.c_arguments || trait_ == traits.ffi_function => Some((
+                "nothing tells the type of this foreign function".to_owned(),
+                "annotate it: `let f: (f64) -> Result<f64, FfiError> = ..`",
+            )),
+            _ => None,
+        }
     }
 
     fn require_c_type(&mut self, ty: Ty, span: Span) {
@@ -284,7 +318,7 @@ impl<'a> Checker<'a> {
     }
 
     fn no_function(&mut self, reference: &TraitRefTy, subject: Ty, cannot: &str) -> Solved {
-        let message = format!("{cannot} a `{}`", self.show(subject));
+        let message = format!("{cannot} `{}`", self.show(subject));
         self.error_once(
             Diagnostic::error(codes::FFI_SIGNATURE_INVALID, reference.span, message)
                 .with_primary_label("a function is wanted here"),
