@@ -304,6 +304,13 @@ codes! {
     BINDGEN_TYPE = "ffi.bindgen.unknown_type";
     BINDGEN_GENERATE = "ffi.bindgen.generate_failed";
     BINDGEN_OVERWRITE = "ffi.bindgen.output_overwrite";
+    BINDGEN_UNRESOLVED = "ffi.bindgen.unresolved_symbol";
+    BINDGEN_MISSING = "ffi.bindgen.output_missing";
+    BINDGEN_STALE = "ffi.bindgen.output_stale";
+    FFI_BUILD_CONFIG = "ffi.build.config_invalid";
+    FFI_BUILD_OUTSIDE = "ffi.build.path_outside_project";
+    FFI_BUILD_FRAMEWORK = "ffi.build.framework_unsupported";
+    FFI_BUILD_LINK = "ffi.build.link_failed";
     RUNTIME_OVERFLOW = "E7100";
     RUNTIME_CAST_RANGE = "E7101";
     RUNTIME_CAST_FLOAT = "E7102";

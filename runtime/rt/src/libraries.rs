@@ -135,7 +135,7 @@ fn open(cx: Cx, name: &str) -> Result<Loaded, Refusal> {
     let mut folders = cx.runtime().libraries.named_folders.clone();
     folders.extend(search::system_folders());
     let mut tried = Vec::new();
-    for candidate in search::candidates(name, Form::Shared, &folders, &Machine) {
+    for candidate in search::candidates(name, &[Form::Shared], &folders, &Machine) {
         // What is gone by now, or leads nowhere, is none.
         let Ok(path) = std::fs::canonicalize(&candidate) else { continue };
         ask(cx, &asked, Some(&path), None)?;
