@@ -38,6 +38,8 @@ const UNSHOWN: &[(&str, &str)] = &[
         "ffi.callback.wrong_thread",
         "it takes a C function that makes a thread; the tests of foreign functions see to it",
     ),
+    ("ffi.call.failed", "the process ends by a signal; the tests of crashes see to it"),
+    ("runtime.crashed", "the process ends by a signal; the tests of crashes see to it"),
     ("language.not_supported_yet", "the library that remlc carries has everything"),
     (
         "target.config.mismatch",

@@ -133,6 +133,8 @@ table! {
     ;
     foreign:
         reml_foreign_new
+        reml_foreign_held
+        reml_foreign_take
         reml_errno
         reml_set_errno
     ;

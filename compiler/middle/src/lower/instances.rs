@@ -51,6 +51,8 @@ pub enum WrapperKey {
     Constructor(TypeId, u32),
     /// The code of a C callback, by the tuple of the function's type, its arguments and its result.
     Callback(TypeId),
+    /// The code of a closure that gives something back to C.
+    Release(FnId),
 }
 
 impl<'a> Lower<'a> {
