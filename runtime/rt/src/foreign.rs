@@ -4,6 +4,7 @@ use std::ffi::c_void;
 
 use reml_audit::{EventKind, Field, Record};
 use reml_capability::policy::Power;
+use reml_ffi::metrics;
 
 use crate::abi::Resource;
 use crate::callback::Callback;
@@ -59,6 +60,7 @@ fn record_release(cx: Cx, status: &str) {
 pub extern "C" fn reml_foreign_new(cx: Cx, address: *mut c_void, release: &Resource) -> *mut Resource {
     match cx.runtime().resources.take(release.id) {
         Some(Content::Callback(release)) => {
+            metrics::reml_ffi_acquire_transferred_result(address);
             new_resource(cx, Content::Foreign(Foreign { cx, address, release: Some(release), owed: false }), Vec::new())
         }
         _ => closed(cx),
@@ -68,6 +70,11 @@ pub extern "C" fn reml_foreign_new(cx: Cx, address: *mut c_void, release: &Resou
 /// The same for something that nobody has said how to give back: C keeps it, or it is `owed`.
 #[unsafe(no_mangle)]
 pub extern "C" fn reml_foreign_held(cx: Cx, address: *mut c_void, owed: bool) -> *mut Resource {
+    if owed {
+        metrics::reml_ffi_acquire_transferred_result(address);
+    } else {
+        metrics::reml_ffi_acquire_borrowed_result(address);
+    }
     new_resource(cx, Content::Foreign(Foreign { cx, address, release: None, owed }), Vec::new())
 }
 

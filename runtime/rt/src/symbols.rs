@@ -3,9 +3,9 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, audit, big, callback, capabilities, chars, crypto, defer, fiber, fiber_switch, files, foreign, handler,
-    heap, host, io, io_effects, machine, math, number, panic, platform, random, regex, reload, resource, security,
-    segments, stack, stream, string, taken, text, time, zone,
+    array, audit, big, bridge_metrics, callback, capabilities, chars, crypto, defer, fiber, fiber_switch, files, foreign,
+    foreign_calls, handler, heap, host, io, io_effects, libraries, machine, math, number, panic, platform, random,
+    regex, reload, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -54,6 +54,12 @@ table! {
         reml_big_shr
         reml_big_to_text
         reml_big_from_text
+    ;
+    bridge_metrics:
+        reml_ffi_metrics
+        reml_ffi_metrics_reset
+        reml_ffi_metrics_record
+        reml_ffi_metrics_null
     ;
     callback:
         reml_callback_new
@@ -138,6 +144,13 @@ table! {
         reml_errno
         reml_set_errno
     ;
+    foreign_calls:
+        reml_ffi_plan
+        reml_ffi_plan_facts
+        reml_ffi_invoker
+        reml_ffi_clock
+        reml_ffi_record
+    ;
     handler:
         reml_handle
         reml_unwind
@@ -187,6 +200,11 @@ table! {
     ;
     io_effects:
         reml_io_effects_take
+    ;
+    libraries:
+        reml_library_open
+        reml_library_symbol
+        reml_library_said
     ;
     machine:
         reml_machine_pause
@@ -433,6 +451,7 @@ mod tests {
         (Power::EnvWrite, &["reml_env_set"]),
         (Power::Clock, &["reml_time_wall_seconds", "reml_time_wall_nanos"]),
         (Power::Random, &["reml_random_bytes"]),
+        (Power::Ffi, &["reml_library_open", "reml_library_symbol"]),
     ];
 
     /// Modules that reach the system, with those of their functions that need no leave: streams that the program was given, what it has opened already, its own end,
@@ -458,6 +477,7 @@ mod tests {
                 "reml_current_dir",
             ],
         ),
+        ("libraries", &["reml_library_said"]),
         ("random", &[]),
         (
             "resource",
@@ -496,6 +516,7 @@ mod tests {
         "array",
         "audit",
         "big",
+        "bridge_metrics",
         "callback",
         "capabilities",
         "chars",
@@ -504,6 +525,7 @@ mod tests {
         "fiber",
         "fiber_switch",
         "foreign",
+        "foreign_calls",
         "handler",
         "heap",
         "host",
@@ -544,6 +566,7 @@ mod tests {
         let sources = [
             include_str!("files.rs"),
             include_str!("io.rs"),
+            include_str!("libraries.rs"),
             include_str!("random.rs"),
             include_str!("stream.rs"),
             include_str!("time.rs"),

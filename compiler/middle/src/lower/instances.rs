@@ -53,6 +53,8 @@ pub enum WrapperKey {
     Callback(TypeId),
     /// The code of a closure that gives something back to C.
     Release(FnId),
+    /// A function that hands its arguments on as a tuple, by the tuple of its type and that of the function it calls.
+    Spread(TypeId),
 }
 
 impl<'a> Lower<'a> {
