@@ -36,7 +36,7 @@ extern "C" {
   fn thing_close(thing: MutPtr<i32>) -> i32;
   @ownership("transferred")
   fn thing_swallow(thing: ForeignPtr<i32>) -> i32;
-  @ownership("borrowed")
+  #[ownership("borrowed")]
   fn thing_shared() -> ForeignPtr<i32>;
   fn things_alive() -> i32;
 }
@@ -127,7 +127,7 @@ fn main() {
     assert!(events.iter().all(|event| event["event.kind"] != "ffi.ptr.release"), "{events:?}");
     let (used, _) = ran(&body.replace("USE", "println(\"{}\", unsafe { thing_value(thing) })"));
     assert_eq!((&*used.stdout, used.exit), ("8 0\n", Some(101)), "{}", used.stderr);
-    assert!(used.stderr.contains("(UseAfterFree)") && used.stderr.contains("(main.reml:23:27)"), "{}", used.stderr);
+    assert!(used.stderr.contains("(UseAfterFree)") && used.stderr.contains("(main.reml:23:26)"), "{}", used.stderr);
     let (twice, _) = ran(&body.replace("USE", "println(\"{}\", unsafe { thing_swallow(thing) })"));
     assert_eq!(twice.exit, Some(101), "{}", twice.stderr);
     assert!(twice.stderr.contains("(DoubleFree)"), "{}", twice.stderr);
@@ -194,7 +194,8 @@ fn refused(declaration: &str) -> String {
     std::fs::write(directory.path().join("main.reml"), program).unwrap();
     let ran = run(remlc().current_dir(directory.path()).args(["check", "main.reml"]), "").unwrap();
     assert_eq!(ran.exit, Some(1), "{}{}", ran.stdout, ran.stderr);
-    ran.stderr.lines().next().unwrap_or_default().to_owned()
+    let error = ran.stderr.lines().find(|line| line.starts_with("error[ffi"));
+    error.unwrap_or_else(|| panic!("{}", ran.stderr)).to_owned()
 }
 
 #[test]

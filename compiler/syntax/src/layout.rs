@@ -45,7 +45,7 @@ pub fn goes_on_before(token: &Token, next: Option<&Token>) -> bool {
 fn goes_on_after(token: &Token) -> bool {
     use Kind::*;
     match token.kind {
-        LParen | LBracket | LBrace | Comma | Dot | Eq | ColonEq | Arrow | FatArrow | PipeGt | TildeGt | Plus
+        LParen | LBracket | HashBracket | LBrace | Comma | Dot | Eq | ColonEq | Arrow | FatArrow | PipeGt | TildeGt | Plus
         | PlusPlus | Minus | Star | Slash | Percent | Caret | Shl | EqEq | Ne | Lt | Le | Ge | AndAnd | OrOr | Amp
         | Bang | Colon | ColonColon | With | Then | Else | Do | In | As | If | While | Match | For | Handle
         | Perform | Let | Var | Pub | Where | PlusEq | MinusEq | StarEq | SlashEq => true,

@@ -23,12 +23,14 @@ use reml_capability::policy::Power;
 use serde_json::json;
 
 use crate::abi::ProgramInfo;
+use crate::callback;
 use crate::context::Cx;
 use crate::frames::{self, FrameTables, Place, Walk};
 use crate::gate;
 use crate::panic::StderrWriter;
 use crate::signals::Registers;
 use crate::stack::{self, Bounds};
+use crate::switch;
 
 /// The code of crashes in C code.
 const CALL_FAILED: &str = "ffi.call.failed";
@@ -128,7 +130,7 @@ impl ForeignCall {
             }
             let Some(call) = calls.clone().find(|call| call.code == code) else { continue };
             let Some(frame) = frame_around(address, call.frame) else { continue };
-            let Some(outermost) = end_of_chain(&frames, stacks, frame) else { continue };
+            let Some(outermost) = end_of_chain(cx, &frames, stacks, frame) else { continue };
             if found.is_none() {
                 end = outermost.min(address + SEARCHED_BEYOND * size_of::<usize>());
             }
@@ -162,13 +164,13 @@ fn record(stacks: Bounds, frame: usize) -> Option<[usize; 2]> {
 }
 
 /// The outermost frame, on this stack, of the chain that begins with `frame`; `None` if that is no chain of the program's.
-fn end_of_chain(frames: &FrameTables, stacks: Bounds, mut frame: usize) -> Option<usize> {
+fn end_of_chain(cx: Cx, frames: &FrameTables, stacks: Bounds, mut frame: usize) -> Option<usize> {
     /// Looking up what a frame returns to takes longer than following the chain.
     const LOOKED_UP: usize = 32;
     let mut depth = 0;
     loop {
         let [outer, code] = record(stacks, frame)?;
-        if outer == 0 || stacks.waiting().is_some_and(|waiting| waiting.bounds().contains(outer, RECORD)) {
+        if outer == 0 && begins_chain(cx, code) || stacks.waiting().is_some_and(|waiting| waiting.bounds().contains(outer, RECORD)) {
             return Some(frame);
         }
         if outer <= frame || depth < LOOKED_UP && frames.place(code).is_none() {
@@ -214,6 +216,19 @@ fn write_report(
 ) -> fmt::Result {
     writeln!(out, "crash: {who} ended with {}: {fault}\n  code: {code}", fault.name())?;
     walk.map_or(Ok(()), |walk| frames::write_trace(out, frames, walk))
+}
+
+/// Does a call that returns there begin a chain of frames?
+fn begins_chain(cx: Cx, code: usize) -> bool {
+    /// More than the functions have.
+    const BYTES: usize = 256;
+    let begins = |function: *const u8| code.wrapping_sub(function.addr()) < BYTES;
+    // SAFETY: the context is alive. What a callback has left there that is over begins nothing.
+    let called_back = unsafe { !(*cx.as_ptr()).callback.is_null() };
+    begins(switch::enter as *const u8)
+        || begins(switch::attempt as *const u8)
+        || begins(switch::call as *const u8)
+        || called_back && callback::entry_code().is_some_and(begins)
 }
 
 /// What the log is told.

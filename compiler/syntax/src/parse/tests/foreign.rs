@@ -163,3 +163,12 @@ fn chained_comparisons() {
     "#]],
     );
 }
+
+#[test]
+fn attributes_in_brackets() {
+    check(
+        "#[test]\n#[cfg(os = \"linux\")]\nfn f() = 1\n#[test\nfn g() = 2\n",
+        expect![[r#"
+        "#]],
+    );
+}
