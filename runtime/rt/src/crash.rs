@@ -168,12 +168,16 @@ fn end_of_chain(cx: Cx, frames: &FrameTables, stacks: Bounds, mut frame: usize) 
     /// Looking up what a frame returns to takes longer than following the chain.
     const LOOKED_UP: usize = 32;
     let mut depth = 0;
+    let mut known = true;
     loop {
         let [outer, code] = record(stacks, frame)?;
         if outer == 0 && begins_chain(cx, code) || stacks.waiting().is_some_and(|waiting| waiting.bounds().contains(outer, RECORD)) {
             return Some(frame);
         }
-        if outer <= frame || depth < LOOKED_UP && frames.place(code).is_none() {
+        // Between two functions of the program there may be one of the runtime's, which begins a computation.
+        let before = known;
+        known = depth >= LOOKED_UP || frames.place(code).is_some();
+        if outer <= frame || !known && !before {
             return None;
         }
         frame = outer;

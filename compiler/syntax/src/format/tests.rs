@@ -450,14 +450,14 @@ fn real_programs_keep_their_meaning() {
 fn attributes_keep_their_spelling() {
     check(
         "#[ link ( name=\"z\" ) ]\nextern \"C\" {\n  #[weak] fn a() -> i32\n  @weak   fn b()\n}\n",
-        expect![[r#"
+        expect![[r##"
             #[link(name = "z")]
             extern "C" {
               #[weak]
-              fn a() -> i32;
+              fn a() -> i32
               @weak
-              fn b();
+              fn b()
             }
-        "#]],
+        "##]],
     );
 }
