@@ -15,6 +15,7 @@ use crate::callback::Callbacks;
 use crate::crash::Recorder;
 use crate::defer::DeferStack;
 use crate::fiber::Fibers;
+use crate::foreign_calls::CallSite;
 use crate::frames::FrameTables;
 use crate::gate::Guard;
 use crate::handler;
@@ -46,6 +47,7 @@ pub struct Runtime {
     pub resources: Resources,
     pub callbacks: Callbacks,
     pub libraries: Libraries,
+    pub call_site: CallSite,
     pub io_effects: IoEffects,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,

@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod audit;
+pub mod c;
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};

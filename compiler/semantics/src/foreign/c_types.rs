@@ -183,6 +183,15 @@ impl<'a> Checker<'a> {
         let Some((args, ret, row)) = self.function_parts(subject) else {
             return self.no_function(reference, subject, "C cannot call");
         };
+        if let Some(target) = self.without_callbacks() {
+            let message = format!("C cannot be given functions of the program on {target}");
+            self.error_once(
+                Diagnostic::error(codes::FFI_CONTRACT_ABI, reference.span, message)
+                    .with_primary_label("this makes a callback")
+                    .with_help("callbacks can be made for Linux on x86-64; write what needs them under `@cfg`"),
+            );
+            return Solved::No;
+        }
         if self.t.unify(reference.args[1], args).is_err() || self.t.unify(reference.args[2], ret).is_err() {
             self.report_missing_impl(reference, subject);
             return Solved::No;
@@ -192,6 +201,15 @@ impl<'a> Checker<'a> {
         self.solve_c_arguments(reference, args);
         self.solve_c_result(reference, ret);
         Solved::Yes
+    }
+
+    /// The target, if the runtime has no thunks for it.
+    fn without_callbacks(&self) -> Option<String> {
+        let values = &self.options.target.values;
+        match (values.get("target_arch")?.as_str(), values.get("target_os")?.as_str()) {
+            ("x86_64", "linux") => None,
+            (arch, os) => Some(format!("`{arch}` with `{os}`")),
+        }
     }
 
     /// Solves `F: FfiFunction<Args, Ret, E>`: `F` is a function of the parameters `Args` that gives a `Result<Ret, E>`, and calls C.

@@ -56,6 +56,7 @@ impl<'a> Checker<'a> {
             // The library's own declarations are trusted.
             if !self.is_core(self.fns[id].module) {
                 self.check_foreign_signature(id);
+                self.check_conveyed(id);
             }
             self.fns[id].foreign = Some(Box::new(def));
         }
@@ -156,6 +157,12 @@ impl<'a> Checker<'a> {
         ));
     }
 
+    /// The convention of the target that is compiled for.
+    fn convention_here(&self) -> Option<&'static str> {
+        let value = |key: &str| self.options.target.values.get(key).map_or("", String::as_str);
+        convention_of(value("target_arch"), value("target_os"))
+    }
+
     fn check_contract(&mut self, id: FnId, own: &'a [ast::Attr], block: &'a [ast::Attr], def: &mut ForeignDef) {
         let name = self.names.text(self.fns[id].name).to_owned();
         let target = self.attribute(&["target"], own, block);
@@ -168,10 +175,7 @@ impl<'a> Checker<'a> {
                 let os = ["windows", "darwin", "macos", "ios"].into_iter().find(|os| said.text.contains(os));
                 convention_of(arch, os.unwrap_or("linux"))
             }
-            None => {
-                let value = |key: &str| self.options.target.values.get(key).map_or("", String::as_str);
-                convention_of(value("target_arch"), value("target_os")).or(Some("system_v"))
-            }
+            None => self.convention_here().or(Some("system_v")),
         };
         let place = target.or(convention).or(ownership);
         let mut broken = |code: Code, span: Span, message: String, help: String| {
@@ -313,6 +317,43 @@ impl<'a> Checker<'a> {
                 _ => self.fns[id].span,
             };
             self.report_c_type(problem, span, Some(format!("the result of `{name}`")), Some(id));
+        }
+    }
+
+    /// Structs are taken apart as System V for x86-64 has it, and Windows and macOS on Arm want other things of `...`, too. Elsewhere, C would look for them
+    /// in other places than they are put.
+    fn check_conveyed(&mut self, id: FnId) {
+        let convention = match self.convention_here() {
+            None | Some("system_v") => return,
+            Some(convention) => convention,
+        };
+        let name = self.names.text(self.fns[id].name).to_owned();
+        let by_value = |ty: Ty| self.is_struct(ty);
+        let params = self.fns[id].params.iter().filter(|param| by_value(param.ty)).map(|param| param.span);
+        let mut places: Vec<(Span, &str)> = params.map(|span| (span, "a struct by value")).collect();
+        if by_value(self.fns[id].ret) {
+            places.push((self.fns[id].span, "a struct as its result"));
+        }
+        if self.fns[id].variadic && convention != "aapcs64" {
+            places.push((self.fns[id].span, "any number of arguments"));
+        }
+        for (span, what) in places {
+            let message = format!("`{name}` has {what}, which cannot be passed by `{convention}`");
+            self.report(
+                Diagnostic::error(codes::FFI_CONTRACT_ABI, span, message)
+                    .with_primary_label("the target wants it elsewhere than it is put")
+                    .with_help("pass a `Ptr` or a `&T`, or call the function through `Core.Ffi`"),
+            );
+        }
+    }
+
+    /// A record or a union, or a `new` type of one.
+    fn is_struct(&self, ty: Ty) -> bool {
+        let Node::Adt(def, ..) = self.t.head(ty) else { return false };
+        match (&self.adts[def].kind, &self.adts[def].repr) {
+            (AdtKind::Newtype(_), Some(_)) | (AdtKind::Record(_), _) => true,
+            (&AdtKind::Newtype(inner), None) => self.is_struct(inner),
+            (AdtKind::Sum(_) | AdtKind::Opaque, _) => false,
         }
     }
 
