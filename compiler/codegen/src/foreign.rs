@@ -7,8 +7,8 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
-    AbiParam, ArgumentPurpose, DebugTag, ExtFuncData, ExternalName, Inst, InstBuilder, MemFlagsData, Signature, StackSlotData,
-    StackSlotKind, Type, Value, condcodes::IntCC, types,
+    AbiParam, ArgumentPurpose, DebugTag, ExtFuncData, ExternalName, Inst, InstBuilder, MemFlagsData, Signature,
+    StackSlotData, StackSlotKind, Type, Value, condcodes::IntCC, types,
 };
 use reml_middle::c_abi::{CSignature, CStruct, CValue, CWord};
 use reml_middle::core::{Atom, CallbackId, ForeignCallee, ForeignId};

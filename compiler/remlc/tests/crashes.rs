@@ -223,10 +223,7 @@ fn the_log_has_the_call_and_stays_whole() {
     let body = "fn main() {\n  println(\"before\")\n  println(\"{}\", unsafe { follow(Ptr.null()) })\n}\n";
     let directory = prepared(body);
     let directory = directory.path();
-    let ran = here(
-        remlc().args(["run", "-q", "--allow-ffi", "--audit", "run.jsonl", "main.reml"]),
-        directory,
-    );
+    let ran = here(remlc().args(["run", "-q", "--allow-ffi", "--audit", "run.jsonl", "main.reml"]), directory);
     assert_eq!(ran.status.signal(), Some(libc::SIGSEGV), "{}", stderr(&ran));
     let build = here(remlc().args(["build", "-q", "--allow-ffi", "main.reml", "-o", "program"]), directory);
     assert!(build.status.success(), "{}", stderr(&build));

@@ -5,8 +5,8 @@ use reml_diagnostics::{Diagnostic, Severity, Span, codes};
 
 use crate::Checked;
 use crate::cx::*;
-use crate::infer::ty::{Node, Ty, Types};
 use crate::foreign::unreleased;
+use crate::infer::ty::{Node, Ty, Types};
 use crate::patterns;
 use crate::typed::{self, *};
 use crate::types::Type;

@@ -296,7 +296,20 @@ impl Kind {
         use Kind::*;
         matches!(
             self,
-            Module | Use | Pub | Let | Var | Fn | Type | Trait | Impl | Extern | Effect | Handler | Conductor | At
+            Module
+                | Use
+                | Pub
+                | Let
+                | Var
+                | Fn
+                | Type
+                | Trait
+                | Impl
+                | Extern
+                | Effect
+                | Handler
+                | Conductor
+                | At
                 | HashBracket
         )
     }

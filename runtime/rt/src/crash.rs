@@ -171,7 +171,9 @@ fn end_of_chain(cx: Cx, frames: &FrameTables, stacks: Bounds, mut frame: usize) 
     let mut known = true;
     loop {
         let [outer, code] = record(stacks, frame)?;
-        if outer == 0 && begins_chain(cx, code) || stacks.waiting().is_some_and(|waiting| waiting.bounds().contains(outer, RECORD)) {
+        if outer == 0 && begins_chain(cx, code)
+            || stacks.waiting().is_some_and(|waiting| waiting.bounds().contains(outer, RECORD))
+        {
             return Some(frame);
         }
         // Between two functions of the program there may be one of the runtime's, which begins a computation.

@@ -12,6 +12,7 @@ mod bridge_metrics;
 mod callback;
 mod capabilities;
 mod chars;
+mod component;
 mod context;
 mod crash;
 mod crypto;
@@ -58,7 +59,7 @@ mod whole;
 mod zone;
 
 pub use context::{Cx, Program};
-pub use entry::{RunOptions, RunOutcome, run_program};
+pub use entry::{RunOptions, RunOutcome, ignore_signals_of_writing, run_program};
 pub use frames::{FrameTables, Place, Source};
 pub use gate::{AUDIT_VARIABLE, log as audit_log};
 pub use io::hold_standard_streams;

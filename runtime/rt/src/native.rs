@@ -46,7 +46,8 @@ impl<'a> Contract<'a> {
     const PARTS: usize = 10;
 
     fn parts(&self) -> [&'a str; Contract::PARTS] {
-        let Contract { target, block_target, arch, os, callconv, abi, expected_abi, ownership, result, release } = *self;
+        let Contract { target, block_target, arch, os, callconv, abi, expected_abi, ownership, result, release } =
+            *self;
         [target, block_target, arch, os, callconv, abi, expected_abi, ownership, result, release]
     }
 

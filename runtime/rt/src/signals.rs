@@ -93,8 +93,8 @@ extern "C" fn on_signal(signal: i32, info: *mut libc::siginfo_t, machine: *mut l
     let cx = watched.cx();
     // SAFETY: asking for an own number has no preconditions.
     let own = !sent || sender == unsafe { libc::getpid() };
-    let told = !cx.runtime().mail.is_hosted()
-        || previous(signal).is_none_or(|action| action.sa_sigaction == libc::SIG_DFL);
+    let told =
+        !cx.runtime().mail.is_hosted() || previous(signal).is_none_or(|action| action.sa_sigaction == libc::SIG_DFL);
     if own && told {
         crash::report(cx, &crash::Fault { signal, code, address }, &registers);
     }

@@ -241,7 +241,8 @@ impl Lower<'_> {
         let mut code = FunctionBuilder::default();
         let address = code.var(self.types.prim(Prim::RawPtr), span);
         let name = format!("{}.{{release}}", self.src.fns[release].path);
-        let signature = Signature { params: vec![(self.types.prim(Prim::RawPtr), Mode::Owned)], ret: self.types.unit() };
+        let signature =
+            Signature { params: vec![(self.types.prim(Prim::RawPtr), Mode::Owned)], ret: self.types.unit() };
         let func = self.reserve(&name, span, signature, Inline::Auto);
         self.wrappers.insert(key, func);
         CCode { l: self, code: &mut code, span }.call(release, &[], vec![Atom::Var(address)]);

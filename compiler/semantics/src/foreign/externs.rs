@@ -217,7 +217,8 @@ impl<'a> Checker<'a> {
             let block_target = self.attribute(&["target"], &[], block).map_or("", |said| said.text);
             let convention = convention.map_or("", |said| said.text);
             let target = target.map(|said| said.text);
-            def.contract = Some(self.contract(id, def, target, block_target, convention, expected.unwrap_or("unknown")));
+            def.contract =
+                Some(self.contract(id, def, target, block_target, convention, expected.unwrap_or("unknown")));
         }
         let mut broken = |code: Code, span: Span, message: String, help: String| {
             self.report(Diagnostic::error(code, span, message).with_help(help));
@@ -328,7 +329,7 @@ impl<'a> Checker<'a> {
             Some(convention) => convention,
         };
         let name = self.names.text(self.fns[id].name).to_owned();
-        let by_value = |ty: Ty| self.is_struct(ty);
+        let by_value = |ty: Ty| self.is_struct(ty) && !self.is_foreign_ptr(ty);
         let params = self.fns[id].params.iter().filter(|param| by_value(param.ty)).map(|param| param.span);
         let mut places: Vec<(Span, &str)> = params.map(|span| (span, "a struct by value")).collect();
         if by_value(self.fns[id].ret) {

@@ -59,17 +59,29 @@ impl<'a> Checker<'a> {
             (Some(_), Some(release), Ownership::Transferred) => {
                 let span = release.value.span;
                 let ExprKind::Str(wanted) = &*release.value.kind else {
-                    return self.ownership_broken(span, "`release` is not a text".to_owned(), "write the name of the function, `\"free\"`");
+                    return self.ownership_broken(
+                        span,
+                        "`release` is not a text".to_owned(),
+                        "write the name of the function, `\"free\"`",
+                    );
                 };
                 def.release = self.releasing(id, wanted);
                 if def.release.is_none() {
                     let message = format!("`{wanted}` cannot give back what `{name}` gives");
-                    self.ownership_broken(span, message, "declare it in an `extern` block of this module, with a pointer as its only parameter");
+                    self.ownership_broken(
+                        span,
+                        message,
+                        "declare it in an `extern` block of this module, with a pointer as its only parameter",
+                    );
                 }
             }
             (Some(span), None, Ownership::Transferred) => {
                 let message = format!("`{name}` transfers its result, but nothing says how that is given back");
-                self.ownership_broken(span, message, "add the name of the function: `@ownership(\"transferred\", release = \"free\")`");
+                self.ownership_broken(
+                    span,
+                    message,
+                    "add the name of the function: `@ownership(\"transferred\", release = \"free\")`",
+                );
             }
             (_, Some(release), _) => {
                 let message = format!("`{name}` has no result that could be given back");
@@ -87,9 +99,11 @@ impl<'a> Checker<'a> {
     /// The foreign function of this name, if it is one that takes a pointer.
     fn releasing(&self, like: FnId, wanted: &str) -> Option<FnId> {
         let module = self.fns[like].module;
-        let found = self.externs.iter().map(|&(id, ..)| id).find(|&id| {
-            self.fns[id].module == module && self.names.text(self.fns[id].name) == wanted
-        })?;
+        let found = self
+            .externs
+            .iter()
+            .map(|&(id, ..)| id)
+            .find(|&id| self.fns[id].module == module && self.names.text(self.fns[id].name) == wanted)?;
         let [param] = self.fns[found].params.as_slice() else { return None };
         (self.is_raw_pointer(param.ty) && !self.fns[found].variadic).then_some(found)
     }

@@ -10,7 +10,8 @@ use reml_syntax::names::Names;
 
 use crate::infer::clauses::children;
 use crate::typed::{
-    Body, ExprId, ExprKind, FnDef, FnId, FnKind, ForeignContract, LocalId, Module, ModuleId, Ownership, PatternKind, Stmt,
+    Body, ExprId, ExprKind, FnDef, FnId, FnKind, ForeignContract, LocalId, Module, ModuleId, Ownership, PatternKind,
+    Stmt,
 };
 use crate::types::TypeStore;
 
@@ -167,7 +168,9 @@ impl Uses {
             },
             ExprKind::Binary { .. } | ExprKind::Unwrap(_) => Mention::Look,
             // A statement of its own, whose value nobody has.
-            ExprKind::Block { stmts, .. } if stmts.iter().any(|stmt| matches!(stmt, Stmt::Expr(value) if *value == id)) => {
+            ExprKind::Block { stmts, .. }
+                if stmts.iter().any(|stmt| matches!(stmt, Stmt::Expr(value) if *value == id)) =>
+            {
                 Mention::Look
             }
             _ => Mention::Escape,
