@@ -7,8 +7,8 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
-    AbiParam, ArgumentPurpose, ExtFuncData, ExternalName, Inst, InstBuilder, MemFlagsData, Signature, StackSlotData,
-    StackSlotKind, Type, Value, condcodes::IntCC, types,
+    AbiParam, ArgumentPurpose, DebugTag, ExtFuncData, ExternalName, Inst, InstBuilder, MemFlagsData, Signature,
+    StackSlotData, StackSlotKind, Type, Value, condcodes::IntCC, types,
 };
 use reml_middle::c_abi::{CSignature, CStruct, CValue, CWord};
 use reml_middle::core::{Atom, CallbackId, ForeignCallee, ForeignId};
@@ -21,6 +21,9 @@ use crate::plan::{Plan, runtime_index};
 use crate::signature::push_c_type;
 use crate::symbol::Symbol;
 use crate::translate::Translator;
+
+/// Marks, in a tag of a call, the number of the C function that is called; other tags are places.
+pub const FOREIGN_TAG: u32 = 1 << 31;
 
 fn word_type(word: CWord) -> Type {
     match word {
@@ -112,6 +115,7 @@ impl Translator<'_, '_> {
                 self.code.builder.ins().call(func, &values)
             }
         };
+        self.code.builder.func.debug_tags.set(call, [DebugTag::User(FOREIGN_TAG | id.as_u32())]);
         let results = self.code.results(call);
         match (&foreign.signature.ret.by_value, result_address) {
             (Some(by_value), Some(address)) => {

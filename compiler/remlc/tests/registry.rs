@@ -39,6 +39,8 @@ const UNSHOWN: &[(&str, &str)] = &[
         "it takes a C function that makes a thread; the tests of foreign functions see to it",
     ),
     ("ffi.bindgen.output_stale", "it takes a build before; `ffi_build.rs` sees to it"),
+    ("ffi.call.failed", "the process ends by a signal; the tests of crashes see to it"),
+    ("runtime.crashed", "the process ends by a signal; the tests of crashes see to it"),
     ("language.not_supported_yet", "the library that remlc carries has everything"),
     (
         "target.config.mismatch",

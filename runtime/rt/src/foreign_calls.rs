@@ -10,6 +10,7 @@ use std::rc::Rc;
 
 use reml_audit::{Event, EventKind, Field, Record};
 use reml_capability::policy::Power;
+use reml_ffi::metrics;
 use reml_ffi::{CSignature, CallPlan, Convention};
 
 use crate::abi::{Array, Resource};
@@ -85,6 +86,9 @@ traced! {
 
 extern "C" fn record(cx: Cx, members: StrRef, wrapper: StrRef, began: i64, status: i64, failure: StrRef) {
     let Some(sink) = gate::sink(cx) else { return };
+    if let 0 | 1 = status {
+        metrics::record_call(status == 0);
+    }
     let errno = foreign::reml_errno(cx);
     let latency = time::reml_time_monotonic_nanos(cx) - began;
     let status = usize::try_from(status).ok().and_then(|status| STATUS.get(status)).unwrap_or(&STATUS[1]);
