@@ -55,8 +55,12 @@ const EFFECTS: &[(&str, &str, &str)] = &[
 const ASYNC: &[(&str, &str, &str)] =
     &[("async_await", "10000000", "1000"), ("async_yield", "5000000", "1000"), ("async_spawn", "1000000", "1000")];
 
-const FFI: &[(&str, &str, &str)] =
-    &[("ffi_call", "100000000", "1000"), ("ffi_struct", "50000000", "1000"), ("ffi_callback", "2000000", "1000")];
+const FFI: &[(&str, &str, &str)] = &[
+    ("ffi_call", "100000000", "1000"),
+    ("ffi_wrap", "100000000", "1000"),
+    ("ffi_struct", "50000000", "1000"),
+    ("ffi_callback", "2000000", "1000"),
+];
 
 struct Contestant {
     name: &'static str,
