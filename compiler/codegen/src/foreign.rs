@@ -267,11 +267,11 @@ impl Code<'_, '_> {
         let plan = self.plan;
         let c = &plan.program.callbacks[id];
         let context = self.context();
-        let data = self.load(types::I64, Region::Handlers, context, offset_of!(Context, callback) as i32);
+        let data = self.load(types::I64, Region::Handlers, context, offset_of!(Context, called) as i32);
         let closure = self.load(types::I64, Region::Handlers, data, offset_of!(CallbackData, closure) as i32);
-        // The program may drop the callback while it runs.
-        let unit_closure = plan.unit_closure();
-        self.dup(unit_closure, &[closure]);
+        // The program may drop the callback while it runs, but its closure stays as long as a callback runs.
+        let outer = self.load(types::I64, Region::Handlers, context, offset_of!(Context, callback) as i32);
+        self.store(Region::Handlers, data, context, offset_of!(Context, callback) as i32);
         // No computation around the C function can be left or stopped.
         let handlers = self.load(types::I64, Region::Handlers, context, offset_of!(Context, handlers) as i32);
         let barrier = self.load(types::I64, Region::Handlers, context, offset_of!(Context, barrier) as i32);
@@ -314,8 +314,14 @@ impl Code<'_, '_> {
         let code = self.load_constant(types::I64, Region::Closure, closure, CLOSURE_CODE_OFFSET);
         let call = self.builder.ins().call_indirect(signature, code, &values);
         let mut results = self.results(call);
-        self.drop_value(unit_closure, &[closure]);
         self.store(Region::Handlers, barrier, context, offset_of!(Context, barrier) as i32);
+        self.store(Region::Handlers, outer, context, offset_of!(Context, callback) as i32);
+        let waiting = self.load(types::I64, Region::Handlers, context, offset_of!(Context, waiting_closures) as i32);
+        let (ended, next) = self.branch_cold(waiting);
+        self.switch_to(ended);
+        self.runtime("reml_callback_ended", &[]);
+        self.jump(next, &[]);
+        self.switch_to(next);
         if let (Some(by_value), Some(address)) = (&c.ret.by_value, result_address) {
             results = self.struct_words(by_value, address);
         }

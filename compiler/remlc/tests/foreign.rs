@@ -277,6 +277,48 @@ fn asked() -> i32 {{
     assert_eq!(printed("keeper", KEEPER, &reml), "11 12\n2\n50\n21\n");
 }
 
+/// What it captures stays until it has ended, and its stub is not called again.
+#[test]
+fn a_callback_may_be_dropped_while_it_runs() {
+    let program = |end: &str| {
+        format!(
+            "{KEEPER_DECLARATIONS}
+use Core.Unsafe.Ptr.{{ForeignStub}}
+
+fn main() {{
+  var stubs: [ForeignStub<i32, i32>] = []
+  let names = [\"ada\", \"bob\"].map(|name| name + \"!\")
+  let start = || {{
+    let f = bind_fn_ptr(|x: i32| {{
+      stubs := []
+      if x > 1 {{ println(\"{{}}\", unsafe {{ call_nothing(x) }}) }}
+      println(\"{{}}\", names)
+      x + names.len() as i32
+    }})
+    unsafe {{ remember(f.raw) }}
+    stubs := [f]
+  }}
+  start()
+  println(\"{{}}\", unsafe {{ call_kept(1) }})
+  start()
+  println(\"{{}} {{}}\", unsafe {{ call_kept(5) }}, stubs.len())
+  {end}
+}}
+
+fn call_nothing(x: i32) -> i32 {{
+  let f = bind_fn_ptr(|y: i32| y * x)
+  unsafe {{ f.raw(3) }}
+}}
+"
+        )
+    };
+    let expected = "[\"ada!\", \"bob!\"]\n3\n15\n[\"ada!\", \"bob!\"]\n7 0\n";
+    assert_eq!(printed("keeper", KEEPER, &program("")), expected);
+    let ran = output("keeper", KEEPER, &program("println(unsafe { call_kept(1) })"));
+    assert_eq!((ran.exit, &*ran.stdout), (Some(101), expected), "{}", ran.stderr);
+    assert!(ran.stderr.contains("ffi.callback.dropped"), "{}", ran.stderr);
+}
+
 #[test]
 fn callbacks_are_refused_where_none_can_be_made() {
     let directory = scratch();

@@ -1,6 +1,6 @@
 //! Do the commands of the guides do what the guides say?
 //!
-//! In `spec/guide-*.md`: a block marked `toml`, `json` or `reml` is written to the file that the line before it names, a block marked `sh` is run by a shell in a
+//! In `spec/guide-*.md`: a block marked `toml`, `json`, `reml`, `c` or `python` is written to the file that the line before it names, a block marked `sh` is run by a shell in a
 //! folder of the guide's own, and an `output` block behind it holds what is printed, errors included. Times, hashes and sizes may differ, and the folder is
 //! called `/home/ada`.
 
@@ -46,20 +46,23 @@ fn follow(guide: &Path) -> Result<(), Failed> {
         let block: String =
             lines.by_ref().map(|(_, line)| format!("{line}\n")).take_while(|line| line != "```\n").collect();
         let mut shown = block.clone();
-        match (kind, &file, printed.take()) {
-            ("toml" | "reml" | "json", Some(path), None) => {
+        let before = printed.take();
+        if kind != "output"
+            && let Some(actual) = before.as_ref().filter(|actual| !actual.is_empty())
+        {
+            problems.push_str(&format!("line {}: `{kind}` behind commands that print:\n{actual}", index + 1));
+        }
+        match (kind, &file, before) {
+            ("toml" | "reml" | "json" | "c" | "python", Some(path), _) => {
                 std::fs::create_dir_all(path.parent().unwrap_or(&home))?;
                 std::fs::write(path, &block)?;
             }
-            ("sh", _, None) => printed = Some(shell(&block, &home)?),
+            ("sh", _, _) => printed = Some(shell(&block, &home)?),
             ("output", _, Some(actual)) => {
                 if steady(&block) != steady(&actual) {
                     problems.push_str(&format!("line {}:\n{}", index + 1, diff(&steady(&block), &steady(&actual))));
                     shown = actual;
                 }
-            }
-            (kind, _, Some(actual)) if !actual.is_empty() => {
-                problems.push_str(&format!("line {}: `{kind}` behind commands that print:\n{actual}", index + 1));
             }
             _ => return Err(format!("line {}: what is to be done with this block?", index + 1).into()),
         }
@@ -77,10 +80,22 @@ fn shell(commands: &str, home: &Path) -> Result<String, Failed> {
     let bin = Path::new(env!("CARGO_BIN_EXE_remlc")).parent().unwrap_or(Path::new("."));
     let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap_or_default());
     let mut command = Command::new("sh");
+    command.env_clear();
     command.arg("-c").arg(format!("exec 2>&1\n{commands}")).current_dir(home).stdin(Stdio::null());
-    command.env_clear().env("PATH", path).env("HOME", home).env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
+    command.env("REML_LIB", libraries()).env("REML_INCLUDE", root().join("runtime/embed/include"));
+    command.env("PATH", path).env("HOME", home).env("NO_COLOR", "1").env("LC_ALL", "C.UTF-8");
     let output = command.output()?;
     Ok(String::from_utf8_lossy(&output.stdout).replace(&home.display().to_string(), HOME))
+}
+
+/// Where cargo has put the library for programs inside of other programs: beside this test.
+fn libraries() -> PathBuf {
+    let test = std::env::current_exe().expect("a test has a path");
+    test.parent().expect("and a folder").to_owned()
+}
+
+fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok()
 }
 
 /// The text without what differs each time: hashes, times and sizes.
@@ -93,6 +108,8 @@ fn steady(text: &str) -> String {
             out.push_str(match word {
                 _ if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => "HASH",
                 _ if word.parse::<u64>().is_ok() && words.peek().is_some_and(|next| next.starts_with("byte")) => "SIZE",
+                _ if word.strip_prefix('(').is_some_and(is_number) && words.peek() == Some(&"ms)") => "(TIME",
+                _ if word.strip_suffix('s').is_some_and(is_number) => "TIME",
                 _ if word.len() >= 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T' => "TIME",
                 _ => word,
             });

@@ -68,8 +68,12 @@ pub struct Context {
     pub ending: u64,
     /// The function that `reml_variadic` goes on to.
     pub foreign_code: *const u8,
-    /// The callback of the program that runs for C, the innermost one; null when none does.
+    /// The callback of the program that runs for C, the innermost one; null when none does. Its entry sets it and sets it back.
     pub callback: *mut CallbackData,
+    /// The callback that C has just called, from `rt::callback` to its entry.
+    pub called: *mut CallbackData,
+    /// Not 0 while closures of callbacks that have been dropped wait for the end of the outermost callback that runs.
+    pub waiting_closures: u64,
     /// Stack pointer of the program while it has paused and its host runs.
     pub paused_stack: *mut u8,
 }
@@ -411,6 +415,8 @@ use Word::{F64, I64};
 /// A panic finds its source location in the frame table through its return address: every call of a `reml_panic_*`
 /// function needs a call instruction of its own, with a [`FrameSite`].
 pub const CODEGEN_FUNCTIONS: &[CodegenFunction] = &[
+    // (context). A callback has ended, and closures wait: drops them, if no other callback runs.
+    function("reml_callback_ended", &[I64], None),
     // (context, class) -> *mut Header. Refills the free list of `class` and takes one object of it, header uninitialised.
     function("reml_alloc_slow", &[I64, I64], Some(I64)),
     // (context, bytes) -> *mut Header. For objects above MAX_SMALL bytes (header included); the caller writes the header, with

@@ -5,11 +5,12 @@
 //! no memory is ever writable and executable at once.
 //!
 //! [`enter`] is called with whatever arguments C passes. It leaves the registers alone, copies what lies on the stack, sets the pinned register and
-//! the context's `callback`, and calls the entry that was compiled for the signature. A program runs on one thread: a call from another is the end
+//! the context's `called`, and calls the entry that was compiled for the signature. A program runs on one thread: a call from another is the end
 //! of the process, before anything of the program is touched.
 //!
 //! A thunk outlives its callback. When this is dropped, the thunk's entry becomes one that reports the mistake; a thunk is used again only
-//! when many others have been dropped after it.
+//! when many others have been dropped after it. A callback may be dropped while it runs: its closure then waits until no callback runs any more, which
+//! costs calls less than it would to count who uses a closure.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -46,6 +47,8 @@ struct State {
     /// Where each was made, by number.
     places: BTreeMap<u64, String>,
     next: u64,
+    /// Closures of callbacks that were dropped while one ran.
+    waiting: Vec<*mut Closure>,
 }
 
 impl Callbacks {
@@ -102,9 +105,31 @@ impl Drop for Callback {
         unsafe {
             let closure = std::mem::replace(&mut (*self.data).closure, ptr::null_mut());
             (*self.data).entry = thunk::dead_entry();
-            callbacks(self.cx).state.borrow_mut().dropped.push_back(self.data);
+            let mut state = callbacks(self.cx).state.borrow_mut();
+            state.dropped.push_back(self.data);
+            let context = self.cx.as_ptr();
+            if !(*context).callback.is_null() {
+                state.waiting.push(closure);
+                (*context).waiting_closures = 1;
+                return;
+            }
+            drop(state);
             handler::drop_closure(self.cx, closure);
         }
+    }
+}
+
+/// A callback has ended while closures wait. What drops them may call callbacks, and drop others.
+#[unsafe(no_mangle)]
+pub extern "C" fn reml_callback_ended(cx: Cx) {
+    // SAFETY: the context is alive, and the closures have their owner here.
+    unsafe {
+        if !(*cx.as_ptr()).callback.is_null() {
+            return;
+        }
+        (*cx.as_ptr()).waiting_closures = 0;
+        let waiting = std::mem::take(&mut callbacks(cx).state.borrow_mut().waiting);
+        waiting.into_iter().for_each(|closure| handler::drop_closure(cx, closure));
     }
 }
 
@@ -277,9 +302,7 @@ mod thunk {
             "cmp r11, [r10 + {thread}]",
             "jne 4f",
             "mov r15, [r10 + {context}]",
-            "push [r15 + {callback}]",
-            "sub rsp, 8",
-            "mov [r15 + {callback}], r10",
+            "mov [r15 + {called}], r10",
             "mov r11, [r10 + {stack_words}]",
             "test r11, r11",
             "jnz 2f",
@@ -287,8 +310,6 @@ mod thunk {
             "mov rbx, rbp",
             "xor ebp, ebp",
             "call [r10 + {entry}]",
-            "mov r11, [rbx - 24]",
-            "mov [r15 + {callback}], r11",
             "lea rsp, [rbx - 16]",
             "pop rbx",
             "pop r15",
@@ -311,7 +332,7 @@ mod thunk {
             "ud2",
             thread = const offset_of!(CallbackData, thread),
             context = const offset_of!(CallbackData, context),
-            callback = const offset_of!(Context, callback),
+            called = const offset_of!(Context, called),
             stack_words = const offset_of!(CallbackData, stack_words),
             entry = const offset_of!(CallbackData, entry),
             astray = sym astray,

@@ -119,6 +119,8 @@ impl Program {
             ending: 0,
             foreign_code: ptr::null(),
             callback: ptr::null_mut(),
+            called: ptr::null_mut(),
+            waiting_closures: 0,
             paused_stack: ptr::null_mut(),
         });
         Program { context }

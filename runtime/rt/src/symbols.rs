@@ -64,6 +64,7 @@ table! {
     callback:
         reml_callback_new
         reml_callback_code
+        reml_callback_ended
         reml_variadic
     ;
     capabilities:

@@ -204,6 +204,12 @@ impl Lower<'_> {
         }
     }
 
+    /// What the closure of a callback takes: scalars, and the addresses of structs, that of the result last.
+    fn callback_params(&self, signature: &CSignature) -> Vec<TypeId> {
+        let address = signature.ret.by_value.as_ref().map(|_| self.types.prim(Prim::RawPtr));
+        signature.params.iter().map(|param| param.ty).chain(address).collect()
+    }
+
     /// A closure's code that takes its arguments as C passes them, and calls what it captures.
     fn callback_code(&mut self, function: TypeId, args: TypeId, ret: TypeId) -> FuncId {
         let key = WrapperKey::Callback(self.types.intern(Type::Tuple(Box::new([function, args, ret]))));
@@ -213,10 +219,7 @@ impl Lower<'_> {
         let sources = self.unpacked(args);
         let signature = self.c_signature(&sources, ret);
         let mut types = vec![self.core_type(function)];
-        types.extend(signature.params.iter().map(|param| param.ty));
-        if signature.ret.by_value.is_some() {
-            types.push(self.types.prim(Prim::RawPtr));
-        }
+        types.extend(self.callback_params(&signature));
         let low_ret = signature.ret.ty;
         let name = format!("callback<{}>", self.type_text(function));
         let span = Span::NONE;
@@ -433,16 +436,25 @@ impl CCode<'_, '_> {
                 self.int(words)
             }
             CPrim::CallbackCode => {
-                let func = self.l.callback_code(types[0], types[1], types[2]);
-                let signature = self.l.signature(func);
-                let params = signature.params[1..].iter().map(|&(ty, _)| ty).collect();
-                let closure_ty = self.l.types.intern(Type::Fn { params, ret: signature.ret });
-                let closure = self.emit(closure_ty, Op::Closure(func, vec![args[0]]));
+                let closure = self.callback_closure(types[0], types[1], types[2], args[0]);
                 let (never, unit) = (self.ty(Prim::Never), self.unit());
                 let disguise = self.l.types.intern(Type::Fn { params: Box::new([never]), ret: unit });
                 self.emit(disguise, Op::Prim(PrimOp::Disguise, vec![closure]))
             }
         }
+    }
+
+    /// A closure that takes its arguments as C passes them: `given` itself, if it does so already.
+    fn callback_closure(&mut self, function: TypeId, args: TypeId, ret: TypeId, given: Atom) -> Atom {
+        let (sources, core) = (self.l.unpacked(args), self.l.core_type(function));
+        let signature = self.l.c_signature(&sources, ret);
+        let params = self.l.callback_params(&signature).into();
+        let passed = self.l.types.intern(Type::Fn { params, ret: signature.ret.ty });
+        if core == passed {
+            return given;
+        }
+        let func = self.l.callback_code(function, args, ret);
+        self.emit(passed, Op::Closure(func, vec![given]))
     }
 
     // Calls ---------------------------------------------------------------------------------------
