@@ -7,6 +7,7 @@ mod call;
 mod library;
 pub mod search;
 mod signature;
+pub mod system_v;
 
 pub use call::{CallPlan, Convention};
 pub use library::{Library, Symbol};
