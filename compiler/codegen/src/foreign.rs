@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
     AbiParam, ArgumentPurpose, DebugTag, ExtFuncData, ExternalName, Inst, InstBuilder, MemFlagsData, Signature,
     StackSlotData, StackSlotKind, Type, Value, condcodes::IntCC, types,
 };
-use reml_middle::c_abi::{CSignature, CStruct, CValue, CWord};
+use reml_middle::c_abi::{CSignature, CStruct, CValue, Word};
 use reml_middle::core::{Atom, CallbackId, ForeignCallee, ForeignId};
 use reml_rt::abi::{CallbackData, Context};
 use reml_semantics::types::{Prim, TypeId};
@@ -25,11 +25,11 @@ use crate::translate::Translator;
 /// Marks, in a tag of a call, the number of the C function that is called; other tags are places.
 pub const FOREIGN_TAG: u32 = 1 << 31;
 
-fn word_type(word: CWord) -> Type {
+fn word_type(word: Word) -> Type {
     match word {
-        CWord::Integer => types::I64,
-        CWord::Float => types::F32,
-        CWord::Double => types::F64,
+        Word::Integer => types::I64,
+        Word::Float => types::F32,
+        Word::Double => types::F64,
     }
 }
 

@@ -1,4 +1,4 @@
-//! Are functions whose signature is data called as C wants it? The random structs and signatures of `foreign.rs`, through libffi; and what happens to wrong
+//! Are functions whose signature is data called as C wants it? The random structs and signatures of `foreign.rs`, by plans; and what happens to wrong
 //! names, wrong signatures and calls that nobody has allowed.
 
 mod support;

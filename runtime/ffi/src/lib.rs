@@ -8,6 +8,7 @@ mod library;
 pub mod metrics;
 pub mod search;
 mod signature;
+pub mod system_v;
 
 pub use call::{CallPlan, Convention};
 pub use library::{Library, Symbol};
