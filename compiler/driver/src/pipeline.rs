@@ -105,6 +105,8 @@ pub struct Compilation<'s> {
     typed: Option<typed::Program>,
     /// What runs instead of `main`: a test, or what answers a host.
     entry: Option<FnId>,
+    /// It calls functions for a host.
+    dispatches: bool,
     core: Option<core::Program>,
 }
 
@@ -149,6 +151,7 @@ impl<'s> Compilation<'s> {
             folders: Vec::new(),
             typed: None,
             entry: None,
+            dispatches: false,
             core: None,
         }
     }
@@ -346,9 +349,10 @@ impl<'s> Compilation<'s> {
         program.fns.iter().filter_map(named).collect()
     }
 
-    /// Lowers this function at the top level instead of `main`.
+    /// Lowers this function at the top level, which calls others for a host, instead of `main`.
     pub(crate) fn enter(&mut self, name: &str) {
         self.entry = self.functions().into_iter().find(|(function, _)| function == name).map(|(_, id)| id);
+        self.dispatches = true;
     }
 
     /// Lowers this test instead of `main`.
@@ -368,6 +372,7 @@ impl<'s> Compilation<'s> {
         let release = self.options.release;
         let options = LowerOptions {
             entry: self.entry,
+            dispatches: self.dispatches,
             target: metadata::describe(&self.target).to_string(),
             lineage: self.options.lineage.clone(),
         };

@@ -59,6 +59,8 @@ use traits::MethodTarget;
 pub struct LowerOptions {
     /// Runs this function instead of `main`.
     pub entry: Option<FnId>,
+    /// That function answers a host: it calls others for it.
+    pub dispatches: bool,
     /// What the program is compiled for, for the library to read.
     pub target: String,
     /// Makes a version of a program that can be replaced while it runs.
@@ -92,6 +94,7 @@ pub fn lower(
     let facts = options.lineage.is_some().then(|| lower.facts());
     let type_defs = lower.core_type_defs();
     let native = lower.native_uses();
+    let dispatcher = options.dispatches.then(|| lower.instance(main, &[]));
     let mut type_names = SecondaryMap::new();
     for (id, def) in &program.type_defs {
         type_names[id] = names.text(def.name).into();
@@ -108,6 +111,7 @@ pub fn lower(
         callbacks: lower.callbacks,
         native,
         entry,
+        dispatcher,
         library: program.library.clone(),
         version: None,
     };
