@@ -10,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use reml_capability::policy::Subject;
 use reml_diagnostics::{Diagnostic, codes};
 use reml_middle::core::{ForeignCallee, ForeignSymbol, Program};
 use reml_semantics::typed::{ForeignLibrary, LibraryKind};
@@ -157,7 +158,7 @@ struct Handle(*mut libc::c_void);
 impl Handle {
     fn open(path: &Path) -> Result<Handle, String> {
         let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| "a name with a zero byte".to_owned())?;
-        // SAFETY: loading a library runs its initialisers, which is what the program asks for.
+        // SAFETY: loading a library runs its initialisers, which is what the program asks for, and what the gate will grant.
         let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
         if handle.is_null() {
             // SAFETY: `dlerror` gives a C string after a failure, or null.
@@ -179,8 +180,29 @@ impl Handle {
     }
 }
 
-/// Loads the libraries of a program, and finds its foreign functions.
-pub fn load(program: &Program, system: &dyn System) -> Result<Symbols, Vec<Diagnostic>> {
+/// Whether the gate of a run will grant the use of native code.
+pub type Permits<'p> = &'p dyn Fn(&Subject<'_>) -> bool;
+
+/// Whether a program will begin, as far as its native code is concerned.
+fn may_begin(program: &Program, permits: Permits<'_>) -> bool {
+    program
+        .native
+        .iter()
+        .all(|used| permits(&Subject::Library { asked: &used.library, path: None, symbol: used.symbol.as_deref() }))
+}
+
+/// Stands for the foreign functions of a program that does not begin.
+extern "C" fn not_loaded() {
+    unreachable!("a program that may not use its native code does not begin");
+}
+
+/// Loads the libraries of a program, and finds its foreign functions. Loading runs what a library does when it is loaded, so none is where
+/// the program is going to be denied some of its native code: then it does not begin.
+pub fn load(program: &Program, system: &dyn System, permits: Permits<'_>) -> Result<Symbols, Vec<Diagnostic>> {
+    if !may_begin(program, permits) {
+        let address = not_loaded as *const () as usize;
+        return Ok(symbols(program).map(|symbol| (symbol.name.clone(), address)).collect());
+    }
     let mut diagnostics = Vec::new();
     let mut handles = BTreeMap::new();
     for library in libraries(program) {

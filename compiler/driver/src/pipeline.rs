@@ -28,7 +28,7 @@ use reml_syntax::names::Names;
 use crate::admission;
 use crate::config::key_path::{self, Origin};
 use crate::contract;
-use crate::libraries;
+use crate::libraries::{self, Permits};
 use crate::link::describe;
 pub use crate::load::Folder;
 use crate::load::{self, Loaded};
@@ -440,31 +440,33 @@ impl<'s> Compilation<'s> {
         }
     }
 
-    /// Compiles the lowered program into this process, ready to run.
-    pub fn load(&mut self) -> Option<jit::Loaded> {
-        let loaded = self.placed_in_memory(jit::load)?;
+    /// Compiles the lowered program into this process, ready to run. Libraries are loaded if the program's run `permits` all of its native code.
+    pub fn load(&mut self, permits: Permits<'_>) -> Option<jit::Loaded> {
+        let loaded = self.placed_in_memory(permits, jit::load)?;
         self.generated(&loaded.code);
         Some(loaded)
     }
 
     /// The same for the first version of a program that is replaced while it runs.
-    pub fn load_first(&mut self, versions: &Versions) -> Option<jit::Loaded> {
-        let loaded = self.placed_in_memory(|program, sources, options| versions.first(program, sources, options))?;
+    pub fn load_first(&mut self, permits: Permits<'_>, versions: &Versions) -> Option<jit::Loaded> {
+        let first = |program: &_, sources: &_, options: &_| versions.first(program, sources, options);
+        let loaded = self.placed_in_memory(permits, first)?;
         self.generated(&loaded.code);
         Some(loaded)
     }
 
     /// The same for a later version, which was lowered for the lineage of the ticket. `Some(false)`: it has to be compiled for another one.
-    pub fn offer(&mut self, versions: &Versions, ticket: &Ticket) -> Option<bool> {
-        self.placed_in_memory(|program, sources, options| versions.offer(ticket, program, sources, options))
+    pub fn offer(&mut self, permits: Permits<'_>, versions: &Versions, ticket: &Ticket) -> Option<bool> {
+        self.placed_in_memory(permits, |program, sources, options| versions.offer(ticket, program, sources, options))
     }
 
     fn placed_in_memory<T>(
         &mut self,
+        permits: Permits<'_>,
         load: impl FnOnce(&core::Program, &SourceMap, &CodegenOptions) -> Result<T, CodegenError>,
     ) -> Option<T> {
         let program = self.core.take().expect("loading comes after lowering");
-        let foreign = match libraries::load(&program, self.system) {
+        let foreign = match libraries::load(&program, self.system, permits) {
             Ok(foreign) => foreign,
             Err(diagnostics) => {
                 self.diagnostics.extend(diagnostics);

@@ -166,6 +166,8 @@ struct Lower<'a> {
     c_layouts: FxHashMap<TypeId, Rc<CLayout>>,
     /// As they are met: instances of one function repeat them.
     native: Vec<core::NativeUse>,
+    /// Whether functions of the library call foreign ones by their addresses.
+    by_address: FxHashMap<FnId, bool>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
     effects: Effects,
 
@@ -215,6 +217,7 @@ impl<'a> Lower<'a> {
             callback_ids: FxHashMap::default(),
             c_layouts: FxHashMap::default(),
             native: Vec::new(),
+            by_address: FxHashMap::default(),
             effects: Effects::default(),
             numbers: None,
             checks: Vec::new(),
