@@ -30,7 +30,7 @@ use crate::config::key_path::{self, Origin};
 use crate::contract;
 use crate::ffi_build::record::{self, Record};
 use crate::ffi_build::{self, Asked as FfiBuild, Linkage, Project, Uses};
-use crate::libraries;
+use crate::libraries::{self, Permits};
 use crate::link::{Failure, Refusal, describe};
 pub use crate::load::Folder;
 use crate::load::{self, Loaded};
@@ -112,6 +112,8 @@ pub struct Compilation<'s> {
     typed: Option<typed::Program>,
     /// What runs instead of `main`: a test, or what answers a host.
     entry: Option<FnId>,
+    /// It calls functions for a host.
+    dispatches: bool,
     core: Option<core::Program>,
 }
 
@@ -158,6 +160,7 @@ impl<'s> Compilation<'s> {
             folders: Vec::new(),
             typed: None,
             entry: None,
+            dispatches: false,
             core: None,
         }
     }
@@ -380,9 +383,10 @@ impl<'s> Compilation<'s> {
         program.fns.iter().filter_map(named).collect()
     }
 
-    /// Lowers this function at the top level instead of `main`.
+    /// Lowers this function at the top level, which calls others for a host, instead of `main`.
     pub(crate) fn enter(&mut self, name: &str) {
         self.entry = self.functions().into_iter().find(|(function, _)| function == name).map(|(_, id)| id);
+        self.dispatches = true;
     }
 
     /// Lowers this test instead of `main`.
@@ -403,6 +407,7 @@ impl<'s> Compilation<'s> {
         let release = self.options.release;
         let options = LowerOptions {
             entry: self.entry,
+            dispatches: self.dispatches,
             target: metadata::describe(&self.target).to_string(),
             lineage: self.options.lineage.clone(),
         };
@@ -470,27 +475,29 @@ impl<'s> Compilation<'s> {
         }
     }
 
-    /// Compiles the lowered program into this process, ready to run.
-    pub fn load(&mut self) -> Option<jit::Loaded> {
-        let loaded = self.placed_in_memory(jit::load)?;
+    /// Compiles the lowered program into this process, ready to run. Libraries are loaded if the program's run `permits` all of its native code.
+    pub fn load(&mut self, permits: Permits<'_>) -> Option<jit::Loaded> {
+        let loaded = self.placed_in_memory(permits, jit::load)?;
         self.generated(&loaded.code);
         Some(loaded)
     }
 
     /// The same for the first version of a program that is replaced while it runs.
-    pub fn load_first(&mut self, versions: &Versions) -> Option<jit::Loaded> {
-        let loaded = self.placed_in_memory(|program, sources, options| versions.first(program, sources, options))?;
+    pub fn load_first(&mut self, permits: Permits<'_>, versions: &Versions) -> Option<jit::Loaded> {
+        let first = |program: &_, sources: &_, options: &_| versions.first(program, sources, options);
+        let loaded = self.placed_in_memory(permits, first)?;
         self.generated(&loaded.code);
         Some(loaded)
     }
 
     /// The same for a later version, which was lowered for the lineage of the ticket. `Some(false)`: it has to be compiled for another one.
-    pub fn offer(&mut self, versions: &Versions, ticket: &Ticket) -> Option<bool> {
-        self.placed_in_memory(|program, sources, options| versions.offer(ticket, program, sources, options))
+    pub fn offer(&mut self, permits: Permits<'_>, versions: &Versions, ticket: &Ticket) -> Option<bool> {
+        self.placed_in_memory(permits, |program, sources, options| versions.offer(ticket, program, sources, options))
     }
 
     fn placed_in_memory<T>(
         &mut self,
+        permits: Permits<'_>,
         load: impl FnOnce(&core::Program, &SourceMap, &CodegenOptions) -> Result<T, CodegenError>,
     ) -> Option<T> {
         let program = self.core.take().expect("loading comes after lowering");
@@ -498,7 +505,7 @@ impl<'s> Compilation<'s> {
         let (project, sources) = (self.project.as_ref(), &self.sources);
         let uses = project.map(|_| Uses::of(&program)).unwrap_or_default();
         let unresolved = |symbol: &core::ForeignSymbol| uses.unresolved(&symbol.name, &project?.section, sources);
-        let foreign = match libraries::load(&program, &linkage, self.system, &unresolved) {
+        let foreign = match libraries::load(&program, &linkage, self.system, permits, &unresolved) {
             Ok(foreign) => foreign,
             Err(diagnostics) => {
                 self.diagnostics.extend(diagnostics);

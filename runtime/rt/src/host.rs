@@ -331,21 +331,9 @@ mod tests {
     use crate::panic;
 
     fn hosted(main: extern "C" fn(Cx) -> i32) -> Hosted {
-        let info = ProgramInfo {
-            main: main as *const u8,
-            invoke: ptr::null(),
-            drop_closure: ptr::null(),
-            drop_resource: ptr::null(),
-            frames: ptr::null(),
-            flags: 0,
-            policy: ptr::null(),
-            policy_len: 0,
-            native: ptr::null(),
-            native_len: 0,
-        };
         let options = RunOptions { stack_size: Some(1 << 20), ..RunOptions::default() };
         // SAFETY: `main` keeps the C convention, and needs no frames.
-        unsafe { Hosted::new(&info, &options) }.unwrap()
+        unsafe { Hosted::new(&ProgramInfo::of_test(main), &options) }.unwrap()
     }
 
     /// Adds what it is given to what it has, and asks the host for more when it is given nothing.

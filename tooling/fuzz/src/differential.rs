@@ -71,8 +71,15 @@ fn compare_run(how: &str, ran: &Ran, expected: &Outcome, panic: Option<&Panic>) 
         Some(Panic { message, .. }) if !ran.stderr.starts_with(&format!("panic: {message}\n")) => {
             ended(format!("panicked, but not with `{message}`"))
         }
+        Some(_) if !names_a_place(&ran.stderr) => ended("the panic does not say where".to_owned()),
         _ => Ok(()),
     }
+}
+
+/// Whether a panic is said to be somewhere in a file: `  at main.f (fuzz.reml:3:7)`.
+fn names_a_place(stderr: &str) -> bool {
+    let place = stderr.lines().find_map(|line| line.strip_prefix("  at "));
+    place.is_some_and(|place| place.ends_with(')') && place.contains(".reml:"))
 }
 
 /// What the Core interpreter made of one form of the program.
