@@ -165,7 +165,7 @@ impl CLayout {
                 Prim::Char | Prim::Str | Prim::Never => unreachable!("C has no such type"),
             }),
             CShape::Record(fields) => {
-                let packed = fields.iter().any(|field| field.offset % field.layout.align != 0);
+                let packed = fields.iter().any(|field| field.layout.align > self.align);
                 let fields: Vec<String> = fields.iter().map(|field| field.layout.description()).collect();
                 format!("{}{{{}}}", if packed { "Packed" } else { "" }, fields.join(","))
             }

@@ -28,7 +28,11 @@ pub enum CPrim {
     CallVariadic,
     /// `c_signature<Args, Ret>() -> Str`: what C sees of the types, such as `I32,Ptr->F64`.
     Signature,
-    /// `c_wrapper<F, Args, Out>(function: (Args) -> Out) -> F`: the same function, which takes its arguments one by one.
+    /// `c_texts_are_whole<Args>(args: Args) -> Bool`: can C be given all texts among these?
+    TextsAreWhole,
+    /// `c_status<Ret>(result: Ret) -> Int`: a number or an address as a number; 0 for what is neither.
+    Status,
+    /// `c_wrapper<F, Args, Ret>(function: (Args) -> Result<Ret, FfiError>) -> F`: the same function, which takes its arguments one by one.
     Wrapper,
     /// `c_callback_entry<Args, Ret>() -> RawPtr`
     CallbackEntry,
@@ -48,6 +52,8 @@ impl CPrim {
             "c_call" => CPrim::Call,
             "c_call_variadic" => CPrim::CallVariadic,
             "c_signature" => CPrim::Signature,
+            "c_texts_are_whole" => CPrim::TextsAreWhole,
+            "c_status" => CPrim::Status,
             "c_wrapper" => CPrim::Wrapper,
             "c_callback_entry" => CPrim::CallbackEntry,
             "c_callback_stack" => CPrim::CallbackStack,

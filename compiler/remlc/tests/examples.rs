@@ -6,7 +6,8 @@
 //! diagnostics as goldens, for people and as JSON. `examples/a/b.args` and `b.stdin` are given to the program; `b.flags`, a line for each, to
 //! remlc: what the program may do. `b.requires`, or `requires` in the package, names C libraries, a line for each; without them the example is ignored. With `--audit` among them the run has a log, and `program.audit.jsonl` is what the program got into it. Where there is an `audit.jsonl`, it is
 //! what `remlc check` and then `remlc run` get into a log; where there is a `constraint_graph.json`, it is what `--emit-telemetry` writes, and `dot` and `svg` are what
-//! `remlc telemetry graph` makes of that. To have one of these two, make an empty file first. `REML_BLESS=1` rewrites the goldens.
+//! `remlc telemetry graph` makes of that. An `audit.json` is a document of what the log of the run says of its one call of a foreign function. To have one of these three, make an empty file first.
+//! `REML_BLESS=1` rewrites the goldens.
 
 mod support;
 
@@ -206,6 +207,10 @@ impl<'a> Example<'a> {
     fn compare_logs(&self, logs: &[PathBuf; 3], problems: &mut Vec<String>) -> Result<(), Failed> {
         let [debug, release, executed] = [&logs[0], &logs[1], &logs[2]].map(|log| support::audit::events(log));
         let debug = debug?;
+        let document = self.golden("audit.json");
+        if document.exists() {
+            compare_golden(&document, &support::audit::of_call(&logs[0], self.name)?, "", problems);
+        }
         compare_golden(&self.golden("program.audit.jsonl"), &debug, "", problems);
         let debug = support::audit::in_all_modes(&debug);
         for (name, other) in [("run --release", release?), ("the executable", executed?)] {

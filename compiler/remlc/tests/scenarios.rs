@@ -220,6 +220,7 @@ impl Row {
                 "stdout" => ran.stdout.clone(),
                 "stderr" => ran.stderr.clone(),
                 "log of the run" => support::audit::events(&log)?,
+                "the call on record" => support::audit::of_call(&log, &self.program[0])?,
                 "whole log" => support::audit::whole(&log)?,
                 file => {
                     let text = std::fs::read_to_string(out.join(file));

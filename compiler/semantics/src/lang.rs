@@ -12,6 +12,8 @@ const LANG_FNS: &[&str] = &[
     "initialised",
     "char_to_str",
     "duration_from",
+    "c_text",
+    "c_text_is_whole",
     "eprint_str",
     "eprintln_str",
     "float_pow",

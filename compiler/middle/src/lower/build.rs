@@ -9,7 +9,7 @@ use cranelift_entity::PrimaryMap;
 use reml_diagnostics::Span;
 use reml_semantics::types::TypeId;
 
-use crate::core::{Block, Case, End, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo};
+use crate::core::{Atom, Block, Case, End, FuncId, Join, JoinId, JoinInfo, Op, Stmt, Switch, Var, VarInfo};
 
 /// A piece of code with one hole: where the rest of the code goes.
 enum Frame {
@@ -35,6 +35,17 @@ impl Builder {
     pub fn push(&mut self, stmt: Stmt) {
         debug_assert!(self.is_open());
         self.stmts.push(stmt);
+    }
+
+    /// Takes back the making of a closure, if that was the last thing written: its code, and what it captures.
+    pub fn take_closure(&mut self, made: Atom) -> Option<(FuncId, Vec<Atom>)> {
+        match self.stmts.last() {
+            Some(Stmt::Let(var, Op::Closure(..))) if Atom::Var(*var) == made => match self.stmts.pop() {
+                Some(Stmt::Let(_, Op::Closure(func, captures))) => Some((func, captures)),
+                _ => None,
+            },
+            _ => None,
+        }
     }
 
     /// Ends the block: control does not get past this point.

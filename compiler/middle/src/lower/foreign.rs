@@ -38,6 +38,8 @@ enum Pass {
     Address { inner: TypeId, mutable: bool },
     /// `&[T]`, `&mut [T]`: the address of the elements.
     Elements { mutable: bool },
+    /// A text: the address of a copy with a zero byte at its end.
+    Text,
 }
 
 /// What tells which C function is called.
@@ -86,6 +88,9 @@ impl Lower<'_> {
     }
 
     fn pass(&mut self, ty: TypeId) -> Pass {
+        if self.is_text(ty) {
+            return Pass::Text;
+        }
         let Type::Ref { mutable, inner } = *self.types.get(ty) else {
             return if self.c_layout(ty).is_scalar() { Pass::Scalar } else { Pass::Struct };
         };
@@ -95,13 +100,17 @@ impl Lower<'_> {
         }
     }
 
+    fn is_text(&self, ty: TypeId) -> bool {
+        matches!(self.types.get(ty), Type::Prim(Prim::Str))
+    }
+
     /// The signature of a C function with these source types.
     fn c_signature(&mut self, params: &[TypeId], ret: TypeId) -> CSignature {
         let address = CValue { ty: self.types.prim(Prim::RawPtr), by_value: None };
         let params = params
             .iter()
             .map(|&param| match self.types.get(param) {
-                Type::Ref { .. } => address.clone(),
+                Type::Ref { .. } | Type::Prim(Prim::Str) => address.clone(),
                 _ => self.c_value(param, false),
             })
             .collect();
@@ -149,8 +158,12 @@ impl Lower<'_> {
 
     /// What C sees of a signature, such as `I32,Ptr->F64`.
     fn c_signature_text(&mut self, args: TypeId, ret: TypeId) -> String {
+        let description = |l: &mut Self, param| match l.is_text(param) {
+            true => String::from("Str"),
+            false => l.c_layout(param).description(),
+        };
         let params = self.unpacked(args);
-        let params: Vec<String> = params.into_iter().map(|param| self.c_layout(param).description()).collect();
+        let params: Vec<String> = params.into_iter().map(|param| description(self, param)).collect();
         let ret = match self.types.is_never(ret) {
             true => String::from("Void"),
             false => self.c_layout(ret).description(),
@@ -209,37 +222,55 @@ impl Lower<'_> {
         func
     }
 
-    /// A closure's code that takes arguments one by one, and hands them on as a tuple to the function that it captures.
-    fn spread_code(&mut self, function: TypeId, args: TypeId, out: TypeId) -> FuncId {
-        let inner = self.types.intern(Type::Fn { params: Box::new([args]), ret: out });
-        let key = WrapperKey::Spread(self.types.intern(Type::Tuple(Box::new([function, inner]))));
+    /// A closure's code that takes arguments one by one, and hands them on as a tuple: to `inner`, of which it captures the same, or else to the
+    /// function that it captures. `span`: where it is made, so that its places are the library's.
+    fn spread_code(&mut self, function: TypeId, args: TypeId, inner: Option<FuncId>, span: Span) -> FuncId {
+        let key = WrapperKey::Spread(function, inner);
         if let Some(&func) = self.wrappers.get(&key) {
             return func;
         }
         let core_args = self.core_type(args);
-        let core_out = self.core_type(out);
-        let mut params = vec![(self.core_type(inner), Mode::Owned)];
         let function_ty = self.core_type(function);
-        if let Type::Fn { params: own, .. } = self.types.get(function_ty) {
-            params.extend(own.iter().map(|&ty| (ty, Mode::Owned)));
-        }
-        let name = format!("spread<{}>", self.type_text(function));
-        let span = Span::NONE;
+        let Type::Fn { params: own, ret } = self.types.get(function_ty).clone() else {
+            unreachable!("it is a function")
+        };
+        let captured: Vec<TypeId> = match inner {
+            Some(inner) => {
+                let mut types: Vec<TypeId> = self.signature(inner).params.iter().map(|&(ty, _)| ty).collect();
+                types.pop();
+                types
+            }
+            None => vec![self.types.intern(Type::Fn { params: Box::new([core_args]), ret })],
+        };
+        let params: Vec<_> = captured.iter().chain(own.iter()).map(|&ty| (ty, Mode::Owned)).collect();
+        // A function of the library, where places of calls are concerned.
+        let name = format!("Core.Ffi.spread<{}>", self.type_text(function));
         let mut code = FunctionBuilder::default();
         let vars: Vec<Var> = params.iter().map(|&(ty, _)| code.var(ty, span)).collect();
-        let modes = closure_modes(1, params.len());
-        let func = self.reserve(&name, span, Signature { params, ret: core_out }, Inline::Auto);
+        let modes = closure_modes(captured.len(), params.len());
+        let func = self.reserve(&name, span, Signature { params, ret }, Inline::Auto);
         self.wrappers.insert(key, func);
-        let given: Vec<Atom> = vars[1..].iter().map(|&var| Atom::Var(var)).collect();
-        let packed = match given[..] {
+        let atoms: Vec<Atom> = vars.iter().map(|&var| Atom::Var(var)).collect();
+        let (captures, given) = atoms.split_at(captured.len());
+        let packed = match given {
             [] => Atom::Unit,
-            [only] => only,
-            _ => Atom::Var(code.emit(core_args, Op::Construct { variant: 0, args: given, token: None }, span)),
+            &[only] => only,
+            several => {
+                let tuple = Op::Construct { variant: 0, args: several.to_vec(), token: None };
+                Atom::Var(code.emit(core_args, tuple, span))
+            }
         };
-        let call = Op::Call(Callee::Closure(Atom::Var(vars[0])), vec![packed]);
-        let result = Atom::Var(code.emit(core_out, call, span));
+        let call = match inner {
+            Some(inner) => {
+                let mut args = captures.to_vec();
+                args.push(packed);
+                Op::Call(Callee::Func(inner), args)
+            }
+            None => Op::Call(Callee::Closure(captures[0]), vec![packed]),
+        };
+        let result = Atom::Var(code.emit(ret, call, span));
         code.end(End::Return(result));
-        self.fill(func, vars, 1, modes, code);
+        self.fill(func, vars, captured.len(), modes, code);
         func
     }
 
@@ -333,10 +364,17 @@ impl CCode<'_, '_> {
                 let text = self.l.c_signature_text(types[0], types[1]);
                 Atom::Str(self.l.string(&text))
             }
+            CPrim::TextsAreWhole => self.texts_are_whole(types[0], args[0]),
+            CPrim::Status => self.status(types[0], args[0]),
             CPrim::Wrapper => {
-                let func = self.l.spread_code(types[0], types[1], types[2]);
                 let ty = self.l.core_type(types[0]);
-                self.emit(ty, Op::Closure(func, vec![args[0]]))
+                // A closure that was made for this becomes part of the wrapper.
+                let (func, captures) = match self.code.cursor.take_closure(args[0]) {
+                    Some((func, captures)) => (Some(func), captures),
+                    None => (None, args),
+                };
+                let func = self.l.spread_code(types[0], types[1], func, self.span);
+                self.emit(ty, Op::Closure(func, captures))
             }
             CPrim::CallbackEntry => {
                 let params = self.l.unpacked(types[0]);
@@ -379,19 +417,33 @@ impl CCode<'_, '_> {
     /// Calls a function at an address. `types`: of the tuple of its arguments, and of its result.
     fn call_pointer(&mut self, types: &[TypeId], code: Atom, tuple: Atom, variadic: bool) -> Atom {
         let params = self.l.unpacked(types[0]);
-        let arguments = match params.as_slice() {
-            [_] if !matches!(self.l.types.get(types[0]), Type::Tuple(_)) => vec![tuple],
-            params => {
-                let fields = params.iter().copied().enumerate();
-                fields
-                    .map(|(index, param)| {
-                        let ty = self.l.core_type(param);
-                        self.emit(ty, Op::Field { base: tuple, variant: 0, index: index as u32 })
-                    })
-                    .collect()
-            }
-        };
+        let arguments =
+            params.iter().enumerate().map(|(index, &param)| self.argument(types[0], tuple, index, param)).collect();
         self.call_with(Called::Pointer { variadic }, &params, types[1], Some(code), arguments)
+    }
+
+    /// One of the arguments that come as a tuple, or as themselves, when there is one.
+    fn argument(&mut self, args: TypeId, tuple: Atom, index: usize, param: TypeId) -> Atom {
+        if !matches!(self.l.types.get(args), Type::Tuple(_)) {
+            return tuple;
+        }
+        let ty = self.l.core_type(param);
+        self.emit(ty, Op::Field { base: tuple, variant: 0, index: index as u32 })
+    }
+
+    /// Can C be given all texts among the arguments?
+    fn texts_are_whole(&mut self, args: TypeId, tuple: Atom) -> Atom {
+        let mut whole = Atom::Bool(true);
+        for (index, param) in self.l.unpacked(args).into_iter().enumerate() {
+            if self.l.is_text(param) {
+                let text = self.argument(args, tuple, index, param);
+                let bool = self.ty(Prim::Bool);
+                if let Some(op) = self.l.lang_op("c_text_is_whole", vec![text, whole], self.span) {
+                    whole = self.emit(bool, op);
+                }
+            }
+        }
+        whole
     }
 
     /// Calls a foreign function at these type arguments. Gives its result in Core, `&mut` parameters included.
@@ -437,6 +489,15 @@ impl CCode<'_, '_> {
                     if mutable {
                         outs.push((inner, Pass::Address { inner, mutable }, slot));
                     }
+                }
+                Pass::Text => {
+                    let byte = self.ty(Prim::U8);
+                    let bytes_ty = self.l.types.intern(Type::Array(byte));
+                    let Some(copy) = self.l.lang_op("c_text", vec![arg], self.span) else { continue };
+                    let bytes = self.emit(bytes_ty, copy);
+                    let data = self.emit(raw, Op::Prim(PrimOp::ArrayData, vec![bytes]));
+                    passed.push(data);
+                    kept.push(bytes);
                 }
                 Pass::Elements { mutable: false } => {
                     let data = self.emit(raw, Op::Prim(PrimOp::ArrayData, vec![arg]));
@@ -598,6 +659,21 @@ impl CCode<'_, '_> {
                 Some((inner, self.l.is_erased_newtype(ty)))
             }
             _ => None,
+        }
+    }
+
+    /// What C has given, as a number; 0 if it is none.
+    fn status(&mut self, ty: TypeId, value: Atom) -> Atom {
+        let prim = match self.l.c_layout(ty).shape {
+            CShape::Scalar(prim) | CShape::Enum(prim, _) if !prim.is_float() => prim,
+            _ => return self.int(0),
+        };
+        let i64 = self.ty(Prim::I64);
+        let scalar = self.scalar_of(ty, value);
+        match prim {
+            Prim::I64 => scalar,
+            Prim::Bool | Prim::RawPtr => self.emit(i64, Op::Prim(PrimOp::Cast, vec![scalar])),
+            _ => self.emit(i64, Op::Prim(PrimOp::IntConvert, vec![scalar])),
         }
     }
 

@@ -37,7 +37,28 @@ fn events_of(log: &Path, wanted: impl Fn(&Value) -> bool) -> Result<String, Stri
     Ok(events)
 }
 
-/// The same without what depends on how the program was compiled: inlining moves code to other functions, and an executable has its rules from its build.
+/// What a log says of the one call of a foreign function in it, as a document: without what differs from machine to machine and from place to place.
+pub fn of_call(log: &Path, scenario: &str) -> Result<String, String> {
+    let events = events_of(log, |metadata| metadata["event.kind"] == "ffi.call")?;
+    let [call] = events.lines().collect::<Vec<_>>()[..] else {
+        return Err(format!("there is not one `ffi.call` in {}, but {}", log.display(), events.lines().count()));
+    };
+    let call: Value = serde_json::from_str(call).map_err(|problem| problem.to_string())?;
+    let mut metadata = serde_json::Map::new();
+    for key in ["ffi", "ffi.wrapper"] {
+        if let Value::Object(told) = &call["envelope"]["metadata"][key] {
+            let mut told = told.clone();
+            told.remove("call_site");
+            told.remove("latency_ns");
+            metadata.insert(key.to_owned(), told.into());
+        }
+    }
+    let version = &call["envelope"]["metadata"]["schema.version"];
+    let document = json!({ "schema_version": version, "scenario": scenario, "audit": { "metadata": metadata } });
+    serde_json::to_string_pretty(&document).map(|text| text + "\n").map_err(|problem| problem.to_string())
+}
+
+/// Events of a run without what depends on how the program was compiled: inlining moves code to other functions, and an executable has its rules from its build.
 pub fn in_all_modes(events: &str) -> String {
     let reduce = |line: &str| {
         let mut event: Value = serde_json::from_str(line).expect("it was written as JSON");
@@ -65,7 +86,7 @@ fn steady(value: &mut Value) {
             // Absolute paths are part of a policy.
             "policy_digest" if value.is_string() => *value = json!("0".repeat(64)),
             "last_verified_at" => *value = Value::Null,
-            "io.elapsed_ns" => *value = json!(0),
+            "io.elapsed_ns" | "latency_ns" => *value = json!(0),
             _ => steady(value),
         }
     }

@@ -10,7 +10,7 @@ use crate::cx::*;
 use crate::effects::{Bound, What, tags};
 use crate::infer::ty::{Instance, Node, Row, RowKind, Ty, Types};
 use crate::traits::Solved;
-use crate::typed::{CRepr, FnId, TypeDefId};
+use crate::typed::{CRepr, FnId, TraitId, TypeDefId};
 use crate::types::Prim;
 
 /// Values of more parts are not copied across the border.
@@ -189,7 +189,9 @@ impl<'a> Checker<'a> {
         }
         let own = self.b.row();
         self.row_flows(row, own, reference.span);
-        self.solve_c_arguments(reference, args);
+        for part in self.parts_of_arguments(args) {
+            self.require_c_type(part, reference.span);
+        }
         self.solve_c_result(reference, ret);
         Solved::Yes
     }
@@ -228,14 +230,21 @@ impl<'a> Checker<'a> {
         Solved::Yes
     }
 
-    /// Solves `Args: CArguments`: a type that C knows, a tuple of such, or `()`.
+    /// Solves `Args: CArguments`: a type that C knows or a text, a tuple of such, or `()`.
     pub fn solve_c_arguments(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
-        let parts: Vec<Ty> = match self.t.head(subject) {
-            Node::Tuple(items) => items.range().map(|i| self.t.at(items, i)).collect(),
-            _ => vec![subject],
-        };
-        parts.into_iter().for_each(|part| self.require_c_type(part, reference.span));
+        for part in self.parts_of_arguments(subject) {
+            if self.t.head(part) != Node::Prim(Prim::Str) {
+                self.require_c_type(part, reference.span);
+            }
+        }
         Solved::Yes
+    }
+
+    fn parts_of_arguments(&mut self, args: Ty) -> Vec<Ty> {
+        match self.t.head(args) {
+            Node::Tuple(items) => items.range().map(|i| self.t.at(items, i)).collect(),
+            _ => vec![args],
+        }
     }
 
     /// Solves `Ret: CResult`: a type that C knows, or `()`.
@@ -244,6 +253,22 @@ impl<'a> Checker<'a> {
             self.require_c_type(subject, reference.span);
         }
         Solved::Yes
+    }
+
+    /// What is not known of a foreign function whose signature is a value, and what to do about it.
+    pub fn untold_foreign(&self, trait_: TraitId) -> Option<(String, &'static str)> {
+        let traits = &self.lang_traits;
+        match Some(trait_) {
+            trait_ if trait_ == traits.c_result => Some((
+                "nothing tells the type of what this foreign function gives".to_owned(),
+                "annotate the function, `let f: (f64) -> Result<f64, FfiError> = ..`, or what its result is bound to",
+            )),
+            trait_ if trait_ == traits.c_arguments || trait_ == traits.ffi_function => Some((
+                "nothing tells the type of this foreign function".to_owned(),
+                "annotate it: `let f: (f64) -> Result<f64, FfiError> = ..`",
+            )),
+            _ => None,
+        }
     }
 
     fn require_c_type(&mut self, ty: Ty, span: Span) {

@@ -42,13 +42,14 @@ impl<'a> Checker<'a> {
                     VarKind::Any => {
                         self.note_answer(Noted::Untold);
                         let name = self.names.text(self.traits[reference.trait_].name).to_owned();
+                        let (message, help) = match self.untold_foreign(reference.trait_) {
+                            Some(told) => told,
+                            None => {
+                                (format!("nothing tells which type's `{name}` is meant here"), "annotate the value")
+                            }
+                        };
                         self.error_once(
-                            Diagnostic::error(
-                                codes::TRAIT_AMBIGUOUS,
-                                reference.span,
-                                format!("nothing tells which type's `{name}` is meant here"),
-                            )
-                            .with_help("annotate the value"),
+                            Diagnostic::error(codes::TRAIT_AMBIGUOUS, reference.span, message).with_help(help),
                         );
                         Solved::No
                     }
