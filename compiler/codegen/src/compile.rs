@@ -11,11 +11,13 @@ use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{DebugTag, ExternalName, Function, LibCall, UserFuncName, UserStackMap};
 use cranelift_codegen::{Context, FinalizedRelocTarget, MachDebugTagPos};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use reml_middle::core::ForeignId;
 use reml_semantics::types::TypeId;
 use rustc_hash::FxHashMap;
 
 use crate::CodegenError;
 use crate::code::Code;
+use crate::foreign::FOREIGN_TAG;
 use crate::plan::Plan;
 use crate::signature;
 use crate::symbol::Symbol;
@@ -30,6 +32,7 @@ pub struct Compiled {
     pub relocations: Vec<Relocation>,
     pub sites: Vec<Site>,
     pub roots: Vec<RootSite>,
+    pub foreign: Vec<ForeignSite>,
     /// For `--emit`.
     pub listing: Option<Listing>,
 }
@@ -58,6 +61,13 @@ pub struct Site {
 pub struct RootSite {
     pub offset: u32,
     pub roots: Vec<(i32, TypeId)>,
+}
+
+/// A call of a C function: its return address as an offset; how far below the frame pointer the stack pointer is then.
+pub struct ForeignSite {
+    pub offset: u32,
+    pub id: ForeignId,
+    pub frame: u32,
 }
 
 /// How a function looked on its way.
@@ -208,6 +218,7 @@ impl<'p> Worker<'p> {
             relocations: relocations.collect(),
             sites: sites(&code),
             roots: roots(&code),
+            foreign: foreign_calls(&code),
             listing,
         })
     }
@@ -228,6 +239,24 @@ fn roots(code: &cranelift_codegen::CompiledCode) -> Vec<RootSite> {
     maps.iter().map(site).collect()
 }
 
+/// The calls of C functions.
+fn foreign_calls(code: &cranelift_codegen::CompiledCode) -> Vec<ForeignSite> {
+    let Some(layout) = code.buffer.frame_layout() else { return Vec::new() };
+    let mut sites: Vec<ForeignSite> = Vec::new();
+    for call in code.buffer.debug_tags().filter(|call| call.pos == MachDebugTagPos::Post) {
+        let tagged = call.tags.iter().find_map(|tag| match *tag {
+            DebugTag::User(tag) if tag & FOREIGN_TAG != 0 => Some(ForeignId::from_u32(tag & !FOREIGN_TAG)),
+            _ => None,
+        });
+        // The tag stands behind all that belongs to the call, such as moving results.
+        let returns = code.buffer.call_sites().map(|site| site.ret_addr).take_while(|&address| address <= call.offset);
+        if let (Some(id), Some(offset)) = (tagged, returns.last()) {
+            sites.push(ForeignSite { offset, id, frame: layout.frame_to_fp_offset });
+        }
+    }
+    sites
+}
+
 /// The calls that have a place in the source.
 fn sites(code: &cranelift_codegen::CompiledCode) -> Vec<Site> {
     let places = code.buffer.get_srclocs_sorted();
@@ -244,8 +273,10 @@ fn sites(code: &cranelift_codegen::CompiledCode) -> Vec<Site> {
     }
     // The innermost place of an inlined call comes last.
     for call in code.buffer.debug_tags().filter(|call| call.pos == MachDebugTagPos::Post) {
-        if let Some(DebugTag::User(source)) = call.tags.last() {
-            sites.push(Site { offset: call.offset, source: *source });
+        if let Some(&DebugTag::User(source)) = call.tags.last()
+            && source & FOREIGN_TAG == 0
+        {
+            sites.push(Site { offset: call.offset, source });
         }
     }
     sites.sort_by_key(|site| site.offset);

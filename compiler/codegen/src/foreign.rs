@@ -7,10 +7,10 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
-    AbiParam, ArgumentPurpose, ExtFuncData, ExternalName, Inst, InstBuilder, MemFlagsData, Signature, StackSlotData,
-    StackSlotKind, Type, Value, condcodes::IntCC, types,
+    AbiParam, ArgumentPurpose, DebugTag, ExtFuncData, ExternalName, Inst, InstBuilder, MemFlagsData, Signature,
+    StackSlotData, StackSlotKind, Type, Value, condcodes::IntCC, types,
 };
-use reml_middle::c_abi::{CSignature, CStruct, CValue, CWord};
+use reml_middle::c_abi::{CSignature, CStruct, CValue, Word};
 use reml_middle::core::{Atom, CallbackId, ForeignCallee, ForeignId};
 use reml_rt::abi::{CallbackData, Context};
 use reml_semantics::types::{Prim, TypeId};
@@ -22,11 +22,14 @@ use crate::signature::push_c_type;
 use crate::symbol::Symbol;
 use crate::translate::Translator;
 
-fn word_type(word: CWord) -> Type {
+/// Marks, in a tag of a call, the number of the C function that is called; other tags are places.
+pub const FOREIGN_TAG: u32 = 1 << 31;
+
+fn word_type(word: Word) -> Type {
     match word {
-        CWord::Integer => types::I64,
-        CWord::Float => types::F32,
-        CWord::Double => types::F64,
+        Word::Integer => types::I64,
+        Word::Float => types::F32,
+        Word::Double => types::F64,
     }
 }
 
@@ -112,6 +115,7 @@ impl Translator<'_, '_> {
                 self.code.builder.ins().call(func, &values)
             }
         };
+        self.code.builder.func.debug_tags.set(call, [DebugTag::User(FOREIGN_TAG | id.as_u32())]);
         let results = self.code.results(call);
         match (&foreign.signature.ret.by_value, result_address) {
             (Some(by_value), Some(address)) => {

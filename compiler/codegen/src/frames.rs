@@ -2,7 +2,8 @@
 
 use cranelift_entity::EntityRef;
 use reml_diagnostics::{SourceMap, Span};
-use reml_rt::abi::{FrameSite, FrameText, Root, RootSite};
+use reml_middle::core::ForeignCallee;
+use reml_rt::abi::{ForeignSite, FrameSite, FrameText, Root, RootSite};
 use reml_semantics::types::TypeId;
 use rustc_hash::FxHashMap;
 
@@ -22,6 +23,7 @@ pub struct Frames {
     pub roots: Vec<Root>,
     /// The types that roots have.
     pub root_kinds: Vec<TypeId>,
+    pub foreign_sites: Vec<ForeignSite>,
 }
 
 pub struct FrameEntry {
@@ -63,6 +65,7 @@ impl Frames {
                 }
             }
             frames.add_roots(function);
+            frames.add_foreign(plan, function);
             frames.functions.push(FrameEntry {
                 symbol: function.symbol,
                 size: function.bytes.len() as u32,
@@ -92,6 +95,19 @@ impl Frames {
                 });
                 self.roots.push(Root { offset, kind: kind as u32 });
             }
+        }
+    }
+
+    /// Adds the calls of C functions of the function that comes next.
+    fn add_foreign(&mut self, plan: &Plan, function: &Compiled) {
+        for site in &function.foreign {
+            let (symbol, library) = match &plan.program.foreign[site.id].callee {
+                ForeignCallee::Symbol(symbol) => (&*symbol.name, symbol.library_name()),
+                ForeignCallee::Pointer => ("", ""),
+            };
+            let (symbol, library) = (self.text(symbol), self.text(library));
+            let function = self.functions.len() as u32;
+            self.foreign_sites.push(ForeignSite { function, offset: site.offset, frame: site.frame, symbol, library });
         }
     }
 

@@ -247,6 +247,8 @@ fn own_frames(frames: Frames, address: impl Fn(Symbol) -> *const u8) -> Box<Owne
         root_count: frames.roots.len() as u64,
         root_kinds: root_kinds.as_ptr(),
         root_kind_count: root_kinds.len() as u64,
+        foreign_sites: frames.foreign_sites.as_ptr(),
+        foreign_site_count: frames.foreign_sites.len() as u64,
     };
     Box::new(OwnedFrames { table, _functions: functions, _root_kinds: root_kinds, _frames: frames })
 }

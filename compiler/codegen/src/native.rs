@@ -2,7 +2,8 @@
 
 use reml_diagnostics::SourceMap;
 use reml_middle::core::Program;
-use reml_rt::native::{self, NativeUse};
+use reml_rt::native::{self, Contract, NativeUse};
+use reml_semantics::typed::ForeignContract;
 
 /// For `ProgramInfo::native`.
 pub fn table(program: &Program, sources: &SourceMap) -> String {
@@ -18,8 +19,24 @@ pub fn table(program: &Program, sources: &SourceMap) -> String {
             file,
             line,
             column,
+            contract: native.contract.as_ref().map(contract),
         };
         native::print(&mut text, &used);
     }
     text
+}
+
+fn contract(stated: &ForeignContract) -> Contract<'_> {
+    Contract {
+        target: &stated.target,
+        block_target: &stated.block_target,
+        arch: &stated.arch,
+        os: &stated.os,
+        callconv: &stated.callconv,
+        abi: &stated.abi,
+        expected_abi: &stated.expected_abi,
+        ownership: stated.ownership,
+        result: stated.result,
+        release: &stated.release,
+    }
 }

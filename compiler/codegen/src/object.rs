@@ -84,20 +84,22 @@ const PROGRAM_INFO: usize = 80;
 
 /// `abi::FrameTable`, then the arrays it points to.
 fn frame_table(frames: &Frames) -> Table {
-    const HEADER: usize = 112;
+    const HEADER: usize = 128;
     const FUNCTION: usize = 32;
     const SITE: usize = 16;
     const FILE: usize = 8;
     const ROOT_SITE: usize = 16;
     const ROOT: usize = 8;
     const ROOT_KIND: usize = 16;
+    const FOREIGN_SITE: usize = 28;
     let functions_at = HEADER;
     let sites_at = functions_at + FUNCTION * frames.functions.len();
     let files_at = sites_at + SITE * frames.sites.len();
     let root_sites_at = files_at + FILE * frames.files.len();
     let roots_at = root_sites_at + ROOT_SITE * frames.root_sites.len();
     let root_kinds_at = roots_at + ROOT * frames.roots.len();
-    let text_at = root_kinds_at + ROOT_KIND * frames.root_kinds.len();
+    let foreign_sites_at = root_kinds_at + ROOT_KIND * frames.root_kinds.len();
+    let text_at = foreign_sites_at + FOREIGN_SITE * frames.foreign_sites.len();
     let mut table = Table::default();
     for (at, count) in [
         (functions_at, frames.functions.len()),
@@ -107,6 +109,7 @@ fn frame_table(frames: &Frames) -> Table {
         (root_sites_at, frames.root_sites.len()),
         (roots_at, frames.roots.len()),
         (root_kinds_at, frames.root_kinds.len()),
+        (foreign_sites_at, frames.foreign_sites.len()),
     ] {
         table.address(Symbol::FrameTable, at as i64);
         table.word(count as u64);
@@ -141,6 +144,12 @@ fn frame_table(frames: &Frames) -> Table {
     for &kind in &frames.root_kinds {
         table.address(Symbol::RootDrop(kind), 0);
         table.address(Symbol::RootDup(kind), 0);
+    }
+    for site in &frames.foreign_sites {
+        let (symbol, library) = (site.symbol, site.library);
+        for field in [site.function, site.offset, site.frame, symbol.start, symbol.len, library.start, library.len] {
+            table.half(field);
+        }
     }
     debug_assert_eq!(table.len(), text_at);
     table.text(&frames.text);

@@ -59,7 +59,9 @@ fn tag_calls(func: &mut Function) {
         for inst in calls {
             let place = func.srcloc(inst);
             if !place.is_default() {
-                func.debug_tags.set(inst, [DebugTag::User(place.bits())]);
+                let mut tags = func.debug_tags.get(inst).to_vec();
+                tags.push(DebugTag::User(place.bits()));
+                func.debug_tags.set(inst, tags);
             }
         }
     }

@@ -291,6 +291,9 @@ codes! {
     FFI_VARARGS_ABI = "ffi.varargs.invalid_abi";
     FFI_VARARGS_FIXED = "ffi.varargs.missing_fixed_param";
     FFI_LIBRARY_MISSING = "ffi.library.missing";
+    FFI_UNRELEASED = "ffi.ownership.unreleased";
+    FFI_UNRECORDED = "ffi.ownership.unrecorded";
+    FFI_CALL_FAILED = "ffi.call.failed";
     FFI_CALLBACK_DROPPED = "ffi.callback.dropped";
     FFI_CALLBACK_THREAD = "ffi.callback.wrong_thread";
 
@@ -304,10 +307,18 @@ codes! {
     BINDGEN_TYPE = "ffi.bindgen.unknown_type";
     BINDGEN_GENERATE = "ffi.bindgen.generate_failed";
     BINDGEN_OVERWRITE = "ffi.bindgen.output_overwrite";
+    BINDGEN_UNRESOLVED = "ffi.bindgen.unresolved_symbol";
+    BINDGEN_MISSING = "ffi.bindgen.output_missing";
+    BINDGEN_STALE = "ffi.bindgen.output_stale";
+    FFI_BUILD_CONFIG = "ffi.build.config_invalid";
+    FFI_BUILD_OUTSIDE = "ffi.build.path_outside_project";
+    FFI_BUILD_FRAMEWORK = "ffi.build.framework_unsupported";
+    FFI_BUILD_LINK = "ffi.build.link_failed";
     RUNTIME_OVERFLOW = "E7100";
     RUNTIME_CAST_RANGE = "E7101";
     RUNTIME_CAST_FLOAT = "E7102";
     RUNTIME_CAST_CHAR = "E7103";
+    RUNTIME_CRASHED = "runtime.crashed";
     RUNTIME_STACK_OVERFLOW = "runtime.stack_overflow";
     RUNTIME_OUT_OF_MEMORY = "runtime.out_of_memory";
     RUNTIME_CAPABILITY_DENIED = "runtime.capability.denied";

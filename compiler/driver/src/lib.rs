@@ -8,6 +8,7 @@ pub mod bridges;
 pub mod config;
 mod contract;
 pub mod embedding;
+pub mod ffi_build;
 pub mod files;
 pub mod format;
 mod libraries;

@@ -1,12 +1,14 @@
 //! Where are the libraries that foreign functions come from?
 //!
 //! `@link(name = "z")` names a library as linkers do. It is looked for in the folders of `REML_LIBRARY_PATH`, in those that `pkg-config` tells, and
-//! where the system keeps its libraries ([`reml_ffi::search`]). To run a program, libraries are loaded into this process; to build one, the linker is
-//! given what was found.
+//! where the system keeps its libraries ([`reml_ffi::search`]). Before those of the system come the folders that a `reml.json` names (`ffi_build`). To run a
+//! program, libraries are loaded into this process; to build one, the linker is given what was found.
 
 use std::collections::BTreeMap;
+use std::ffi::c_void;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::ptr::NonNull;
 
 use reml_diagnostics::{Diagnostic, codes};
 use reml_ffi::Library;
@@ -14,6 +16,7 @@ use reml_ffi::search::{self, Files, Form, PATH_VARIABLE, SYSTEM_FOLDERS};
 use reml_middle::core::{ForeignCallee, ForeignSymbol, Program};
 use reml_semantics::typed::{ForeignLibrary, LibraryKind};
 
+use crate::ffi_build::Linkage;
 use crate::system::System;
 
 /// Foreign functions by name, in this process.
@@ -49,28 +52,32 @@ impl Files for Seen<'_> {
 }
 
 /// A library, and the folders to look for it in.
-struct Search<'l> {
+pub struct Search<'l> {
     library: &'l ForeignLibrary,
     folders: Vec<PathBuf>,
+    /// What may be linked in instead of being loaded, as `reml.json` does not say which it is.
+    either: bool,
 }
 
 impl<'l> Search<'l> {
-    fn new(library: &'l ForeignLibrary, system: &dyn System) -> Result<Self, Box<Diagnostic>> {
+    pub fn new(library: &'l ForeignLibrary, linkage: &Linkage, system: &dyn System) -> Result<Self, Box<Diagnostic>> {
         let mut folders = search::named_folders(&system.env(PATH_VARIABLE).unwrap_or_default());
+        folders.extend(linkage.folders.iter().cloned());
         if let Some(package) = &library.pkg_config {
             folders.extend(pkg_config(library, package)?);
         }
         folders.extend(search::system_folders());
-        Ok(Search { library, folders })
+        Ok(Search { library, folders, either: linkage.has(library) })
     }
 
     /// The files that it may be, the best first.
-    fn candidates(&self, system: &dyn System) -> Vec<PathBuf> {
-        let form = match self.library.kind {
-            LibraryKind::Static => Form::Archive,
-            LibraryKind::Dynamic => Form::Shared,
+    pub fn candidates(&self, system: &dyn System) -> Vec<PathBuf> {
+        let forms: &[Form] = match self.library.kind {
+            LibraryKind::Static => &[Form::Archive],
+            LibraryKind::Dynamic if self.either => &[Form::Shared, Form::Archive],
+            LibraryKind::Dynamic => &[Form::Shared],
         };
-        search::candidates(&self.library.name, form, &self.folders, &Seen(system))
+        search::candidates(&self.library.name, forms, &self.folders, &Seen(system))
     }
 
     fn missing(&self, tried: &[String]) -> Box<Diagnostic> {
@@ -80,9 +87,13 @@ impl<'l> Search<'l> {
         };
         let message = format!("the {kind} `{}` cannot be found", self.library.name);
         let folders: Vec<String> = self.folders.iter().map(|folder| format!("`{}`", folder.display())).collect();
+        let help = match self.either {
+            true => "build or install it, or name its folder in `ffi.linker.search_paths`".to_owned(),
+            false => format!("install it, or name its folder in the environment variable `{PATH_VARIABLE}`"),
+        };
         let mut diagnostic = Diagnostic::error(codes::FFI_LIBRARY_MISSING, self.library.span, message)
             .with_primary_label("a function of it is called")
-            .with_help(format!("install it, or name its folder in the environment variable `{PATH_VARIABLE}`"))
+            .with_help(help)
             .with_note(format!("looked in {}", folders.join(", ")));
         for problem in tried {
             diagnostic = diagnostic.with_note(problem.clone());
@@ -115,24 +126,24 @@ fn pkg_config(library: &ForeignLibrary, package: &str) -> Result<Vec<PathBuf>, B
     }
 }
 
-/// Loads the libraries of a program, and finds its foreign functions.
-pub fn load(program: &Program, system: &dyn System) -> Result<Symbols, Vec<Diagnostic>> {
-    let mut diagnostics = Vec::new();
-    let mut handles = BTreeMap::new();
-    for library in libraries(program) {
-        match load_library(library, system) {
-            Ok(handle) => {
-                handles.insert(&*library.name, handle);
-            }
-            Err(diagnostic) => diagnostics.push(*diagnostic),
-        }
-    }
+/// Loads the libraries of a program, and finds its foreign functions. `unresolved` may know more of a function that nobody has than its declaration
+/// says.
+pub fn load(
+    program: &Program,
+    linkage: &Linkage,
+    system: &dyn System,
+    unresolved: &dyn Fn(&ForeignSymbol) -> Option<Diagnostic>,
+) -> Result<Symbols, Vec<Diagnostic>> {
+    let mut opened = Opened { linkage, system, handles: BTreeMap::new(), diagnostics: Vec::new() };
+    libraries(program).into_iter().for_each(|library| opened.open(library));
     let mut found = Symbols::new();
-    if diagnostics.is_empty() {
+    if opened.diagnostics.is_empty() {
         for symbol in symbols(program) {
-            let own = symbol.library.as_ref().and_then(|library| handles.get(&*library.name).copied());
-            let everywhere = std::iter::once(Library::everywhere()).chain(handles.values().copied());
-            let address = own.into_iter().chain(everywhere).find_map(|library| library.address(&symbol.name));
+            // A library of the section that could not be read has been given no functions.
+            let address = opened.address(symbol).or_else(|| {
+                linkage.libraries.iter().for_each(|library| opened.open(library));
+                opened.address(symbol)
+            });
             match address {
                 Some(address) => {
                     found.insert(symbol.name.clone(), address.as_ptr().addr());
@@ -140,20 +151,53 @@ pub fn load(program: &Program, system: &dyn System) -> Result<Symbols, Vec<Diagn
                 None if symbol.weak => {
                     found.insert(symbol.name.clone(), 0);
                 }
-                None => diagnostics.push(missing_symbol(symbol)),
+                // What has it may be a library that could not be opened.
+                None if linkage.libraries.iter().any(|library| !opened.handles.contains_key(&*library.name)) => break,
+                None => {
+                    let diagnostic = unresolved(symbol).unwrap_or_else(|| missing_symbol(symbol));
+                    opened.diagnostics.push(diagnostic);
+                }
             }
         }
     }
-    if diagnostics.is_empty() { Ok(found) } else { Err(diagnostics) }
+    if opened.diagnostics.is_empty() { Ok(found) } else { Err(opened.diagnostics) }
 }
 
-fn load_library(library: &ForeignLibrary, system: &dyn System) -> Result<Library, Box<Diagnostic>> {
-    let search = Search::new(library, system)?;
+/// Libraries that have been loaded, and what was wrong with others.
+struct Opened<'a> {
+    linkage: &'a Linkage,
+    system: &'a dyn System,
+    handles: BTreeMap<&'a str, Library>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl<'a> Opened<'a> {
+    fn open(&mut self, library: &'a ForeignLibrary) {
+        if self.handles.contains_key(&*library.name) {
+            return;
+        }
+        match load_library(library, self.linkage, self.system) {
+            Ok(handle) => {
+                self.handles.insert(&library.name, handle);
+            }
+            Err(diagnostic) => self.diagnostics.push(*diagnostic),
+        }
+    }
+
+    fn address(&self, symbol: &ForeignSymbol) -> Option<NonNull<c_void>> {
+        let own = symbol.library.as_ref().and_then(|library| self.handles.get(&*library.name).copied());
+        let everywhere = std::iter::once(Library::everywhere()).chain(self.handles.values().copied());
+        own.into_iter().chain(everywhere).find_map(|library| library.address(&symbol.name))
+    }
+}
+
+fn load_library(library: &ForeignLibrary, linkage: &Linkage, system: &dyn System) -> Result<Library, Box<Diagnostic>> {
+    let search = Search::new(library, linkage, system)?;
     let mut tried = Vec::new();
     for path in search.candidates(system) {
-        let loaded = match library.kind {
-            LibraryKind::Static => load_static(&path, system),
-            LibraryKind::Dynamic => Library::open(&path),
+        let loaded = match path.extension().is_some_and(|extension| extension == "a") {
+            true => load_static(&path, system),
+            false => Library::open(&path),
         };
         match loaded {
             Ok(handle) => return Ok(handle),
@@ -211,12 +255,16 @@ fn missing_symbol(symbol: &ForeignSymbol) -> Diagnostic {
         .with_help(help)
 }
 
-/// What the linker is told of the libraries of a program.
-pub fn link_arguments(program: &Program, system: &dyn System) -> Result<Vec<String>, Vec<Diagnostic>> {
+/// What the linker is told of the libraries of a program, and then of those of its section.
+pub fn link_arguments(
+    program: &Program,
+    linkage: &Linkage,
+    system: &dyn System,
+) -> Result<Vec<String>, Vec<Diagnostic>> {
     let mut arguments = Vec::new();
     let mut diagnostics = Vec::new();
-    for library in libraries(program) {
-        match Search::new(library, system) {
+    for library in libraries(program).into_iter().filter(|library| !linkage.has(library)) {
+        match Search::new(library, linkage, system) {
             Ok(search) => match search.candidates(system).into_iter().find(|path| is_library(path, system)) {
                 Some(path) => {
                     let folder = path.parent().unwrap_or(Path::new("."));
@@ -226,6 +274,8 @@ pub fn link_arguments(program: &Program, system: &dyn System) -> Result<Vec<Stri
                         let folder = std::fs::canonicalize(folder).unwrap_or(folder.to_owned());
                         arguments.push(format!("-Wl,-rpath,{}", folder.display()));
                     }
+                    // The linker may run elsewhere.
+                    let path = std::path::absolute(&path).unwrap_or(path);
                     arguments.push(path.display().to_string());
                 }
                 None if library.kind == LibraryKind::Dynamic && linker_knows(library, system) => {
@@ -244,6 +294,7 @@ pub fn link_arguments(program: &Program, system: &dyn System) -> Result<Vec<Stri
         arguments.insert(0, "-Wl,--no-as-needed".to_owned());
         arguments.push("-Wl,--as-needed".to_owned());
     }
+    arguments.extend(linkage.arguments(system));
     Ok(arguments)
 }
 

@@ -37,10 +37,40 @@ pub fn compiler(system: &dyn System) -> String {
     system.env("CC").filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".to_owned())
 }
 
-/// Links `object` and these libraries into the executable `output`. After [`interrupt`], the output is left as it was.
-pub fn link(object: &[u8], libraries: &[String], output: &Path, system: &dyn System) -> Result<(), Box<Diagnostic>> {
+/// Why there is no executable.
+pub enum Failure {
+    /// Nothing that the linker has said.
+    Other(Box<Diagnostic>),
+    Linker(Refusal),
+}
+
+impl From<Box<Diagnostic>> for Failure {
+    fn from(diagnostic: Box<Diagnostic>) -> Failure {
+        Failure::Other(diagnostic)
+    }
+}
+
+/// What a linker has said that failed.
+pub struct Refusal {
+    /// "the linker `cc` failed (exit status: 1)".
+    pub message: String,
+    /// The linker's words, without the paths of temporary files.
+    pub said: String,
+    /// The symbols that it has not found, sorted.
+    pub undefined: Vec<String>,
+}
+
+/// Links `object` and these libraries into the executable `output`; arguments with relative paths are about `folder`. After [`interrupt`], the output
+/// is left as it was.
+pub fn link(
+    object: &[u8],
+    libraries: &[String],
+    folder: Option<&Path>,
+    output: &Path,
+    system: &dyn System,
+) -> Result<(), Failure> {
     IN_PROGRESS.store(true, Ordering::SeqCst);
-    let result = link_in_place(object, libraries, output, system);
+    let result = link_in_place(object, libraries, folder, output, system);
     IN_PROGRESS.store(false, Ordering::SeqCst);
     result
 }
@@ -48,15 +78,17 @@ pub fn link(object: &[u8], libraries: &[String], output: &Path, system: &dyn Sys
 fn link_in_place(
     object: &[u8],
     libraries: &[String],
+    folder: Option<&Path>,
     output: &Path,
     system: &dyn System,
-) -> Result<(), Box<Diagnostic>> {
+) -> Result<(), Failure> {
     let directory = match output.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    let directory = &std::path::absolute(directory).unwrap_or_else(|_| directory.to_owned());
     if output.is_dir() {
-        return Err(unwritable(output, "it is a directory"));
+        return Err(unwritable(output, "it is a directory").into());
     }
     // Next to the output, so that the final rename stays on one file system; removed on every way out.
     let work = tempfile::Builder::new()
@@ -78,6 +110,9 @@ fn link_in_place(
     let mut words = compiler.split_whitespace();
     let tool = words.next().unwrap_or("cc");
     let mut command = Command::new(tool);
+    if let Some(folder) = folder {
+        command.current_dir(folder);
+    }
     // The libraries come first: what they define is theirs, though the runtime may have it, too.
     command.args(words).arg("-o").arg(&linked).arg(&object).args(libraries).arg("-lm").arg(&runtime);
     if cfg!(target_os = "macos") {
@@ -100,40 +135,56 @@ fn link_in_place(
         )
     })?;
     if !result.status.success() {
-        return Err(Box::new(failed(tool, &result, work.path())));
+        return Err(Failure::Linker(refusal(tool, &result, work.path())));
     }
     if is_interrupted() {
-        return Err(unwritable(output, "interrupted"));
+        return Err(unwritable(output, "interrupted").into());
     }
-    std::fs::rename(&linked, output).map_err(|problem| unwritable(output, &describe(&problem)))
+    std::fs::rename(&linked, output).map_err(|problem| unwritable(output, &describe(&problem)).into())
 }
 
-fn failed(tool: &str, result: &std::process::Output, work: &Path) -> Diagnostic {
+fn refusal(tool: &str, result: &std::process::Output, work: &Path) -> Refusal {
     let mut said = String::from_utf8_lossy(&result.stderr).replace(&format!("{}/", work.display()), "");
     if let Some((cut, _)) = said.char_indices().nth(4_000) {
         said.truncate(cut);
         said.push_str(" ...");
     }
-    let message = format!("the linker `{tool}` failed ({})", result.status);
-    let diagnostic = Diagnostic::error(codes::LINK_FAILED, Span::NONE, message);
-    // `undefined reference to `sqlite3_open'`: say it in the program's terms.
-    let mut symbols: Vec<&str> = said
-        .lines()
-        .filter_map(|line| line.split_once("undefined reference to `")?.1.split_once('\'').map(|(name, _)| name))
-        .collect();
-    symbols.sort_unstable();
-    symbols.dedup();
-    let diagnostic = match symbols.as_slice() {
-        [] => diagnostic,
-        names => diagnostic.with_help(format!(
-            "no library has the foreign function{} `{}`; mind the spelling of the `extern` declaration, or name its library: `@link(name = \"..\")`",
-            if names.len() == 1 { "" } else { "s" },
-            names.join("`, `")
-        )),
-    };
-    match said.trim() {
-        "" => diagnostic,
-        said => diagnostic.with_note(said.to_owned()),
+    let mut undefined: Vec<String> = said.lines().filter_map(undefined_symbol).map(str::to_owned).collect();
+    undefined.sort_unstable();
+    undefined.dedup();
+    Refusal {
+        message: format!("the linker `{tool}` failed ({})", result.status),
+        said: said.trim().to_owned(),
+        undefined,
+    }
+}
+
+/// The symbol that a line of a linker's is about: GNU's, LLVM's or Apple's.
+fn undefined_symbol(line: &str) -> Option<&str> {
+    if let Some((_, rest)) = line.split_once("undefined reference to `") {
+        return rest.split_once('\'').map(|(name, _)| name);
+    }
+    if let Some((_, name)) = line.split_once("undefined symbol: ") {
+        return name.split_whitespace().next();
+    }
+    let (name, _) = line.trim().strip_suffix(", referenced from:")?.strip_prefix("\"_")?.split_once('"')?;
+    Some(name)
+}
+
+impl Refusal {
+    /// The same for a program that names its libraries itself.
+    pub fn diagnostic(&self) -> Diagnostic {
+        let diagnostic = Diagnostic::error(codes::LINK_FAILED, Span::NONE, self.message.as_str());
+        // `undefined reference to `sqlite3_open'`: say it in the program's terms.
+        let diagnostic = match self.undefined.as_slice() {
+            [] => diagnostic,
+            names => diagnostic.with_help(format!(
+                "no library has the foreign function{} `{}`; mind the spelling of the `extern` declaration, or name its library: `@link(name = \"..\")`",
+                if names.len() == 1 { "" } else { "s" },
+                names.join("`, `")
+            )),
+        };
+        if self.said.is_empty() { diagnostic } else { diagnostic.with_note(self.said.as_str()) }
     }
 }
 
@@ -150,4 +201,22 @@ pub fn describe(problem: &io::Error) -> String {
     // tempfile adds the path of the directory after the reason.
     let text: String = chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default();
     text.split(" at path").next().unwrap_or(&text).to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::undefined_symbol;
+
+    #[test]
+    fn linkers_name_the_symbols_that_they_miss() {
+        for line in [
+            "/usr/bin/ld: program.o: in function `main.run': (.text+0x3): undefined reference to `ring_push'",
+            "ld.lld: error: undefined symbol: ring_push",
+            "  \"_ring_push\", referenced from:",
+        ] {
+            assert_eq!(undefined_symbol(line), Some("ring_push"), "{line}");
+        }
+        assert_eq!(undefined_symbol("/usr/bin/ld: cannot find -lring: No such file or directory"), None);
+        assert_eq!(undefined_symbol("\", referenced from:"), None);
+    }
 }

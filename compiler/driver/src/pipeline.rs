@@ -28,8 +28,10 @@ use reml_syntax::names::Names;
 use crate::admission;
 use crate::config::key_path::{self, Origin};
 use crate::contract;
+use crate::ffi_build::record::{self, Record};
+use crate::ffi_build::{self, Asked as FfiBuild, Linkage, Project, Uses};
 use crate::libraries;
-use crate::link::describe;
+use crate::link::{Failure, Refusal, describe};
 pub use crate::load::Folder;
 use crate::load::{self, Loaded};
 use crate::permissions::{self, Asked, Permissions};
@@ -76,6 +78,8 @@ pub struct Options {
     pub runs_here: bool,
     /// Make the program one that can be replaced while it runs, or that replaces what runs.
     pub lineage: Option<Lineage>,
+    /// What is asked about native libraries and bindings.
+    pub ffi: FfiBuild,
 }
 
 pub struct Compilation<'s> {
@@ -94,6 +98,9 @@ pub struct Compilation<'s> {
     pub dsls: Vec<String>,
     /// The last phase that was entered, in the words of the JSON envelope.
     pub phase: &'static str,
+    /// What was done for native libraries: bindings generated, libraries linked.
+    pub records: Vec<Record>,
+    project: Option<Project>,
     target: Target,
     package_name: Option<String>,
     /// The name of the module that the program begins with; known after `check`.
@@ -141,6 +148,8 @@ impl<'s> Compilation<'s> {
             constraints: Vec::new(),
             dsls: Vec::new(),
             phase: "Parsing",
+            records: Vec::new(),
+            project: None,
             target: Target::default(),
             package_name: None,
             root: None,
@@ -226,6 +235,10 @@ impl<'s> Compilation<'s> {
 
     /// Loads, parses and checks. Answers whether the program is fit for the later stages.
     pub fn check(&mut self, input: &Path) -> bool {
+        if !self.find_project(input) {
+            render::arrange(&mut self.diagnostics);
+            return false;
+        }
         let loaded = self.timed("load and parse", |this| {
             load::load(input, this.system, &mut this.sources, &mut this.names, &mut this.diagnostics)
         });
@@ -314,6 +327,27 @@ impl<'s> Compilation<'s> {
         !self.failed()
     }
 
+    /// Reads the `reml.json` of the program, if it has one, and generates bindings if that is asked for: they are among the modules. Answers whether
+    /// they are there.
+    fn find_project(&mut self, input: &Path) -> bool {
+        let path = self.options.ffi.config.clone().or_else(|| ffi_build::find(input, self.system));
+        let Some(path) = path else { return true };
+        let opened = self.timed("native libraries", |this| {
+            let asked = this.options.target.iter().rev().find(|setting| setting.key == "profile_id");
+            let profile = asked.map(|setting| setting.value.as_str());
+            let (ffi, system) = (&this.options.ffi, this.system);
+            ffi_build::open(&path, ffi, profile, system, &mut this.sources, &mut this.diagnostics)
+        });
+        self.project = opened.project;
+        self.records.extend(opened.records);
+        !self.diagnostics.iter().any(|problem| problem.is_error() && problem.code.0.starts_with("ffi.bindgen."))
+    }
+
+    fn linkage(&self) -> Linkage {
+        let alone = || Linkage { extra_args: self.options.ffi.link_args.clone(), ..Linkage::default() };
+        self.project.as_ref().map_or_else(alone, Project::linkage)
+    }
+
     /// The functions marked `@test`, with their full names; known after `check`.
     pub fn tests(&self) -> Vec<Test> {
         let Some(program) = &self.typed else { return Vec::new() };
@@ -363,8 +397,9 @@ impl<'s> Compilation<'s> {
 
     /// The same; `observe` sees each form of Core.
     pub fn lower_observed(&mut self, observe: &mut dyn FnMut(Form, &core::Program)) -> bool {
-        let Some(typed) = self.typed.take() else { return false };
+        let Some(mut typed) = self.typed.take() else { return false };
         self.phase = "Codegen";
+        self.linkage().attribute(&mut typed, self.system);
         let release = self.options.release;
         let options = LowerOptions {
             entry: self.entry,
@@ -459,7 +494,11 @@ impl<'s> Compilation<'s> {
         load: impl FnOnce(&core::Program, &SourceMap, &CodegenOptions) -> Result<T, CodegenError>,
     ) -> Option<T> {
         let program = self.core.take().expect("loading comes after lowering");
-        let foreign = match libraries::load(&program, self.system) {
+        let linkage = self.linkage();
+        let (project, sources) = (self.project.as_ref(), &self.sources);
+        let uses = project.map(|_| Uses::of(&program)).unwrap_or_default();
+        let unresolved = |symbol: &core::ForeignSymbol| uses.unresolved(&symbol.name, &project?.section, sources);
+        let foreign = match libraries::load(&program, &linkage, self.system, &unresolved) {
             Ok(foreign) => foreign,
             Err(diagnostics) => {
                 self.diagnostics.extend(diagnostics);
@@ -477,7 +516,9 @@ impl<'s> Compilation<'s> {
     pub fn build(&mut self, output: &Path, policy: &Policy) -> bool {
         let options = CodegenOptions { policy: Some(portable::print(policy)), ..self.codegen_options() };
         let program = self.core.take().expect("building comes after lowering");
-        let libraries = match libraries::link_arguments(&program, self.system) {
+        let linkage = self.linkage();
+        let uses = self.project.as_ref().map(|_| Uses::of(&program)).unwrap_or_default();
+        let libraries = match libraries::link_arguments(&program, &linkage, self.system) {
             Ok(libraries) => libraries,
             Err(diagnostics) => {
                 self.diagnostics.extend(diagnostics);
@@ -495,17 +536,39 @@ impl<'s> Compilation<'s> {
                 panic!("{problem}")
             }
         };
-        let linked = self.timed("link", |this| crate::link::link(&object, &libraries, output, this.system));
+        let start = Instant::now();
+        let folder = linkage.root.as_deref();
+        let linked = self.timed("link", |this| crate::link::link(&object, &libraries, folder, output, this.system));
+        if let Some(project) = &self.project {
+            let record = record::build(&project.section, &project.link_hash(), linked.is_ok(), start.elapsed());
+            self.records.push(record);
+        }
         match linked {
             Ok(()) => {
                 self.made(|| profile::of_executable(std::fs::metadata(output).map_or(0, |found| found.len())));
                 true
             }
-            Err(diagnostic) => {
+            Err(Failure::Other(diagnostic)) => {
                 self.diagnostics.push(*diagnostic);
                 false
             }
+            Err(Failure::Linker(refusal)) => {
+                self.refused(&refusal, &uses);
+                false
+            }
         }
+    }
+
+    /// Says what the linker minds, and which functions of generated bindings it has missed.
+    fn refused(&mut self, refusal: &Refusal, uses: &Uses) {
+        let Some(project) = &self.project else {
+            self.diagnostics.push(refusal.diagnostic());
+            return;
+        };
+        self.diagnostics.push(project.link_failed(refusal));
+        let missed = refusal.undefined.iter();
+        self.diagnostics.extend(missed.filter_map(|symbol| uses.unresolved(symbol, &project.section, &self.sources)));
+        render::arrange(&mut self.diagnostics);
     }
 
     /// What other tools want to know of the executable that `build` has written, as JSON. Code is made for this machine, so a target with another

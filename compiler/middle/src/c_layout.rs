@@ -60,6 +60,14 @@ impl CLayout {
             Type::Prim(Prim::Str | Prim::Never | Prim::Char) => None,
             Type::Prim(prim) => Some(CLayout::scalar(prim)),
             Type::Tuple(items) if items.is_empty() => Some(CLayout { size: 0, align: 1, shape: CShape::Void }),
+            // No type of C's, but all that a function is called with: as a struct has it.
+            Type::Tuple(items) => {
+                let mut laid_out = Vec::with_capacity(items.len());
+                for (index, &item) in items.iter().enumerate() {
+                    laid_out.push((index as u32, item, Arc::new(CLayout::of(types, defs, item)?)));
+                }
+                Some(CLayout::record(laid_out, false))
+            }
             Type::FixedArray(element, len) => {
                 let element = CLayout::of(types, defs, element)?;
                 let size = u64::from(element.size).checked_mul(len).and_then(|size| u32::try_from(size).ok())?;

@@ -16,7 +16,7 @@
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 use reml_diagnostics::Span;
-use reml_semantics::typed::{ForeignLibrary, TypeDef, TypeDefId};
+use reml_semantics::typed::{ForeignContract, ForeignLibrary, TypeDef, TypeDefId};
 use reml_semantics::types::{TypeId, TypeStore};
 use rustc_hash::FxHashMap;
 
@@ -131,6 +131,16 @@ pub struct ForeignSymbol {
     pub span: Span,
 }
 
+/// The library of declarations that name none: what every executable is linked with, C's library and its parts, as libm.
+const LIBC: &str = "libc";
+
+impl ForeignSymbol {
+    /// How policies and reports call the library.
+    pub fn library_name(&self) -> &str {
+        self.library.as_ref().map_or(LIBC, |library| &library.name)
+    }
+}
+
 impl ForeignFn {
     /// How messages and listings call it.
     pub fn name(&self) -> &str {
@@ -164,6 +174,8 @@ pub struct NativeUse {
     /// The function that is declared, or that goes below the language.
     pub function: Box<str>,
     pub span: Span,
+    /// What a declaration states of the border.
+    pub contract: Option<ForeignContract>,
 }
 
 #[derive(Clone)]

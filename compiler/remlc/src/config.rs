@@ -13,7 +13,7 @@ use reml_driver::config::lint;
 use reml_driver::system::{OsSystem, timestamp};
 use serde_json::{Value, json};
 
-use crate::options::{self, Output, ReportFormat};
+use crate::options::{Output, ReportFormat};
 use crate::report::{self, Subject};
 use crate::{FAILURE, output};
 
@@ -141,7 +141,7 @@ fn diff(args: &DiffArgs) -> ExitCode {
 }
 
 fn human() -> Output {
-    Output { format: options::Format::Human, ..Output::default() }
+    Output::default()
 }
 
 fn print(value: &Value) {

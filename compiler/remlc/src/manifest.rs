@@ -66,7 +66,7 @@ fn dump(args: &DumpArgs) -> ExitCode {
         (None, ReportFormat::Json) => options::Format::Json,
         _ => options::Format::Human,
     };
-    report::show(&diagnostics, &sources, "Parsing", &subject, &Output { format, ..Output::default() });
+    report::show(&diagnostics, &sources, "Parsing", &subject, &Output { format: Some(format), ..Output::default() });
     let Some(manifest) = manifest else { return ExitCode::from(FAILURE) };
     let text = match args.format {
         ReportFormat::Json => format!("{manifest:#}\n"),

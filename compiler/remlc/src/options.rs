@@ -17,6 +17,11 @@ pub struct Input {
 }
 
 impl Input {
+    /// Is it said what?
+    pub fn is_named(&self) -> bool {
+        self.path.is_some()
+    }
+
     pub fn path(&self) -> PathBuf {
         self.path.clone().unwrap_or_else(|| ".".into())
     }
@@ -200,9 +205,9 @@ impl EmitStage {
 /// How to talk about it.
 #[derive(Args, Clone, Default)]
 pub struct Output {
-    /// How diagnostics are shown
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    /// How diagnostics are shown [default: human]
+    #[arg(long, value_enum)]
+    pub format: Option<Format>,
 
     /// When human output is coloured; `NO_COLOR` switches `auto` off
     #[arg(long, value_enum, default_value_t = Color::Auto, value_name = "WHEN")]

@@ -9,6 +9,7 @@ use std::time::SystemTime;
 use reml_audit::{AuditError, Event, EventKind, Sink, Value};
 use reml_diagnostics::render::{Counts, diagnostic_json};
 use reml_diagnostics::{Diagnostic, SourceMap};
+use reml_driver::ffi_build::record::Record;
 use reml_driver::pipeline::{Compilation, audit_log};
 use reml_driver::system::timestamp;
 
@@ -95,6 +96,7 @@ impl<'s> Pipeline<'s> {
     /// Why that cannot be done.
     pub fn end(&self, compilation: &Compilation<'_>, completed: bool, refusal: Option<&str>) -> Result<(), String> {
         let (phase, dsls) = (compilation.phase, &compilation.dsls[..]);
+        self.native(&compilation.records, phase)?;
         self.found(&compilation.diagnostics, &compilation.sources, phase)?;
         let mut findings = Findings::default();
         findings.add(&compilation.diagnostics);
@@ -109,6 +111,18 @@ impl<'s> Pipeline<'s> {
     /// Why that cannot be done.
     pub fn found(&self, diagnostics: &[Diagnostic], sources: &SourceMap, phase: &str) -> Result<(), String> {
         self.record(|sink| diagnostics.iter().try_for_each(|it| sink.log(&found(self.subject, it, sources, phase))))
+    }
+
+    /// Records what was done for native libraries.
+    ///
+    /// # Errors
+    ///
+    /// Why that cannot be done.
+    pub fn native(&self, records: &[Record], phase: &str) -> Result<(), String> {
+        let event = |record: &Record| {
+            event(record.kind.clone(), self.subject, phase).with(record.kind.name(), record.details.clone())
+        };
+        self.record(|sink| records.iter().try_for_each(|record| sink.log(&event(record))))
     }
 
     /// Records the end.

@@ -7,8 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use reml_diagnostics::render::{self, Counts, Human, Json, JsonContext, Renderer, Short};
 use reml_diagnostics::{Diagnostic, Severity, SourceMap};
+use reml_driver::ffi_build::record::Record;
 use reml_driver::pipeline::Compilation;
 use reml_driver::system::timestamp;
+use serde_json::Value;
 
 use crate::options::{Format, Output};
 use crate::{FAILURE, output, timings};
@@ -45,7 +47,8 @@ pub fn emitted(compilation: &mut Compilation<'_>) {
 /// Shows all diagnostics and the closing line. People's formats go to standard error, JSON to standard output; only
 /// `run` leaves standard output to the program and puts JSON on standard error too.
 pub fn diagnostics(compilation: &Compilation<'_>, subject: &Subject<'_>, output: &Output) {
-    show(&compilation.diagnostics, &compilation.sources, compilation.phase, subject, output);
+    let audit = compilation.records.iter().map(Record::to_json).collect();
+    show_with(&compilation.diagnostics, &compilation.sources, compilation.phase, audit, subject, output);
 }
 
 /// The same for what no compilation found.
@@ -56,8 +59,20 @@ pub fn show(
     subject: &Subject<'_>,
     output: &Output,
 ) {
+    show_with(diagnostics, sources, phase, Vec::new(), subject, output);
+}
+
+fn show_with(
+    diagnostics: &[Diagnostic],
+    sources: &SourceMap,
+    phase: &'static str,
+    audit: Vec<Value>,
+    subject: &Subject<'_>,
+    output: &Output,
+) {
+    let format = output.format.unwrap_or_default();
     let shown: Vec<Diagnostic>;
-    let diagnostics = if output.quiet && !subject.fail_on_warning && output.format != Format::Json {
+    let diagnostics = if output.quiet && !subject.fail_on_warning && format != Format::Json {
         shown = diagnostics.iter().filter(|diagnostic| diagnostic.is_error()).cloned().collect();
         &shown
     } else {
@@ -65,7 +80,7 @@ pub fn show(
     };
     let mut text = Vec::new();
     let input = subject.input.display().to_string();
-    let rendered = match output.format {
+    let rendered = match format {
         Format::Human => Human { color: colored(output) }.render(diagnostics, sources, &mut text),
         Format::Short => Short.render(diagnostics, sources, &mut text),
         Format::Json => {
@@ -78,12 +93,13 @@ pub fn show(
                 inputs: vec![input.clone()],
                 artifact: subject.artifact.map(|path| path.display().to_string()),
                 fail_on_warning: subject.fail_on_warning,
+                audit,
             };
             Json { context }.render(diagnostics, sources, &mut text)
         }
     };
     debug_assert!(rendered.is_ok(), "writing to memory does not fail");
-    if output.format == Format::Human {
+    if format == Format::Human {
         let counts = Counts::of(diagnostics);
         if let Some((severity, line)) = render::summary(subject.verb, &input, counts) {
             summary_line(&mut text, severity, &line, colored(output));
@@ -93,7 +109,7 @@ pub fn show(
             summary_line(&mut text, Severity::Error, &line, colored(output));
         }
     }
-    match output.format {
+    match format {
         Format::Json if subject.verb != "run" => output::write(&text),
         _ => {
             let _ = io::stderr().lock().write_all(&text);

@@ -34,7 +34,7 @@ fn follow(guide: &Path) -> Result<(), Failed> {
     let text = std::fs::read_to_string(guide)?;
     let (mut lines, mut problems, mut blessed) = (text.lines().enumerate(), String::new(), String::new());
     // The file that the last line of prose names, and what the last commands have printed.
-    let (mut file, mut printed) = (None, None);
+    let (mut file, mut printed): (Option<PathBuf>, Option<String>) = (None, None);
     while let Some((index, line)) = lines.next() {
         blessed.push_str(&format!("{line}\n"));
         let Some(kind) = line.strip_prefix("```") else {
@@ -108,6 +108,7 @@ fn is_number(text: &str) -> bool {
 fn steady(text: &str) -> String {
     let mut out = String::new();
     for line in text.lines() {
+        let line = without_latency(line);
         let mut words = line.split(' ').peekable();
         while let Some(word) = words.next() {
             let hash = word.trim_end_matches(':');
@@ -115,7 +116,6 @@ fn steady(text: &str) -> String {
                 _ if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) => "HASH",
                 _ if word.parse::<u64>().is_ok() && words.peek().is_some_and(|next| next.starts_with("byte")) => "SIZE",
                 _ if word.strip_prefix('(').is_some_and(is_number) && words.peek() == Some(&"ms)") => "(TIME",
-                _ if word.contains("\"latency_ns\":") => &without_latency(word),
                 _ if word.strip_suffix('s').is_some_and(is_number) => "TIME",
                 _ if word.len() >= 20 && word.ends_with('Z') && word.as_bytes()[10] == b'T' => "TIME",
                 _ => word,

@@ -62,7 +62,7 @@ fn goldens_with_diagnostics() {
 #[test]
 fn goldens_with_audit_events_and_bindings() {
     let (event, bindings) = (validator("audit-envelope"), validator("bindings-manifest"));
-    let (mut logs, mut manifests) = (Vec::new(), Vec::new());
+    let (mut logs, mut manifests) = (vec![root().join("expected/ffi/build/audit.jsonl")], Vec::new());
     files(&root().join("expected"), ".audit.jsonl", &mut logs);
     files(&root().join("expected"), "bindings.manifest.json", &mut manifests);
     for path in logs {
@@ -190,6 +190,58 @@ fn reports_of_a_toolchain() {
 }
 
 #[test]
+fn reports_of_builds_and_what_they_are_about() {
+    let (report, diagnostic, config) = (validator("build-report"), validator("diagnostic"), validator("reml-json"));
+    let folder = root().join("expected/ffi/build");
+    for name in ["generated.report.json", "cached.report.json"] {
+        let golden: Value = serde_json::from_str(&fs::read_to_string(folder.join(name)).unwrap()).unwrap();
+        check(&report, &golden, name);
+    }
+    let example = fs::read_to_string(root().join("examples/ffi/build/reml.json")).unwrap();
+    check(&config, &serde_json::from_str(&example).unwrap(), "the example");
+    let directory = scratch();
+    let told = |ffi: &Value| -> Value {
+        fs::write(directory.path().join("reml.json"), json!({ "ffi": ffi }).to_string()).unwrap();
+        let mut command = remlc();
+        command.current_dir(directory.path()).args(["build", "--emit-bindgen", "--no-cache"]);
+        serde_json::from_str(&run(&mut command, "").unwrap().stdout).unwrap()
+    };
+    // What the schema refuses is an error to remlc, too.
+    fs::write(directory.path().join("a.h"), "int f(void);\n").unwrap();
+    fs::write(directory.path().join("broken.h"), "int f(;\n").unwrap();
+    let bindgen = json!({ "enabled": true, "output": "a.reml" });
+    for (ffi, fine) in [
+        (json!({}), true),
+        (json!({ "libraries": ["m"], "linker": { "search_paths": ["lib"], "extra_args": ["-s"] } }), true),
+        (json!({ "headers": ["a.h"], "bindgen": bindgen }), true),
+        (json!({ "libraries": [" "] }), false),
+        (json!({ "libraries": ["lib/m"] }), false),
+        (json!({ "libraries": "m" }), false),
+        (json!({ "bindgen": bindgen }), false),
+        (json!({ "headers": ["a.h"], "bindgen": { "enabled": true } }), false),
+        (json!({ "headers": ["a.h"], "bindgen": { "enabled": 1 } }), false),
+        (json!({ "bindgen": { "output": "a.txt" } }), false),
+        (json!({ "linker": { "extra_arg": [] } }), false),
+    ] {
+        let value = told(&ffi);
+        check(&report, &value, &ffi.to_string());
+        value["diagnostics"].as_array().unwrap().iter().for_each(|it| check(&diagnostic, it, &ffi.to_string()));
+        assert_eq!(
+            (value["stats"]["validated"].as_bool(), config.is_valid(&json!({ "ffi": ffi }))),
+            (Some(fine), fine),
+            "{ffi}"
+        );
+    }
+    let failed = told(&json!({ "headers": ["broken.h"], "bindgen": { "enabled": true, "output": "b.reml" } }));
+    check(&report, &failed, "a header that is no C");
+    let mut wrong = failed.clone();
+    wrong["audit"][0]["metadata"]["ffi.bindgen"].as_object_mut().unwrap().remove("error.code");
+    assert!(!report.is_valid(&wrong), "a failure says why");
+    wrong["audit"] = json!([{ "metadata": { "ffi.build": { "event": "ffi.build", "status": "cache_hit", "input_hash": "0123456789abcdef" } } }]);
+    assert!(!report.is_valid(&wrong), "linking is not cached");
+}
+
+#[test]
 fn states_differences_and_results_of_reloads() {
     let directory = scratch();
     let write = |name: &str, text: &str| fs::write(directory.path().join(name), text).unwrap();
@@ -262,8 +314,15 @@ fn schemas_refuse_what_is_wrong() {
         *value.pointer_mut(pointer).unwrap() = wrong;
         assert!(!validator(schema).is_valid(&value), "{pointer}");
     }
-    let names =
-        ["diagnostic", "audit-envelope", "audit-verification", "constraint-graph", "manifest-dump", "toolchain-report"];
+    let names = [
+        "diagnostic",
+        "audit-envelope",
+        "audit-verification",
+        "build-report",
+        "constraint-graph",
+        "manifest-dump",
+        "toolchain-report",
+    ];
     for name in names {
         assert!(!validator(name).is_valid(&json!({})), "{name}");
     }

@@ -5,6 +5,7 @@ use reml_diagnostics::{Diagnostic, Severity, Span, codes};
 
 use crate::Checked;
 use crate::cx::*;
+use crate::foreign::unreleased;
 use crate::infer::ty::{Node, Ty, Types};
 use crate::patterns;
 use crate::typed::{self, *};
@@ -64,6 +65,7 @@ impl<'a> Checker<'a> {
         let impls = self.final_impls();
         let effects = self.final_effects();
         self.check_patterns(&type_defs, &fns, &globals);
+        self.check_released(&modules, &fns);
         let main = main.map(|main| self.handled_main(main, &mut fns));
         let tests = tests.into_iter().map(|test| self.awaited(test, &mut fns).unwrap_or(test)).collect();
         let files = self.modules.values().filter(|module| module.is_core).filter_map(|module| module.ast);
@@ -90,6 +92,17 @@ impl<'a> Checker<'a> {
         let mut constraints = std::mem::take(&mut self.constraints);
         constraints.sort_by_key(|it| (it.span.start, it.span.end));
         Checked { program, diagnostics, decisions, constraints }
+    }
+
+    /// What C has transferred to the program's own functions.
+    fn check_released(&mut self, modules: &PrimaryMap<ModuleId, Module>, fns: &PrimaryMap<FnId, FnDef>) {
+        let tables = unreleased::Tables { types: &self.store, fns, modules };
+        let own = fns.values().filter(|def| !modules[def.module].is_core);
+        for def in own {
+            if let FnKind::Reml(body) = &def.kind {
+                self.diagnostics.extend(unreleased::check_body(&tables, body, self.names));
+            }
+        }
     }
 
     /// Exhaustiveness and reachability of the program's own matches.

@@ -70,6 +70,12 @@ const OPTIONAL_FNS: &[(&str, &str)] = &[
     ("Core.Async.Futures", "await_future"),
     ("Core.Async.Tasks", "block_on"),
     ("Core.Async.Tasks", "spawn"),
+    ("Core.Unsafe.Foreign", "foreign_lent"),
+    ("Core.Unsafe.Foreign", "foreign_given"),
+    ("Core.Unsafe.Foreign", "foreign_owned"),
+    ("Core.Unsafe.Foreign", "foreign_owned_or_none"),
+    ("Core.Unsafe.Foreign", "foreign_borrowed"),
+    ("Core.Unsafe.Foreign", "foreign_borrowed_or_none"),
 ];
 
 impl<'a> Checker<'a> {
@@ -97,11 +103,10 @@ impl<'a> Checker<'a> {
         }
         self.lang.future = self.lang_type(&["Core.Async.Futures"], "Future");
         self.lang.task = self.lang_type(&["Core.Async.Tasks"], "Task");
-        let scoped = ["ForeignStub", "ForeignPtr"];
-        self.lang.scoped = scoped
-            .iter()
-            .filter_map(|name| self.lang_type(&["Core.Unsafe.Ptr", "Core.Unsafe.Foreign"], name))
-            .collect();
+        let scoped = ["ForeignStub", "ForeignPtr", "RootGuard"];
+        let homes = ["Core.Unsafe.Ptr", "Core.Unsafe.Foreign", "Core.Unsafe.Root"];
+        self.lang.scoped = scoped.iter().filter_map(|name| self.lang_type(&homes, name)).collect();
+        self.lang.foreign_ptr = self.lang_type(&["Core.Unsafe.Foreign"], "ForeignPtr");
         self.lang_exit = self.lang_effect("Core.Lang", "Exit");
         self.lang_async = self.lang_effect("Core.Async.Futures", "Async");
         let fns = LANG_FNS.iter().map(|&name| ("Core.Lang", name)).chain(OPTIONAL_FNS.iter().copied());

@@ -141,6 +141,8 @@ pub struct LangItems {
     pub duration: Option<TypeDefId>,
     /// Of `Core.Async`, in programs that wait.
     pub future: Option<TypeDefId>,
+    /// Of `Core.Unsafe.Foreign`, in programs that use it.
+    pub foreign_ptr: Option<TypeDefId>,
     pub task: Option<TypeDefId>,
     /// Types whose variables live until the end of their block: what C knows of them is not seen.
     pub scoped: Vec<TypeDefId>,
@@ -267,6 +269,52 @@ pub struct ForeignDef {
     /// It may be missing as long as nobody calls it.
     pub weak: bool,
     pub variadic: bool,
+    pub ownership: Ownership,
+    /// The function that gives back what the result points to.
+    pub release: Option<FnId>,
+    /// What the declaration states besides the types.
+    pub contract: Option<ForeignContract>,
+}
+
+/// Who owns what the pointers point to that pass the border.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ownership {
+    /// Whoever gave it.
+    Borrowed,
+    /// Whoever got it.
+    Transferred,
+    /// Both, and nobody changes it.
+    Reference,
+}
+
+impl Ownership {
+    /// As attributes and audit records spell it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Ownership::Borrowed => "borrowed",
+            Ownership::Transferred => "transferred",
+            Ownership::Reference => "reference",
+        }
+    }
+}
+
+/// What a declaration states about the border, for the audit log: each as it is written, or as it follows from the target.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct ForeignContract {
+    pub target: Box<str>,
+    /// That of the block, if the block says so.
+    pub block_target: Box<str>,
+    pub arch: Box<str>,
+    pub os: Box<str>,
+    pub callconv: Box<str>,
+    /// The convention that is declared, and that of the target.
+    pub abi: Box<str>,
+    pub expected_abi: Box<str>,
+    pub ownership: &'static str,
+    /// What becomes of the result: `none`, when it is no pointer; `raw`; `wrapped`.
+    pub result: &'static str,
+    /// The function that gives it back, or nothing.
+    pub release: Box<str>,
 }
 
 /// A library that foreign functions come from: `@link(..)`.

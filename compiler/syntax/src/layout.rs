@@ -50,10 +50,10 @@ fn goes_on_after(tokens: &[Token], next: &Token) -> bool {
         return false;
     }
     match token.kind {
-        LParen | LBracket | LBrace | Comma | Dot | Eq | ColonEq | Arrow | FatArrow | PipeGt | TildeGt | Plus
-        | PlusPlus | Minus | Star | Slash | Percent | Caret | Shl | EqEq | Ne | Lt | Le | Ge | AndAnd | OrOr | Amp
-        | Bang | Colon | ColonColon | With | Then | Else | Do | In | As | If | While | Match | For | Perform | Let
-        | Var | Pub | Where | PlusEq | MinusEq | StarEq | SlashEq => true,
+        LParen | LBracket | HashBracket | LBrace | Comma | Dot | Eq | ColonEq | Arrow | FatArrow | PipeGt | TildeGt
+        | Plus | PlusPlus | Minus | Star | Slash | Percent | Caret | Shl | EqEq | Ne | Lt | Le | Ge | AndAnd | OrOr
+        | Amp | Bang | Colon | ColonColon | With | Then | Else | Do | In | As | If | While | Match | For | Perform
+        | Let | Var | Pub | Where | PlusEq | MinusEq | StarEq | SlashEq => true,
         // `let h = handle` is a name.
         Handle => next.kind == LBrace,
         // `a >` goes on, `List<Int>` does not.

@@ -144,6 +144,8 @@ pub enum Kind {
     LBracket,
     #[token("]")]
     RBracket,
+    #[token("#[")]
+    HashBracket,
     #[token("{")]
     LBrace,
     #[token("}")]
@@ -294,12 +296,26 @@ impl Kind {
         use Kind::*;
         matches!(
             self,
-            Module | Use | Pub | Let | Var | Fn | Type | Trait | Impl | Extern | Effect | Handler | Conductor | At
+            Module
+                | Use
+                | Pub
+                | Let
+                | Var
+                | Fn
+                | Type
+                | Trait
+                | Impl
+                | Extern
+                | Effect
+                | Handler
+                | Conductor
+                | At
+                | HashBracket
         )
     }
 
     pub fn opens(self) -> bool {
-        matches!(self, Kind::LParen | Kind::LBracket | Kind::LBrace)
+        matches!(self, Kind::LParen | Kind::LBracket | Kind::HashBracket | Kind::LBrace)
     }
 
     pub fn closes(self) -> bool {
@@ -310,7 +326,7 @@ impl Kind {
     pub fn closer(self) -> Kind {
         match self {
             Kind::LParen => Kind::RParen,
-            Kind::LBracket => Kind::RBracket,
+            Kind::LBracket | Kind::HashBracket => Kind::RBracket,
             _ => Kind::RBrace,
         }
     }
@@ -392,6 +408,7 @@ impl Kind {
             RParen => "`)`",
             LBracket => "`[`",
             RBracket => "`]`",
+            HashBracket => "`#[`",
             LBrace => "`{`",
             RBrace => "`}`",
             Plus => "`+`",

@@ -111,6 +111,10 @@ kinds! {
     MemoryMap = "mmap" ["memory.file", "memory.flags", "memory.protection"];
     GcStats = "gc.stats" ["gc.stats"];
     FfiCall = "ffi.call" ["ffi"];
+    /// A foreign function whose declaration states what it expects, before the program begins.
+    FfiBridge = "ffi.bridge" ["bridge"];
+    /// What C had given is given back, or was not.
+    FfiPtrRelease = "ffi.ptr.release" ["ffi"];
     FfiBindgen = "ffi.bindgen" ["ffi.bindgen"];
     FfiBuild = "ffi.build" ["ffi.build"];
     NativeEmbed = "native.embed" ["embed.abi.version", "native.embed.entrypoint"];
@@ -154,7 +158,8 @@ impl EventKind {
     /// The key under which what is told about such an event is kept as a whole.
     pub fn payload_key(&self) -> &'static str {
         match self {
-            EventKind::FfiCall => "ffi",
+            EventKind::FfiCall | EventKind::FfiPtrRelease => "ffi",
+            EventKind::FfiBridge => "bridge",
             EventKind::FfiBindgen => "ffi.bindgen",
             EventKind::FfiBuild => "ffi.build",
             EventKind::GcStats => "gc.stats",

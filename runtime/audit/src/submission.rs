@@ -22,8 +22,15 @@ const CHANNEL_KEY: &str = "audit.channel";
 /// Kinds and keys that begin so are the runtime's.
 const RESERVED_PREFIXES: [&str; 2] = ["gate.", "audit."];
 /// Other kinds that only the runtime records.
-const RESERVED_KINDS: [&str; 5] =
-    ["capability.revoked", "capability_check", "plugin.revoke", "security.policy_enforced", "security.violation"];
+const RESERVED_KINDS: [&str; 7] = [
+    "capability.revoked",
+    "capability_check",
+    "ffi.bridge",
+    "ffi.ptr.release",
+    "plugin.revoke",
+    "security.policy_enforced",
+    "security.violation",
+];
 /// Other keys that only the runtime writes.
 const RESERVED_KEYS: [&str; 4] = ["chain", "event.kind", "policy_digest", "schema.version"];
 /// What a program may say although it begins like what is reserved: keys of events about its own pipelines and bridges.

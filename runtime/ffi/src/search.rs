@@ -95,12 +95,13 @@ pub fn file_names(name: &str, form: Form) -> Vec<String> {
     names
 }
 
-/// The files that a library may be, the best first.
-pub fn candidates(name: &str, form: Form, folders: &[PathBuf], files: &dyn Files) -> Vec<PathBuf> {
+/// The files that a library may be, the best first. In each folder, `forms` have their order.
+pub fn candidates(name: &str, forms: &[Form], folders: &[PathBuf], files: &dyn Files) -> Vec<PathBuf> {
     if name.contains('/') {
         return vec![PathBuf::from(name)];
     }
-    let names = file_names(name, form);
+    let mut names: Vec<String> = forms.iter().flat_map(|&form| file_names(name, form)).collect();
+    names.dedup();
     let mut found = Vec::new();
     for folder in folders {
         for name in &names {

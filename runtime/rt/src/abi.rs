@@ -281,6 +281,24 @@ pub struct FrameTable {
     pub root_count: u64,
     pub root_kinds: *const RootKind,
     pub root_kind_count: u64,
+    /// The calls of C functions.
+    pub foreign_sites: *const ForeignSite,
+    pub foreign_site_count: u64,
+}
+
+/// A return address of a call of a C function, for reports of what happens in there.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ForeignSite {
+    /// Index into `FrameTable::functions`.
+    pub function: u32,
+    /// Offset of the return address from the function's start.
+    pub offset: u32,
+    /// Bytes between the stack pointer, as it is at the call, and what the frame pointer points to.
+    pub frame: u32,
+    /// Empty when the function is called through a pointer.
+    pub symbol: FrameText,
+    pub library: FrameText,
 }
 
 /// A return address at which the frame owns values.

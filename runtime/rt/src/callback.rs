@@ -180,6 +180,11 @@ pub extern "C" fn reml_callback_code(cx: Cx, object: &Resource) -> *const u8 {
     code.unwrap_or(ptr::null())
 }
 
+/// The function that calls the code of callbacks, if there are any on this machine.
+pub fn entry_code() -> Option<*const u8> {
+    thunk::entry_code()
+}
+
 /// C has called a callback that is no more.
 ///
 /// # Safety
@@ -278,6 +283,10 @@ mod thunk {
         dead_stub as *const u8
     }
 
+    pub fn entry_code() -> Option<*const u8> {
+        Some(enter as *const u8)
+    }
+
     /// Where thunks come to, `r10` holding the address of the data. The chain of frame pointers ends here: C keeps none.
     ///
     /// # Safety
@@ -366,6 +375,10 @@ mod thunk {
 
     pub fn dead_entry() -> *const u8 {
         std::ptr::null()
+    }
+
+    pub fn entry_code() -> Option<*const u8> {
+        None
     }
 }
 

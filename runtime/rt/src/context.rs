@@ -4,7 +4,7 @@
 //! behind `Context::private`. A program runs on one thread, so the parts of `Runtime` are plain cells.
 
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::ptr::{self, NonNull};
 use std::sync::Arc;
 
@@ -12,8 +12,10 @@ use reml_capability::gate::Gate;
 
 use crate::abi::{CLASSES, Context, PAYLOAD_SLOTS, ProgramInfo};
 use crate::callback::Callbacks;
+use crate::crash::Recorder;
 use crate::defer::DeferStack;
 use crate::fiber::Fibers;
+use crate::foreign_calls::CallSite;
 use crate::frames::FrameTables;
 use crate::gate::Guard;
 use crate::handler;
@@ -45,10 +47,13 @@ pub struct Runtime {
     pub resources: Resources,
     pub callbacks: Callbacks,
     pub libraries: Libraries,
+    pub call_site: CallSite,
     pub io_effects: IoEffects,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,
     pub guard: Guard,
+    /// Tells the log of crashes.
+    pub recorder: OnceCell<Recorder>,
     /// Program arguments, without the program's name.
     pub args: RefCell<Vec<String>>,
     /// Compiled patterns; built by `regex` on first use. Untyped so that programs without patterns do not link it.

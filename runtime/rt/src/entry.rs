@@ -12,6 +12,7 @@ use reml_capability::gate::Gate;
 
 use crate::abi::{BROKEN_PIPE_EXIT, FLAG_LEAK_CHECK, LEAK_EXIT, ProgramInfo};
 use crate::context::{Cx, Program};
+use crate::crash;
 use crate::gate;
 use crate::heap;
 use crate::native;
@@ -58,6 +59,7 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
         denials.iter().for_each(|denial| report(format_args!("error[{}]: {denial}", gate::CODE)));
         return RunOutcome { exit_code: 1, live_objects: None };
     }
+    crash::prepare(cx, info);
     cx.runtime().reloading.begin(options.versions.clone());
     let Some(stack) = Stack::new(cx, options.stack_size) else {
         report(format_args!("error: cannot reserve memory for the stack"));
@@ -90,6 +92,9 @@ pub(crate) fn finish(cx: Cx, status: i32, flags: u64, count_live: bool) -> RunOu
             exit_code = exit_code.max(1);
         }
     }
+    // What C has given is not given back any more: that would take code of the program.
+    // SAFETY: the context is alive.
+    unsafe { (*cx.as_ptr()).ending = 1 };
     if !crate::resource::close_remaining(cx) {
         exit_code = exit_code.max(1);
     }
@@ -338,6 +343,8 @@ mod tests {
             root_count: 0,
             root_kinds: ptr::null(),
             root_kind_count: 0,
+            foreign_sites: ptr::null(),
+            foreign_site_count: 0,
         };
         let info = ProgramInfo {
             main: panicking_main as *const u8,

@@ -3,18 +3,21 @@
 //! A plan is made once for a signature, and belongs to the program as a resource. The call itself is no function of the runtime to compiled code, but a C function with an address ([`invoke`]),
 //! because C may call the program back: what holds for calls of C has to hold for this one.
 
+use std::cell::RefCell;
 use std::ffi::c_void;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use reml_audit::{Event, EventKind, Field, Record};
 use reml_capability::policy::Power;
+use reml_ffi::metrics;
 use reml_ffi::{CSignature, CallPlan, Convention};
 
 use crate::abi::{Array, Resource};
 use crate::array;
 use crate::context::Cx;
 use crate::foreign;
-use crate::frames::Place;
+use crate::frames::{Place, Source};
 use crate::gate;
 use crate::panic::traced;
 use crate::resource::{Content, closed, new_resource};
@@ -83,13 +86,28 @@ traced! {
 
 extern "C" fn record(cx: Cx, members: StrRef, wrapper: StrRef, began: i64, status: i64, failure: StrRef) {
     let Some(sink) = gate::sink(cx) else { return };
+    if let 0 | 1 = status {
+        metrics::record_call(status == 0);
+    }
     let errno = foreign::reml_errno(cx);
     let latency = time::reml_time_monotonic_nanos(cx) - began;
-    let mut call = String::with_capacity(256);
-    call.push_str("{\"call_site\":");
-    push_call_site(&mut call, gate::place_of_call(cx));
     let status = usize::try_from(status).ok().and_then(|status| STATUS.get(status)).unwrap_or(&STATUS[1]);
-    let _ = write!(call, ",{},\"latency_ns\":{},\"status\":\"{status}\"}}", members.as_str(), latency.max(0));
+    let site = cx.runtime().call_site.text(gate::place_of_call(cx));
+    let mut call = String::with_capacity(128 + site.len() + members.as_str().len());
+    let mut digits = itoa::Buffer::new();
+    for part in [
+        "{\"call_site\":",
+        &site,
+        ",",
+        members.as_str(),
+        ",\"latency_ns\":",
+        digits.format(latency.max(0)),
+        ",\"status\":\"",
+        status,
+        "\"}",
+    ] {
+        call.push_str(part);
+    }
     let capability = Power::Ffi.capability();
     let both = [("ffi", Field::Json(&call)), ("ffi.wrapper", Field::Json(wrapper.as_str()))];
     let fields = if wrapper.as_str().is_empty() { &both[..1] } else { &both };
@@ -106,37 +124,53 @@ extern "C" fn record(cx: Cx, members: StrRef, wrapper: StrRef, began: i64, statu
     foreign::reml_set_errno(cx, errno);
 }
 
+/// Where the last call that was recorded stands, as JSON: a loop calls from one place.
+#[derive(Default)]
+pub struct CallSite {
+    last: RefCell<Option<(Place<'static>, Rc<str>)>>,
+}
+
+impl CallSite {
+    fn text(&self, place: Option<Place<'static>>) -> Rc<str> {
+        let Some((place, source)) = place.and_then(|place| Some((place, place.source?))) else { return "null".into() };
+        let mut last = self.last.borrow_mut();
+        match &*last {
+            Some((known, text)) if *known == place => text.clone(),
+            _ => {
+                let text: Rc<str> = call_site(place.function, source).into();
+                *last = Some((place, text.clone()));
+                text
+            }
+        }
+    }
+}
+
 /// `"shop.orders:12"`.
-fn push_call_site(call: &mut String, place: Option<Place<'_>>) {
-    let Some((place, source)) = place.and_then(|place| Some((place, place.source?))) else {
-        call.push_str("null");
-        return;
-    };
+fn call_site(function: &str, source: Source<'_>) -> String {
     let file = source.file.rsplit('/').next().unwrap_or_default();
     let stem = file.strip_suffix(".reml").unwrap_or(file);
     // The path of a function begins with that of its module, whose last name is the file's.
     let mut end = 0;
-    let module = place.function.split('.').find_map(|name| {
+    let module = function.split('.').find_map(|name| {
         end += name.len() + 1;
-        (name == stem).then(|| &place.function[..end - 1])
+        (name == stem).then(|| &function[..end - 1])
     });
-    let module = module.unwrap_or(stem);
-    call.push('"');
-    for c in module.chars() {
+    let mut text = String::from("\"");
+    for c in module.unwrap_or(stem).chars() {
         match c {
-            '"' | '\\' => call.extend(['\\', c]),
-            c if c.is_control() => call.push('?'),
-            c => call.push(c),
+            '"' | '\\' => text.extend(['\\', c]),
+            c if c.is_control() => text.push('?'),
+            c => text.push(c),
         }
     }
-    let _ = write!(call, ":{}\"", source.line);
+    let _ = write!(text, ":{}\"", source.line);
+    text
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::context::Program;
-    use crate::frames::Source;
     use crate::heap;
     use crate::resource::reml_resource_free;
     use crate::taken::testing::text_taken;
@@ -169,16 +203,12 @@ mod tests {
     #[test]
     fn call_sites_are_modules_and_lines() {
         let site = |function, file| {
-            let mut text = String::new();
             let source = Source { file, line: 12, column: 1 };
-            push_call_site(&mut text, Some(Place { function, hidden: false, source: Some(source) }));
-            text
+            CallSite::default().text(Some(Place { function, hidden: false, source: Some(source) }))
         };
-        assert_eq!(site("shop.orders.total", "src/shop/orders.reml"), "\"shop.orders:12\"");
-        assert_eq!(site("main.main", "main.reml"), "\"main:12\"");
-        assert_eq!(site("f", "a\"b.reml"), "\"a\\\"b:12\"");
-        let mut none = String::new();
-        push_call_site(&mut none, None);
-        assert_eq!(none, "null");
+        assert_eq!(&*site("shop.orders.total", "src/shop/orders.reml"), "\"shop.orders:12\"");
+        assert_eq!(&*site("main.main", "main.reml"), "\"main:12\"");
+        assert_eq!(&*site("f", "a\"b.reml"), "\"a\\\"b:12\"");
+        assert_eq!(&*CallSite::default().text(None), "null");
     }
 }

@@ -20,6 +20,18 @@ const LIBRARY_FILES: &str = "Core/";
 #[derive(Default)]
 pub struct FrameTables(Vec<&'static FrameTable>);
 
+/// A call of a C function.
+#[derive(Clone, Copy)]
+pub struct ForeignSiteAt {
+    /// Its return address.
+    pub code: usize,
+    /// How far the stack pointer is below the frame pointer then.
+    pub frame: usize,
+    /// Empty when the function is called through a pointer.
+    pub symbol: &'static str,
+    pub library: &'static str,
+}
+
 /// What a return address means.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Place<'a> {
@@ -66,6 +78,23 @@ impl FrameTables {
         self.0.iter().any(|table| functions(table).iter().any(|function| covers(function, code.wrapping_add(1))))
     }
 
+    /// All calls of C functions.
+    pub fn foreign_calls(&self) -> impl Iterator<Item = ForeignSiteAt> + Clone {
+        self.0.iter().flat_map(|&table| {
+            // SAFETY: registered tables are as `abi` says.
+            let sites = unsafe { array(table.foreign_sites, table.foreign_site_count) };
+            sites.iter().filter_map(move |site| {
+                let start = functions(table).get(site.function as usize)?.start.addr();
+                Some(ForeignSiteAt {
+                    code: start + site.offset as usize,
+                    frame: site.frame as usize,
+                    symbol: text(table, site.symbol),
+                    library: text(table, site.library),
+                })
+            })
+        })
+    }
+
     /// The place of the call that returns to `code`.
     pub fn place(&self, code: usize) -> Option<Place<'static>> {
         self.0.iter().find_map(|table| place_in(table, code))
@@ -91,7 +120,7 @@ fn place_in(table: &'static FrameTable, code: usize) -> Option<Place<'static>> {
     Some(Place { function: text(table, function.name), hidden: function.hidden != 0, source })
 }
 
-fn functions(table: &FrameTable) -> &[FrameFunction] {
+fn functions(table: &'static FrameTable) -> &'static [FrameFunction] {
     // SAFETY: registered tables are as `abi` says.
     unsafe { array(table.functions, table.function_count) }
 }
@@ -106,7 +135,7 @@ fn files(table: &FrameTable) -> &[FrameText] {
     unsafe { array(table.files, table.file_count) }
 }
 
-fn text(table: &FrameTable, range: FrameText) -> &str {
+fn text(table: &'static FrameTable, range: FrameText) -> &'static str {
     // SAFETY: registered tables are as `abi` says.
     let bytes = unsafe { array(table.text, table.text_len) };
     let start = range.start as usize;
@@ -169,14 +198,19 @@ pub fn is_library(function: &str, file: &str) -> bool {
     function.starts_with(LIBRARY_PREFIX) && file.starts_with(LIBRARY_FILES)
 }
 
+/// The innermost place outside of the library; the innermost one, if there is none close by.
+pub fn blamed(tables: &FrameTables, walk: &Walk) -> Option<Place<'static>> {
+    let places = || walk.clone().filter_map(|code| tables.place(code)).filter(|place| !place.hidden);
+    places()
+        .take(FIRST_FRAMES)
+        .find(|place| place.source.is_some_and(|source| !is_library(place.function, source.file)))
+        .or_else(|| places().next())
+}
+
 /// Writes `  at place` and, when there is more than one frame, the `  backtrace:`.
 pub fn write_trace(out: &mut dyn Write, tables: &FrameTables, walk: Walk) -> fmt::Result {
     let places = || walk.clone().filter_map(|code| tables.place(code)).filter(|place| !place.hidden);
-    let blamed = places()
-        .take(FIRST_FRAMES)
-        .find(|place| place.source.is_some_and(|source| !is_library(place.function, source.file)))
-        .or_else(|| places().next());
-    let Some(blamed) = blamed else { return Ok(()) };
+    let Some(blamed) = blamed(tables, &walk) else { return Ok(()) };
     writeln!(out, "  at {blamed}")?;
 
     // The chain is counted without looking frames up, which is what takes time on a deep stack.
@@ -274,6 +308,8 @@ mod tests {
             root_count: 0,
             root_kinds: std::ptr::null(),
             root_kind_count: 0,
+            foreign_sites: std::ptr::null(),
+            foreign_site_count: 0,
         };
         let mut tables = FrameTables::default();
         // SAFETY: everything is leaked.

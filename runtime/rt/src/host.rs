@@ -12,6 +12,7 @@ use std::thread::ThreadId;
 use crate::abi::ProgramInfo;
 use crate::array::{BytesRef, new_bytes};
 use crate::context::{Cx, Program};
+use crate::crash;
 use crate::entry::{self, RunOptions, RunOutcome};
 use crate::native;
 use crate::stack::Stack;
@@ -116,6 +117,7 @@ impl Hosted {
         unsafe { program.load(info) };
         let cx = program.cx();
         cx.runtime().mail.hosted.set(true);
+        crash::prepare(cx, info);
         let stack = Stack::new(cx, options.stack_size).ok_or("there is no memory for the program's stack")?;
         Ok(Hosted { stack, program, main: info.main, flags: info.flags, begun: false, ended: false, thread: None })
     }

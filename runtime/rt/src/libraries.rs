@@ -135,7 +135,7 @@ fn open(cx: Cx, name: &str) -> Result<Loaded, Refusal> {
     let mut folders = cx.runtime().libraries.named_folders.clone();
     folders.extend(search::system_folders());
     let mut tried = Vec::new();
-    for candidate in search::candidates(name, Form::Shared, &folders, &Machine) {
+    for candidate in search::candidates(name, &[Form::Shared], &folders, &Machine) {
         // What is gone by now, or leads nowhere, is none.
         let Ok(path) = std::fs::canonicalize(&candidate) else { continue };
         ask(cx, &asked, Some(&path), None)?;
@@ -238,10 +238,7 @@ mod tests {
     fn functions_of_other_libraries_are_theirs() {
         let mut program = program(&["--allow-ffi", "--deny-ffi=libc:system"]);
         let denied = found(&mut program, "m", "system");
-        assert!(
-            denied.starts_with("-2 ") && denied.contains("libc.so.6:system") || denied.contains("libc:system"),
-            "{denied}"
-        );
+        assert!(denied.starts_with("-2 ") && denied.contains("`libc:system`"), "{denied}");
         assert_eq!(found(&mut program, "m", "malloc"), "+");
     }
 

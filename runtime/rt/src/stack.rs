@@ -13,15 +13,16 @@
 
 use std::cell::Cell;
 use std::ptr;
-use std::sync::Once;
 
 use crate::abi::Fiber;
 use crate::abi::{Context, PANIC_EXIT};
 use crate::context::Cx;
+use crate::crash::ForeignCall;
 use crate::fiber::{self, FiberStack};
 use crate::frames::Walk;
 use crate::heap;
 use crate::panic;
+use crate::signals::{self, Registers};
 
 const RED_ZONE: usize = 1 << 20;
 const YELLOW_ZONE: usize = 1 << 20;
@@ -41,6 +42,7 @@ const SMALL_PAGES: usize = 4 << 20;
 const SIZE_VARIABLE: &str = "REML_STACK_SIZE";
 /// The code of the panic.
 const CODE: &str = "runtime.stack_overflow";
+const TOO_DEEP: &str = "stack overflow: the recursion is too deep";
 
 /// Addresses of a program's stack; frame pointers outside are not followed. The default is empty.
 #[derive(Clone, Copy, Default)]
@@ -85,6 +87,13 @@ impl Bounds {
         if self.fiber.is_null() { limit } else { self.bounds().low + FIBER_YELLOW_ZONE }
     }
 
+    /// The words of the stack from an address on.
+    pub fn words_from(self, cx: Cx, address: usize) -> impl Iterator<Item = usize> {
+        let bounds = self.bounds();
+        let start = address.next_multiple_of(size_of::<usize>()).max(self.accessible(cx_stack_limit(cx)));
+        (start..bounds.high).step_by(size_of::<usize>())
+    }
+
     /// The stack that waits for this one.
     pub fn waiting(self) -> Option<Bounds> {
         // SAFETY: fibers live until the program ends.
@@ -111,7 +120,7 @@ pub struct Watch<'s> {
 }
 
 /// What the signal handler has to know of the program that runs on this thread.
-struct Watched {
+pub struct Watched {
     context: *mut Context,
     /// Start of the red zone.
     low: usize,
@@ -221,7 +230,7 @@ impl Stack {
         // SAFETY: the context is alive; compiled code does not run yet.
         unsafe { (*cx.as_ptr()).stack_limit = low.addr() + zones };
 
-        install_handler();
+        signals::install(cx.runtime().mail.is_hosted());
         Some(Stack { low, bytes, spare, watched })
     }
 
@@ -265,100 +274,74 @@ impl Drop for Watch<'_> {
     }
 }
 
-struct PreviousAction(std::cell::UnsafeCell<Option<libc::sigaction>>);
+/// The program that runs on this thread, if one does.
+pub fn running() -> Option<&'static Watched> {
+    // SAFETY: set only while its `Stack` lives, on this thread; who asks is a signal handler, which is done before that ends.
+    unsafe { WATCHED.get().as_ref() }
+}
 
-// SAFETY: written once under `INSTALL` before the handler can run, read afterwards.
-unsafe impl Sync for PreviousAction {}
-
-static INSTALL: Once = Once::new();
-static PREVIOUS_SEGV: PreviousAction = PreviousAction(std::cell::UnsafeCell::new(None));
-static PREVIOUS_BUS: PreviousAction = PreviousAction(std::cell::UnsafeCell::new(None));
-
-fn install_handler() {
-    INSTALL.call_once(|| {
-        for (signal, previous) in [(libc::SIGSEGV, &PREVIOUS_SEGV), (libc::SIGBUS, &PREVIOUS_BUS)] {
-            // SAFETY: the handler only does what a handler may; the old action is kept for faults that are not ours.
-            unsafe {
-                let mut old: libc::sigaction = std::mem::zeroed();
-                libc::sigaction(signal, ptr::null(), &mut old);
-                *previous.0.get() = Some(old);
-                let mut action: libc::sigaction = std::mem::zeroed();
-                let handler: extern "C" fn(i32, *mut libc::siginfo_t, *mut libc::c_void) = on_fault;
-                action.sa_sigaction = handler as *const () as usize;
-                action.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-                libc::sigemptyset(&mut action.sa_mask);
-                libc::sigaction(signal, &action, ptr::null_mut());
-            }
+impl Watched {
+    /// Handles a fault at an address, if that is an overflow of a stack.
+    pub fn overflowed(&self, address: usize, registers: &mut Registers) -> bool {
+        if self.emergency_used.get() && self.emergency.contains(address, 1) {
+            let text = "panic: stack overflow while handling a stack overflow\n";
+            crate::io::write_fd(libc::STDERR_FILENO, text.as_bytes()).ok();
+            // SAFETY: `_exit` has no preconditions.
+            unsafe { libc::_exit(PANIC_EXIT) };
         }
-    });
-}
-
-/// Lets the fault happen again under the action that was there before us.
-fn pass_on(signal: i32) {
-    let previous = if signal == libc::SIGSEGV { &PREVIOUS_SEGV } else { &PREVIOUS_BUS };
-    // SAFETY: written before the handler was installed.
-    unsafe {
-        match &*previous.0.get() {
-            Some(action) => libc::sigaction(signal, action, ptr::null_mut()),
-            None => libc::signal(signal, libc::SIG_DFL) as i32,
+        let cx = self.cx();
+        // SAFETY: the context lives as long as its stack.
+        let (low, red_zone, yellow_zone, yellow_open) = match unsafe { fiber::whole((*self.context).fiber) } {
+            Some(fiber) => (fiber.low(), FIBER_RED_ZONE, FIBER_YELLOW_ZONE, &fiber.yellow_open),
+            None => (self.low, RED_ZONE, YELLOW_ZONE, &self.yellow_open),
         };
+        let yellow = low + red_zone;
+        let zones = StackBounds { low, high: yellow + yellow_zone };
+        if !zones.contains(address, 1) {
+            return false;
+        }
+        let compiled = cx.runtime().frames.try_borrow().is_ok_and(|frames| frames.contains(registers.code()));
+        if !compiled && address >= yellow && !yellow_open.replace(true) {
+            // SAFETY: the yellow zone is a part of our stack that nothing else uses.
+            unsafe { libc::mprotect(yellow as *mut libc::c_void, yellow_zone, libc::PROT_READ | libc::PROT_WRITE) };
+            return true;
+        }
+        self.emergency_used.set(true);
+        registers.redirect(self.emergency_top, self.context, compiled);
+        true
     }
-}
 
-extern "C" fn on_fault(signal: i32, info: *mut libc::siginfo_t, machine: *mut libc::c_void) {
-    let watched = WATCHED.get();
-    if watched.is_null() {
-        return pass_on(signal);
+    pub fn cx(&self) -> Cx {
+        // SAFETY: the context lives as long as its stack.
+        unsafe { Cx::new(self.context) }
     }
-    // SAFETY: `WATCHED` is set only while its `Stack` lives, on this thread; the kernel passes a valid `info`.
-    let (watched, address) = unsafe { (&*watched, (*info).si_addr().addr()) };
-    if watched.emergency_used.get() && watched.emergency.contains(address, 1) {
-        let text = "panic: stack overflow while handling a stack overflow\n";
-        crate::io::write_fd(libc::STDERR_FILENO, text.as_bytes()).ok();
-        // SAFETY: `_exit` has no preconditions.
-        unsafe { libc::_exit(PANIC_EXIT) };
-    }
-    // SAFETY: the context lives as long as its stack.
-    let cx = unsafe { Cx::new(watched.context) };
-    // SAFETY: as above.
-    let (low, red_zone, yellow_zone, yellow_open) = match unsafe { fiber::whole((*watched.context).fiber) } {
-        Some(fiber) => (fiber.low(), FIBER_RED_ZONE, FIBER_YELLOW_ZONE, &fiber.yellow_open),
-        None => (watched.low, RED_ZONE, YELLOW_ZONE, &watched.yellow_open),
-    };
-    let yellow = low + red_zone;
-    let zones = StackBounds { low, high: yellow + yellow_zone };
-    if !zones.contains(address, 1) {
-        return pass_on(signal);
-    }
-    // SAFETY: the kernel passes the interrupted thread's registers.
-    let mut registers = unsafe { Registers::of(machine) };
-    let compiled = cx.runtime().frames.try_borrow().is_ok_and(|frames| frames.contains(registers.code()));
-    if !compiled && address >= yellow && !yellow_open.replace(true) {
-        // SAFETY: the yellow zone is a part of our stack that nothing else uses.
-        unsafe { libc::mprotect(yellow as *mut libc::c_void, yellow_zone, libc::PROT_READ | libc::PROT_WRITE) };
-        return;
-    }
-    watched.emergency_used.set(true);
-    registers.redirect(watched.emergency_top, watched.context, compiled);
 }
 
 /// Runs on the emergency stack in place of the code that overflowed.
-extern "C" fn on_overflow(context: *mut Context, code: usize, frame: usize, stack: usize, compiled: bool) -> ! {
+pub extern "C" fn on_overflow(context: *mut Context, code: usize, frame: usize, stack: usize, compiled: bool) -> ! {
     // SAFETY: the handler passes the context of the program that runs on this thread.
     let cx = unsafe { Cx::new(context) };
     let bounds = Bounds::of(cx);
-    let walk = if compiled { Some(Walk::new(code, frame, bounds)) } else { find_frame(cx, stack, bounds) };
-    panic::report_and_end(cx, CODE, format_args!("stack overflow: the recursion is too deep"), walk, compiled)
+    if compiled {
+        let walk = Some(Walk::new(code, frame, bounds));
+        panic::report_and_end(cx, CODE, format_args!("{TOO_DEEP}"), walk, true)
+    }
+    match ForeignCall::find(cx, stack) {
+        Some(call) => {
+            let message = format_args!("stack overflow: {call} needs more stack than there is");
+            panic::report_and_end(cx, CODE, message, Some(call.walk.clone()), false)
+        }
+        None => panic::report_and_end(cx, CODE, format_args!("{TOO_DEEP}"), find_frame(cx, stack, bounds), false),
+    }
 }
 
 /// Looks for the innermost frame record that a call of compiled code has left on the stack above `stack`.
-fn find_frame(cx: Cx, stack: usize, stacks: Bounds) -> Option<Walk> {
+pub fn find_frame(cx: Cx, stack: usize, stacks: Bounds) -> Option<Walk> {
     const SEARCHED_WORDS: usize = 1 << 16;
     let frames = cx.runtime().frames.try_borrow().ok()?;
     let word = size_of::<usize>();
     let bounds = stacks.bounds();
-    let start = stack.next_multiple_of(word).max(stacks.accessible(cx_stack_limit(cx)));
-    for address in (start..).step_by(word).take(SEARCHED_WORDS) {
+    for address in stacks.words_from(cx, stack).take(SEARCHED_WORDS) {
         if !bounds.contains(address, 2 * word) {
             break;
         }
@@ -382,80 +365,6 @@ pub extern "C" fn reml_stack_left(cx: Cx) -> i64 {
 fn cx_stack_limit(cx: Cx) -> usize {
     // SAFETY: alive while its program runs.
     unsafe { (*cx.as_ptr()).stack_limit }
-}
-
-/// The registers of an interrupted thread.
-struct Registers(*mut libc::ucontext_t);
-
-impl Registers {
-    /// # Safety
-    /// `machine` must be the third argument of a signal handler.
-    unsafe fn of(machine: *mut libc::c_void) -> Registers {
-        Registers(machine.cast())
-    }
-}
-
-#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
-impl Registers {
-    fn get(&self, register: i32) -> usize {
-        // SAFETY: `of` was given a valid context.
-        unsafe { (*self.0).uc_mcontext.gregs[register as usize] as usize }
-    }
-
-    fn set(&mut self, register: i32, value: usize) {
-        // SAFETY: `of` was given a valid context.
-        unsafe { (*self.0).uc_mcontext.gregs[register as usize] = value as i64 }
-    }
-
-    fn code(&self) -> usize {
-        self.get(libc::REG_RIP)
-    }
-
-    /// Makes the thread go on in [`on_overflow`] on the stack that ends at `top`.
-    fn redirect(&mut self, top: usize, context: *mut Context, compiled: bool) {
-        let (code, frame, stack) = (self.code(), self.get(libc::REG_RBP), self.get(libc::REG_RSP));
-        // As after a call: one word below an aligned address.
-        self.set(libc::REG_RSP, top - 8);
-        self.set(libc::REG_RBP, 0);
-        self.set(libc::REG_RIP, on_overflow as *const () as usize);
-        self.set(libc::REG_RDI, context.addr());
-        self.set(libc::REG_RSI, code);
-        self.set(libc::REG_RDX, frame);
-        self.set(libc::REG_RCX, stack);
-        self.set(libc::REG_R8, usize::from(compiled));
-    }
-}
-
-#[cfg(all(target_os = "linux", target_arch = "aarch64"))]
-impl Registers {
-    fn code(&self) -> usize {
-        // SAFETY: `of` was given a valid context.
-        unsafe { (*self.0).uc_mcontext.pc as usize }
-    }
-
-    /// Makes the thread go on in [`on_overflow`] on the stack that ends at `top`.
-    fn redirect(&mut self, top: usize, context: *mut Context, compiled: bool) {
-        // SAFETY: `of` was given a valid context.
-        let machine = unsafe { &mut (*self.0).uc_mcontext };
-        let arguments = [context.addr() as u64, machine.pc, machine.regs[29], machine.sp, u64::from(compiled)];
-        machine.regs[..arguments.len()].copy_from_slice(&arguments);
-        machine.regs[29] = 0;
-        machine.regs[30] = 0;
-        machine.sp = top as u64;
-        machine.pc = on_overflow as *const () as u64;
-    }
-}
-
-/// Where registers cannot be changed portably, an overflow is reported from the handler, without a backtrace.
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
-impl Registers {
-    fn code(&self) -> usize {
-        0
-    }
-
-    fn redirect(&mut self, _: usize, context: *mut Context, _: bool) {
-        on_overflow(context, 0, 0, usize::MAX - 64, false)
-    }
 }
 
 #[cfg(test)]

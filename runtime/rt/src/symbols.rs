@@ -3,9 +3,9 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, audit, big, callback, capabilities, chars, component, crypto, defer, fiber, fiber_switch, files, foreign,
-    foreign_calls, handler, heap, host, io, io_effects, libraries, machine, math, number, panic, platform, random,
-    regex, reload, resource, security, segments, stack, stream, string, taken, text, time, zone,
+    array, audit, big, bridge_metrics, callback, capabilities, chars, component, crypto, defer, fiber, fiber_switch,
+    files, foreign, foreign_calls, handler, heap, host, io, io_effects, libraries, machine, math, number, panic,
+    platform, random, regex, reload, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -54,6 +54,12 @@ table! {
         reml_big_shr
         reml_big_to_text
         reml_big_from_text
+    ;
+    bridge_metrics:
+        reml_ffi_metrics
+        reml_ffi_metrics_reset
+        reml_ffi_metrics_record
+        reml_ffi_metrics_null
     ;
     callback:
         reml_callback_new
@@ -137,6 +143,8 @@ table! {
     ;
     foreign:
         reml_foreign_new
+        reml_foreign_held
+        reml_foreign_take
         reml_errno
         reml_set_errno
     ;
@@ -513,6 +521,7 @@ mod tests {
         "array",
         "audit",
         "big",
+        "bridge_metrics",
         "callback",
         "capabilities",
         "chars",

@@ -57,7 +57,7 @@ const ASYNC: &[(&str, &str, &str)] =
 
 const FFI: &[(&str, &str, &str)] = &[
     ("ffi_call", "100000000", "1000"),
-    ("ffi_wrapped", "100000000", "1000"),
+    ("ffi_wrap", "100000000", "1000"),
     ("ffi_struct", "50000000", "1000"),
     ("ffi_callback", "2000000", "1000"),
 ];

@@ -8,7 +8,7 @@ use reml_diagnostics::Diagnostic;
 use reml_diagnostics::render::{self, ColorChoice, Counts, Human, Renderer, Short};
 
 use crate::config::Overrides;
-use crate::{Options, run};
+use crate::{Options, VERSION, default_target, run};
 
 /// What `reml-bindgen` can be told. It wins over `reml-bindgen.toml`: lists are appended to, other values replaced.
 #[derive(Args, Clone, Default, Debug)]
@@ -84,10 +84,12 @@ pub fn execute(arguments: Arguments, color: ColorChoice) -> u8 {
         opaque_types: arguments.opaque_types,
         pointers: arguments.pointers,
         link: arguments.link,
+        folder: None,
     };
-    let target = target.unwrap_or_else(|| format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS));
+    let target = target.unwrap_or_else(default_target);
     let mut stdout = io::stdout();
-    let outcome = run(&Options { overrides, target, check_layout }, &mut |event| {
+    let options = Options { overrides, target, version: VERSION.to_owned(), check_layout };
+    let outcome = run(&options, &mut |event| {
         // Whoever has closed the log does not want it.
         let _ = writeln!(stdout, "{event}");
     });

@@ -12,11 +12,23 @@ use crate::report::Report;
 use crate::{compile_commands, files};
 
 /// A compiler, with everything that it has to be told about the headers.
+#[derive(Clone, Debug)]
 pub struct Compiler {
     tool: String,
+    /// The words of `CC`.
+    words: Vec<String>,
+    /// What `compile_commands.json` adds.
+    pub commands: Vec<String>,
     /// Arguments of `CC`, then include paths and macros, then the headers.
     args: Vec<std::ffi::OsString>,
 }
+
+/// What changes the meaning of headers besides arguments.
+const VARIABLES: &[&str] =
+    &["CPATH", "C_INCLUDE_PATH", "GCC_EXEC_PREFIX", "COMPILER_PATH", "SDKROOT", "MACOSX_DEPLOYMENT_TARGET"];
+
+/// The flags in front of a folder with headers.
+const FOLDERS: &[&str] = &["-iquote", "-I", "-isystem", "-idirafter"];
 
 /// In front of each line of the second run: the macro follows.
 const PROBE: &str = "__reml_bindgen_probe_";
@@ -26,9 +38,10 @@ impl Compiler {
     pub fn new(config: &Config, report: &mut Report) -> Option<Compiler> {
         // `CC` may hold arguments: "ccache gcc".
         let said = std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty()).unwrap_or_else(|| "cc".to_owned());
-        let mut words = said.split_whitespace();
-        let tool = words.next().unwrap_or("cc").to_owned();
-        let mut args: Vec<std::ffi::OsString> = words.map(Into::into).collect();
+        let words: Vec<String> = said.split_whitespace().map(str::to_owned).collect();
+        let tool = words[0].clone();
+        let mut args: Vec<std::ffi::OsString> = words[1..].iter().map(Into::into).collect();
+        let mut all_commands = Vec::new();
         let mut includes: Vec<std::ffi::OsString> = Vec::new();
         for header in &config.headers {
             let file = match header {
@@ -36,16 +49,41 @@ impl Compiler {
                 Header::System(name) => PathBuf::from(name),
             };
             if let Some(commands) = &config.compile_commands {
-                args.extend(compile_commands::flags_for(commands, &file, report)?.into_iter().map(Into::into));
+                let flags = compile_commands::flags_for(commands, &file, report)?;
+                args.extend(flags.iter().map(Into::into));
+                all_commands.extend(flags);
             }
             includes.extend(["-include".into(), file.into()]);
         }
         for path in &config.include_paths {
-            args.extend(["-I".into(), path.into()]);
+            args.extend(["-I".into(), files::absolute(path).into()]);
         }
         args.extend(config.defines.iter().map(|define| format!("-D{define}").into()));
         args.extend(includes);
-        Some(Compiler { tool, args })
+        Some(Compiler { tool, words, commands: all_commands, args })
+    }
+
+    /// What it is told, in order.
+    pub fn arguments(&self) -> Vec<String> {
+        self.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect()
+    }
+
+    /// Which compiler it is, without running it: its files as they are now, and the variables that it reads.
+    pub fn identity(&self) -> Vec<String> {
+        // `CC` may be "ccache gcc": the second is as much the compiler as the first.
+        let tools = self.words.iter().filter_map(|word| executable(word));
+        let variables = VARIABLES.iter().filter_map(|name| Some(format!("{name}={}", std::env::var(name).ok()?)));
+        self.words.iter().cloned().chain(tools).chain(variables).collect()
+    }
+
+    /// The folders that it was told to look for headers in, in order.
+    pub fn folders(&self) -> Vec<PathBuf> {
+        let flags = self.args.iter().zip(self.args.iter().skip(1));
+        let named = flags.filter(|(flag, _)| FOLDERS.iter().any(|known| flag.as_os_str() == *known));
+        let of_variables = VARIABLES.iter().filter(|name| name.ends_with("PATH")).filter_map(std::env::var_os);
+        let listed: Vec<PathBuf> =
+            of_variables.flat_map(|list| std::env::split_paths(&list).collect::<Vec<_>>()).collect();
+        named.map(|(_, folder)| PathBuf::from(folder)).chain(listed).collect()
     }
 
     fn run(&self, mode: &[&str], input: &str) -> io::Result<Output> {
@@ -159,6 +197,18 @@ impl Compiler {
                 .add(Diagnostic::error(codes::BINDGEN_PARSE, Span::NONE, message).with_note(stderr.trim().to_owned()));
         }
     }
+}
+
+/// The file of a command, and when it was last changed.
+fn executable(word: &str) -> Option<String> {
+    let candidates: Vec<PathBuf> = match word.contains('/') {
+        true => vec![PathBuf::from(word)],
+        false => std::env::split_paths(&std::env::var_os("PATH")?).map(|folder| folder.join(word)).collect(),
+    };
+    let file = candidates.into_iter().find(|path| path.is_file())?.canonicalize().ok()?;
+    let metadata = std::fs::metadata(&file).ok()?;
+    let changed = metadata.modified().ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
+    Some(format!("{} {} {}", file.display(), metadata.len(), changed.as_nanos()))
 }
 
 /// The header that a message calls missing.

@@ -35,6 +35,8 @@ pub struct Overrides {
     pub opaque_types: Option<String>,
     pub pointers: Option<String>,
     pub link: Option<String>,
+    /// Where these paths start, and where the configuration lies unless it is named: the current directory when nothing is said.
+    pub folder: Option<PathBuf>,
 }
 
 /// How pointers are written.
@@ -68,7 +70,27 @@ pub enum Header {
     System(String),
 }
 
-#[derive(Debug)]
+impl Header {
+    /// Do both mean one file, however it is written?
+    fn is_same(&self, other: &Header) -> bool {
+        match (self, other) {
+            (Header::File { path, .. }, Header::File { path: other, .. }) => {
+                crate::files::absolute(path) == crate::files::absolute(other)
+            }
+            _ => self == other,
+        }
+    }
+
+    /// How it is recorded before the compiler has said where it is.
+    pub fn declared(&self) -> String {
+        match self {
+            Header::File { path, .. } => crate::files::recorded(path),
+            Header::System(name) => name.clone(),
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
 pub struct Config {
     pub headers: Vec<Header>,
     pub include_paths: Vec<PathBuf>,
@@ -107,7 +129,8 @@ struct Read {
 
 /// Reads the file, adds what the command line says, and looks whether that is enough. `None`: the report says why.
 pub fn load(overrides: &Overrides, report: &mut Report) -> Option<Config> {
-    let path = overrides.config.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_FILE));
+    let folder = overrides.folder.as_deref().unwrap_or(Path::new(""));
+    let path = overrides.config.clone().unwrap_or_else(|| folder.join(DEFAULT_FILE));
     // Everything may be on the command line.
     let wanted = overrides.config.is_some() || path.exists();
     let read = if wanted { read(&path, report)? } else { Read::default() };
@@ -210,7 +233,8 @@ fn merge(read: Read, base: &Path, overrides: &Overrides, report: &mut Report) ->
     };
     let text = |key: &str, other: &Option<String>| other.as_ref().map(here).or_else(|| read.texts.get(key).cloned());
     // What has a span stands in the file.
-    let path = |(text, at): &Said| if at.is_none() { PathBuf::from(text) } else { base.join(text) };
+    let folder = overrides.folder.as_deref().unwrap_or(Path::new(""));
+    let path = |(text, at): &Said| if at.is_none() { folder.join(text) } else { base.join(text) };
 
     let headers = list("headers", &overrides.headers);
     let include_paths = list("include_paths", &overrides.include_paths);
@@ -286,9 +310,9 @@ fn merge(read: Read, base: &Path, overrides: &Overrides, report: &mut Report) ->
         "pointers": match pointers { Pointers::Ptr => "ptr", Pointers::Mut => "mut" },
         "link": link.as_ref().map(|(text, _)| text),
     });
-    let mut unique = Vec::new();
+    let mut unique: Vec<Header> = Vec::new();
     for header in headers.iter().map(|said| header(said, &path)) {
-        if !unique.contains(&header) {
+        if !unique.iter().any(|known| known.is_same(&header)) {
             unique.push(header);
         }
     }

@@ -25,6 +25,8 @@ pub struct JsonContext {
     pub artifact: Option<String>,
     /// Warnings count as failure.
     pub fail_on_warning: bool,
+    /// What the audit log is told besides; left out where there is nothing.
+    pub audit: Vec<Value>,
 }
 
 pub const SCHEMA_VERSION: &str = "3.0.0-alpha";
@@ -40,7 +42,7 @@ impl Renderer for Json {
         let label = counts.outcome(context.fail_on_warning);
         let value = i32::from(label == "failure");
         let list: Vec<Value> = diagnostics.iter().map(|d| diagnostic_json(d, sources, &context.finished_at)).collect();
-        let envelope = json!({
+        let mut envelope = json!({
             "schema_version": SCHEMA_VERSION,
             "command": context.command,
             "phase": context.phase,
@@ -60,6 +62,9 @@ impl Renderer for Json {
             },
             "exit_code": { "label": label, "value": value },
         });
+        if !context.audit.is_empty() {
+            envelope["audit"] = context.audit.clone().into();
+        }
         serde_json::to_writer(&mut *out, &envelope)?;
         writeln!(out)
     }
@@ -195,11 +200,20 @@ fn facts(diagnostic: &Diagnostic, sources: &SourceMap) -> Map<String, Value> {
     facts
 }
 
+/// Extensions whose name has a dot itself.
+const DOTTED: [&str; 2] = ["ffi.bindgen", "ffi.build"];
+
 /// The same as objects in objects, one for each part before a dot.
 fn nested(facts: &Map<String, Value>) -> Map<String, Value> {
     let mut extensions = Map::new();
     for (key, value) in facts {
         let mut inner = &mut extensions;
+        let dotted = DOTTED.iter().find_map(|name| Some((*name, key.strip_prefix(name)?.strip_prefix('.')?)));
+        if let Some((name, rest)) = dotted {
+            let object = inner.entry(name).or_insert_with(|| json!({}));
+            object[rest] = value.clone();
+            continue;
+        }
         let mut parts = key.split('.').peekable();
         while let Some(part) = parts.next() {
             if parts.peek().is_none() {

@@ -8,7 +8,7 @@
 use std::rc::Rc;
 
 use reml_diagnostics::{Diagnostic, Span, codes};
-use reml_semantics::typed::{FnId, FnKind, TypeDefKind};
+use reml_semantics::typed::{FnId, FnKind, Ownership, TypeDefKind};
 use reml_semantics::types::{Prim, Type, TypeId};
 
 use super::Lower;
@@ -16,7 +16,6 @@ use super::build::FunctionBuilder;
 use super::closure::closure_modes;
 use super::derive::Derived;
 use super::instances::{Signature, WrapperKey};
-use super::native::LIBC;
 use crate::c_abi::{CSignature, CStruct, CValue};
 use crate::c_layout::{CLayout, CShape};
 use crate::core::{
@@ -40,6 +39,8 @@ enum Pass {
     Elements { mutable: bool },
     /// A text: the address of a copy with a zero byte at its end.
     Text,
+    /// `ForeignPtr<T>`: the address that it keeps.
+    Owned { inner: TypeId },
 }
 
 /// What tells which C function is called.
@@ -75,7 +76,28 @@ impl Lower<'_> {
         }
     }
 
+    /// The `T` of a `ForeignPtr<T>`.
+    fn foreign_ptr(&self, ty: TypeId) -> Option<TypeId> {
+        match self.types.get(ty) {
+            Type::Adt(def, args) if Some(*def) == self.src.lang.foreign_ptr => args.first().copied(),
+            _ => None,
+        }
+    }
+
+    /// The `T` of a result that is a `ForeignPtr<T>`; whether there may be none.
+    fn owned_result(&self, ty: TypeId) -> Option<(TypeId, bool)> {
+        match self.types.get(ty) {
+            Type::Adt(def, args) if Some(*def) == self.src.lang.option => {
+                self.foreign_ptr(*args.first()?).map(|inner| (inner, true))
+            }
+            _ => self.foreign_ptr(ty).map(|inner| (inner, false)),
+        }
+    }
+
     fn c_value(&mut self, ty: TypeId, result: bool) -> CValue {
+        if self.owned_result(ty).is_some() {
+            return CValue { ty: self.types.prim(Prim::RawPtr), by_value: None };
+        }
         if self.types.is_never(ty) {
             return CValue { ty, by_value: None };
         }
@@ -90,6 +112,9 @@ impl Lower<'_> {
     fn pass(&mut self, ty: TypeId) -> Pass {
         if self.is_text(ty) {
             return Pass::Text;
+        }
+        if let Some(inner) = self.foreign_ptr(ty) {
+            return Pass::Owned { inner };
         }
         let Type::Ref { mutable, inner } = *self.types.get(ty) else {
             return if self.c_layout(ty).is_scalar() { Pass::Scalar } else { Pass::Struct };
@@ -136,8 +161,8 @@ impl Lower<'_> {
                     weak: foreign.weak,
                     span: def.span,
                 };
-                let library = symbol.library.as_ref().map_or(LIBC, |library| &library.name);
-                self.note_native(library, Some(&symbol.name), def.module, &def.path, def.span);
+                let contract = foreign.contract.as_ref();
+                self.note_native(symbol.library_name(), Some(&symbol.name), def.module, &def.path, def.span, contract);
                 (ForeignCallee::Symbol(symbol), foreign.variadic)
             }
             Called::Pointer { variadic } => (ForeignCallee::Pointer, variadic),
@@ -219,6 +244,26 @@ impl Lower<'_> {
         code.end(End::Return(result));
         let modes = closure_modes(1, vars.len());
         self.fill(func, vars, 1, modes, code);
+        func
+    }
+
+    /// The code of a closure that gives something back to C by this function, whatever that answers.
+    fn release_code(&mut self, release: FnId) -> FuncId {
+        let key = WrapperKey::Release(release);
+        if let Some(&func) = self.wrappers.get(&key) {
+            return func;
+        }
+        let span = self.src.fns[release].span;
+        let mut code = FunctionBuilder::default();
+        let address = code.var(self.types.prim(Prim::RawPtr), span);
+        let name = format!("{}.{{release}}", self.src.fns[release].path);
+        let signature =
+            Signature { params: vec![(self.types.prim(Prim::RawPtr), Mode::Owned)], ret: self.types.unit() };
+        let func = self.reserve(&name, span, signature, Inline::Auto);
+        self.wrappers.insert(key, func);
+        CCode { l: self, code: &mut code, span }.call(release, &[], vec![Atom::Var(address)]);
+        code.end(End::Return(Atom::Unit));
+        self.fill(func, vec![address], 0, vec![Mode::Owned], code);
         func
     }
 
@@ -499,6 +544,15 @@ impl CCode<'_, '_> {
                     passed.push(data);
                     kept.push(bytes);
                 }
+                Pass::Owned { inner } => {
+                    let lent = self.ownership(called).0 != Ownership::Transferred;
+                    let name = if lent { "foreign_lent" } else { "foreign_given" };
+                    let address = self.call_lang(name, inner, vec![arg], raw);
+                    passed.push(address);
+                    if lent {
+                        kept.push(arg);
+                    }
+                }
                 Pass::Elements { mutable: false } => {
                     let data = self.emit(raw, Op::Prim(PrimOp::ArrayData, vec![arg]));
                     passed.push(data);
@@ -536,9 +590,10 @@ impl CCode<'_, '_> {
         for atom in kept {
             self.emit(unit, Op::Prim(PrimOp::KeepAlive, vec![atom]));
         }
-        let result = match result_slot {
-            Some(slot) => self.load(ret, slot, 0),
-            None => self.value_of_scalar(ret, result),
+        let result = match (result_slot, self.l.owned_result(ret)) {
+            (Some(slot), _) => self.load(ret, slot, 0),
+            (None, Some((inner, optional))) => self.owned(called, inner, optional, ret, result),
+            (None, None) => self.value_of_scalar(ret, result),
         };
         if outs.is_empty() {
             return result;
@@ -557,6 +612,40 @@ impl CCode<'_, '_> {
         }
         let full = self.l.core_return(ret, params);
         self.emit(full, Op::Construct { variant: 0, args: fields, token: None })
+    }
+
+    /// What the declaration says of ownership, and how a result is given back.
+    fn ownership(&self, called: Called) -> (Ownership, Option<FnId>) {
+        match called {
+            Called::Declared(id) => match &self.l.src.fns[id].kind {
+                FnKind::Foreign(foreign) => (foreign.ownership, foreign.release),
+                _ => unreachable!("only foreign functions are called as such"),
+            },
+            Called::Pointer { .. } => (Ownership::Borrowed, None),
+        }
+    }
+
+    /// A `ForeignPtr<T>` of the address that C has given.
+    fn owned(&mut self, called: Called, inner: TypeId, optional: bool, ret: TypeId, address: Atom) -> Atom {
+        let ret = self.l.core_type(ret);
+        let Some(release) = self.ownership(called).1 else {
+            let name = if optional { "foreign_borrowed_or_none" } else { "foreign_borrowed" };
+            return self.call_lang(name, inner, vec![address], ret);
+        };
+        let func = self.l.release_code(release);
+        let (raw, unit) = (self.ty(Prim::RawPtr), self.unit());
+        let closure_ty = self.l.types.intern(Type::Fn { params: Box::new([raw]), ret: unit });
+        let closure = self.emit(closure_ty, Op::Closure(func, Vec::new()));
+        let name = if optional { "foreign_owned_or_none" } else { "foreign_owned" };
+        self.call_lang(name, inner, vec![address, closure], ret)
+    }
+
+    /// Calls a function of `Core.Unsafe.Foreign` for what points to a `T`.
+    fn call_lang(&mut self, name: &'static str, inner: TypeId, args: Vec<Atom>, ret: TypeId) -> Atom {
+        match self.l.lang_op_at(name, &[inner], args, self.span) {
+            Some(op) => self.emit(ret, op),
+            None => Atom::Unit,
+        }
     }
 
     /// A copy of a value in memory that C can be given.

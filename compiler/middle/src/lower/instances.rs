@@ -51,6 +51,8 @@ pub enum WrapperKey {
     Constructor(TypeId, u32),
     /// The code of a C callback, by the tuple of the function's type, its arguments and its result.
     Callback(TypeId),
+    /// The code of a closure that gives something back to C.
+    Release(FnId),
     /// A function that hands its arguments on as a tuple, by its type and the function it calls; or what it captures.
     Spread(TypeId, Option<FuncId>),
 }

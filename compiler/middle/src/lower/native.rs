@@ -3,27 +3,33 @@
 //! Only what is lowered counts, so that a file of foreign declarations asks for nothing but what is called.
 
 use reml_diagnostics::Span;
-use reml_semantics::typed::{self, ModuleId};
+use reml_semantics::typed::{self, ForeignContract, ModuleId};
 
 use super::Lower;
 use crate::core::NativeUse;
-
-/// The library of declarations that name none: what every executable is linked with, C's library and its parts, as libm.
-pub const LIBC: &str = "libc";
 
 impl Lower<'_> {
     /// Notes where a body goes below the language.
     pub fn note_escapes(&mut self, body: &typed::Body, module: ModuleId, path: &str) {
         for escape in &body.escapes {
-            self.note_native(escape.capability, None, module, path, escape.span);
+            self.note_native(escape.capability, None, module, path, escape.span, None);
         }
     }
 
     /// What the standard library does is not the program's.
-    pub fn note_native(&mut self, library: &str, symbol: Option<&str>, module: ModuleId, path: &str, span: Span) {
+    pub fn note_native(
+        &mut self,
+        library: &str,
+        symbol: Option<&str>,
+        module: ModuleId,
+        path: &str,
+        span: Span,
+        contract: Option<&ForeignContract>,
+    ) {
         if !self.src.modules[module].is_core {
             let symbol = symbol.map(Into::into);
-            self.native.push(NativeUse { library: library.into(), symbol, function: path.into(), span });
+            let contract = contract.cloned();
+            self.native.push(NativeUse { library: library.into(), symbol, function: path.into(), span, contract });
         }
     }
 

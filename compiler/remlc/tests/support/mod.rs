@@ -3,6 +3,7 @@
 #![allow(dead_code)]
 
 pub mod audit;
+pub mod c;
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};
@@ -176,8 +177,8 @@ fn collect(directory: &Path, found: &mut Vec<PathBuf>) {
     for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
         if path.join("reml.toml").is_file() {
-            // A package without a program is only there to be depended on.
-            if path.join("src/main.reml").is_file() {
+            // A package without a program is only there to be depended on. One with a `reml.json` is built with what has to be made first.
+            if path.join("src/main.reml").is_file() && !path.join("reml.json").is_file() {
                 found.push(path);
             }
         } else if path.is_dir() {

@@ -181,8 +181,17 @@ impl<'a> Checker<'a> {
     /// for what it does, since nobody knows when C calls it.
     pub fn solve_c_function(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
         let Some((args, ret, row)) = self.function_parts(subject) else {
-            return self.no_function(reference, subject, "C cannot call");
+            return self.no_function(reference, subject, "C cannot call a");
         };
+        if let Some(target) = self.without_callbacks() {
+            let message = format!("C cannot be given functions of the program on {target}");
+            self.error_once(
+                Diagnostic::error(codes::FFI_CONTRACT_ABI, reference.span, message)
+                    .with_primary_label("this makes a callback")
+                    .with_help("callbacks can be made for Linux on x86-64; write what needs them under `@cfg`"),
+            );
+            return Solved::No;
+        }
         if self.t.unify(reference.args[1], args).is_err() || self.t.unify(reference.args[2], ret).is_err() {
             self.report_missing_impl(reference, subject);
             return Solved::No;
@@ -196,10 +205,20 @@ impl<'a> Checker<'a> {
         Solved::Yes
     }
 
+    /// The target, if the runtime has no thunks for it.
+    fn without_callbacks(&self) -> Option<String> {
+        let values = &self.options.target.values;
+        match (values.get("target_arch")?.as_str(), values.get("target_os")?.as_str()) {
+            ("x86_64", "linux") => None,
+            (arch, os) => Some(format!("`{arch}` with `{os}`")),
+        }
+    }
+
     /// Solves `F: FfiFunction<Args, Ret, E>`: `F` is a function of the parameters `Args` that gives a `Result<Ret, E>`, and calls C.
     pub fn solve_ffi_function(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
         let Some((args, ret, row)) = self.function_parts(subject) else {
-            return self.no_function(reference, subject, "a foreign function cannot be used as");
+            self.know_nothing(reference);
+            return self.no_function(reference, subject, "a wrapped foreign function is no");
         };
         let Some(result) = self.lang.result else { return Solved::No };
         let wanted = self.t.adt(result, &[reference.args[2], reference.args[3]], Row::NONE);
@@ -214,6 +233,7 @@ impl<'a> Checker<'a> {
                 .with_primary_label(format!("it gives `{wanted}`"))
                 .with_help("handle the error where it is called: write `?`, or `match`"),
             );
+            self.know_nothing(reference);
             return Solved::No;
         }
         let called = What::Text("the foreign function that it calls");
@@ -228,6 +248,13 @@ impl<'a> Checker<'a> {
             _ => {}
         }
         Solved::Yes
+    }
+
+    /// After a mistake, what a relation would have told is poisoned.
+    fn know_nothing(&mut self, reference: &TraitRefTy) {
+        for &part in &reference.args[1..] {
+            let _ = self.t.unify(part, Types::ERROR);
+        }
     }
 
     /// Solves `Args: CArguments`: a type that C knows or a text, a tuple of such, or `()`.
@@ -291,7 +318,7 @@ impl<'a> Checker<'a> {
     }
 
     fn no_function(&mut self, reference: &TraitRefTy, subject: Ty, cannot: &str) -> Solved {
-        let message = format!("{cannot} a `{}`", self.show(subject));
+        let message = format!("{cannot} `{}`", self.show(subject));
         self.error_once(
             Diagnostic::error(codes::FFI_SIGNATURE_INVALID, reference.span, message)
                 .with_primary_label("a function is wanted here"),

@@ -10,7 +10,7 @@ use reml_syntax::ast::{self, ExprKind};
 use super::c_types::Problem;
 use crate::cx::*;
 use crate::infer::ty::{Node, Ty, Types};
-use crate::typed::{FnId, ForeignDef, ForeignLibrary, LibraryKind};
+use crate::typed::{FnId, ForeignDef, ForeignLibrary, LibraryKind, Ownership};
 use crate::types::Prim;
 
 /// The name of a calling convention in contracts and audit records. The target's own is `c`.
@@ -50,12 +50,13 @@ impl<'a> Checker<'a> {
         for index in 0..self.externs.len() {
             let (id, attrs, abi, abi_span) = self.externs[index];
             let own = self.fns[id].attrs;
-            let def = self.foreign_def(id, own, attrs);
-            self.check_contract(id, own, attrs);
+            let mut def = self.foreign_def(id, own, attrs);
+            self.check_contract(id, own, attrs, &mut def);
             self.check_variadic(id, abi, abi_span);
             // The library's own declarations are trusted.
             if !self.is_core(self.fns[id].module) {
                 self.check_foreign_signature(id);
+                self.check_conveyed(id);
             }
             self.fns[id].foreign = Some(Box::new(def));
         }
@@ -102,7 +103,15 @@ impl<'a> Checker<'a> {
         };
         let weak = [own, block].into_iter().flatten().any(|attr| self.names.text(attr.name.name) == "weak");
         let library = self.foreign_library(own, block);
-        ForeignDef { symbol: symbol.into(), library, weak, variadic: self.fns[id].variadic }
+        ForeignDef {
+            symbol: symbol.into(),
+            library,
+            weak,
+            variadic: self.fns[id].variadic,
+            ownership: Ownership::Borrowed,
+            release: None,
+            contract: None,
+        }
     }
 
     /// `@link(name = "z", kind = "dylib", pkg_config = "zlib")`.
@@ -148,7 +157,13 @@ impl<'a> Checker<'a> {
         ));
     }
 
-    fn check_contract(&mut self, id: FnId, own: &'a [ast::Attr], block: &'a [ast::Attr]) {
+    /// The convention of the target that is compiled for.
+    fn convention_here(&self) -> Option<&'static str> {
+        let value = |key: &str| self.options.target.values.get(key).map_or("", String::as_str);
+        convention_of(value("target_arch"), value("target_os"))
+    }
+
+    fn check_contract(&mut self, id: FnId, own: &'a [ast::Attr], block: &'a [ast::Attr], def: &mut ForeignDef) {
         let name = self.names.text(self.fns[id].name).to_owned();
         let target = self.attribute(&["target"], own, block);
         let convention = self.attribute(&["calling_convention", "callconv"], own, block);
@@ -160,10 +175,7 @@ impl<'a> Checker<'a> {
                 let os = ["windows", "darwin", "macos", "ios"].into_iter().find(|os| said.text.contains(os));
                 convention_of(arch, os.unwrap_or("linux"))
             }
-            None => {
-                let value = |key: &str| self.options.target.values.get(key).map_or("", String::as_str);
-                convention_of(value("target_arch"), value("target_os")).or(Some("system_v"))
-            }
+            None => self.convention_here().or(Some("system_v")),
         };
         let place = target.or(convention).or(ownership);
         let mut broken = |code: Code, span: Span, message: String, help: String| {
@@ -199,6 +211,18 @@ impl<'a> Checker<'a> {
             }
             _ => {}
         }
+        self.check_ownership(id, own, block, def);
+        let link_name = self.attribute(&["link_name", "ffi_link_name"], own, block);
+        if place.or(link_name).is_some() {
+            let block_target = self.attribute(&["target"], &[], block).map_or("", |said| said.text);
+            let convention = convention.map_or("", |said| said.text);
+            let target = target.map(|said| said.text);
+            def.contract =
+                Some(self.contract(id, def, target, block_target, convention, expected.unwrap_or("unknown")));
+        }
+        let mut broken = |code: Code, span: Span, message: String, help: String| {
+            self.report(Diagnostic::error(code, span, message).with_help(help));
+        };
         match ownership {
             Some(said) if !["borrowed", "transferred", "reference"].contains(&said.text) => broken(
                 codes::FFI_CONTRACT_OWNERSHIP,
@@ -228,9 +252,11 @@ impl<'a> Checker<'a> {
         types.into_iter().any(|ty| self.is_pointer(ty))
     }
 
-    fn is_pointer(&self, ty: Ty) -> bool {
+    pub(super) fn is_pointer(&self, ty: Ty) -> bool {
         match self.t.head(ty) {
             Node::Prim(Prim::RawPtr) | Node::Ref { .. } => true,
+            Node::Adt(def, ..) if Some(def) == self.lang.foreign_ptr => true,
+            Node::Adt(def, args, _) if Some(def) == self.lang.option => self.is_pointer(self.t.at(args, 0)),
             Node::Adt(def, ..) => match self.adts[def].kind {
                 AdtKind::Newtype(inner) => self.is_pointer(inner),
                 _ => false,
@@ -283,6 +309,9 @@ impl<'a> Checker<'a> {
         if ret == Types::UNIT || self.t.get(ret) == Node::Prim(Prim::Never) {
             return;
         }
+        if self.owned_result(id).is_some() {
+            return;
+        }
         if let Err(problem) = self.c_type(ret, None) {
             let span = match self.fns[id].source {
                 FnSource::Decl(decl) => decl.sig.ret.as_ref().map_or(self.fns[id].span, |ret| ret.span),
@@ -292,8 +321,48 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Structs are taken apart as System V for x86-64 has it, and Windows and macOS on Arm want other things of `...`, too. Elsewhere, C would look for them
+    /// in other places than they are put.
+    fn check_conveyed(&mut self, id: FnId) {
+        let convention = match self.convention_here() {
+            None | Some("system_v") => return,
+            Some(convention) => convention,
+        };
+        let name = self.names.text(self.fns[id].name).to_owned();
+        let by_value = |ty: Ty| self.is_struct(ty) && !self.is_foreign_ptr(ty);
+        let params = self.fns[id].params.iter().filter(|param| by_value(param.ty)).map(|param| param.span);
+        let mut places: Vec<(Span, &str)> = params.map(|span| (span, "a struct by value")).collect();
+        if by_value(self.fns[id].ret) {
+            places.push((self.fns[id].span, "a struct as its result"));
+        }
+        if self.fns[id].variadic && convention != "aapcs64" {
+            places.push((self.fns[id].span, "any number of arguments"));
+        }
+        for (span, what) in places {
+            let message = format!("`{name}` has {what}, which cannot be passed by `{convention}`");
+            self.report(
+                Diagnostic::error(codes::FFI_CONTRACT_ABI, span, message)
+                    .with_primary_label("the target wants it elsewhere than it is put")
+                    .with_help("pass a `Ptr` or a `&T`, or call the function through `Core.Ffi`"),
+            );
+        }
+    }
+
+    /// A record or a union, or a `new` type of one.
+    fn is_struct(&self, ty: Ty) -> bool {
+        let Node::Adt(def, ..) = self.t.head(ty) else { return false };
+        match (&self.adts[def].kind, &self.adts[def].repr) {
+            (AdtKind::Newtype(_), Some(_)) | (AdtKind::Record(_), _) => true,
+            (&AdtKind::Newtype(inner), None) => self.is_struct(inner),
+            (AdtKind::Sum(_) | AdtKind::Opaque, _) => false,
+        }
+    }
+
     /// A parameter may also be a reference: to a value of a type that C knows, or to an array of numbers.
     fn c_parameter(&mut self, ty: Ty) -> Result<(), Problem> {
+        if self.is_foreign_ptr(ty) {
+            return Ok(());
+        }
         let Node::Ref { inner, .. } = self.t.get(self.t.resolve(ty)) else { return self.c_type(ty, None) };
         match self.t.head(inner) {
             Node::Array(element) if self.is_machine_scalar(element) => Ok(()),

@@ -249,7 +249,7 @@ impl Clauses<'_> {
 }
 
 /// The expressions directly inside of another, in the order they are evaluated.
-fn children(kind: &ExprKind, each: &mut dyn FnMut(ExprId)) {
+pub(crate) fn children(kind: &ExprKind, each: &mut dyn FnMut(ExprId)) {
     let mut all = |ids: &[ExprId]| ids.iter().for_each(|&id| each(id));
     match kind {
         ExprKind::Int(_)

@@ -9,7 +9,7 @@ mod arguments;
 pub(crate) mod body;
 mod call;
 mod captures;
-mod clauses;
+pub(crate) mod clauses;
 mod coerce;
 mod conductor;
 mod control;

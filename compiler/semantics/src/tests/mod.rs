@@ -5,6 +5,7 @@ mod conductors;
 mod constraints;
 mod contracts;
 mod effects;
+mod foreign;
 mod futures;
 mod handlers;
 mod inference;

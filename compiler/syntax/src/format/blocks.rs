@@ -141,7 +141,7 @@ impl<'a> Formatter<'a> {
         )
     }
 
-    /// `@name(args)`, each in its line where the source has it so. Attributes of items always have their lines, unless
+    /// `@name(args)` or `#[name(args)]`, each in its line where the source has it so. Attributes of items always have their lines, unless
     /// they are `members` of something that stands in one line.
     pub fn attrs(&mut self, attrs: &[Attr], item: bool) -> Vec<Doc<'a>> {
         let mut parts = Vec::new();
@@ -157,11 +157,13 @@ impl<'a> Formatter<'a> {
     }
 
     fn attr(&mut self, attr: &Attr) -> Doc<'a> {
+        let bracketed = self.cursor.kind() == Kind::HashBracket;
         let at = self.cursor.next();
         let name = self.cursor.next();
         let called = self.cursor.kind() == Kind::LParen && self.cursor.start() < attr.span.end;
         let args = called.then(|| self.args(&attr.args));
-        concat([Some(at), Some(name), args].into_iter().flatten())
+        let end = bracketed.then(|| self.cursor.next());
+        concat([Some(at), Some(name), args, end].into_iter().flatten())
     }
 }
 

@@ -328,9 +328,13 @@ impl<'a> Formatter<'a> {
 
     fn section(&mut self, section: &ConductorSection) -> Doc<'a> {
         let mut parts = Vec::new();
-        while self.cursor.kind() == Kind::At {
+        while matches!(self.cursor.kind(), Kind::At | Kind::HashBracket) {
             let open = self.cursor.at + 2;
-            let end = if self.cursor.kind_at(2) == Kind::LParen { self.cursor.mate(open) + 1 } else { open };
+            let end = match (self.cursor.kind(), self.cursor.kind_at(2)) {
+                (Kind::HashBracket, _) => self.cursor.mate(self.cursor.at) + 1,
+                (_, Kind::LParen) => self.cursor.mate(open) + 1,
+                _ => open,
+            };
             parts.extend([self.flat_until(end, Style::Type), hard()]);
         }
         match &section.kind {

@@ -460,3 +460,19 @@ fn real_programs_keep_their_meaning() {
         }
     }
 }
+
+#[test]
+fn attributes_keep_their_spelling() {
+    check(
+        "#[ link ( name=\"z\" ) ]\nextern \"C\" {\n  #[weak] fn a() -> i32\n  @weak   fn b()\n}\n",
+        expect![[r##"
+            #[link(name = "z")]
+            extern "C" {
+              #[weak]
+              fn a() -> i32
+              @weak
+              fn b()
+            }
+        "##]],
+    );
+}

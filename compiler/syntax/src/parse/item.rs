@@ -19,11 +19,12 @@ use crate::token::{Kind, LINE_START};
 
 pub use super::effects::handler_body;
 
-/// `@name(args)`, any number.
+/// `@name(args)`, or `#[name(args)]`, any number.
 pub fn attrs(p: &mut In) -> R<Vec<Attr>> {
     let mut list = Vec::new();
-    while peek_next_line(p) == Kind::At {
+    while matches!(peek_next_line(p), Kind::At | Kind::HashBracket) {
         pass_line_break(p);
+        let bracketed = peek(p) == Kind::HashBracket;
         let start = bump(p);
         let name = any_name(p)?;
         let state = p.state();
@@ -36,6 +37,9 @@ pub fn attrs(p: &mut In) -> R<Vec<Attr>> {
         } else {
             Vec::new()
         };
+        if bracketed {
+            expect(p, Kind::RBracket)?;
+        }
         let span = span_from(p, start);
         list.push(Attr { name, args, span });
     }

@@ -158,7 +158,7 @@ fn finish(mut stmts: Vec<Stmt>, discarded: bool) -> (Vec<Stmt>, Option<Box<Expr>
 
 fn statement(p: &mut In) -> R<Stmt> {
     let start = token(p);
-    let attrs = if peek(p) == Kind::At { item::attrs(p)? } else { Vec::new() };
+    let attrs = if matches!(peek(p), Kind::At | Kind::HashBracket) { item::attrs(p)? } else { Vec::new() };
     if !attrs.is_empty() && peek(p) == Kind::Newline {
         pass_line_break(p);
     }

@@ -61,7 +61,8 @@ impl Project {
     }
 
     pub fn run_with(&self, overrides: Overrides, check_layout: bool) -> Ran {
-        let options = Options { overrides, target: "test".to_owned(), check_layout };
+        let options =
+            Options { overrides, target: "test".to_owned(), version: reml_bindgen::VERSION.to_owned(), check_layout };
         let mut log = Vec::new();
         let outcome = reml_bindgen::run(&options, &mut |event| log.push(event.clone()));
         Ran { outcome, log, folder: self.folder.path().to_owned() }

@@ -163,3 +163,16 @@ fn chained_comparisons() {
     "#]],
     );
 }
+
+#[test]
+fn attributes_in_brackets() {
+    check(
+        "#[test]\n#[cfg(os = \"linux\")]\nfn f() = 1\n#[test\nfn g() = 2\n",
+        expect![[r#"
+            (fn (@test) (@cfg (os: "linux")) f (params) 1)
+            <error>
+            (fn g (params) 2)
+            4:7 parser.syntax.expected_tokens: expected `]`, found the end of the line
+        "#]],
+    );
+}

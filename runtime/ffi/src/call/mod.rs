@@ -1,15 +1,23 @@
 //! How is a function called whose signature is data?
 //!
-//! libffi puts arguments where the ABI wants them. What it is told is prepared once, in a [`CallPlan`]; a call reads its arguments from memory where they lie
-//! as the signature says, and writes the result to memory.
+//! A [`CallPlan`] is prepared once for a signature; a call reads its arguments from memory where they lie as the signature says, and writes the result to
+//! memory. Which registers that takes is known for x86-64 ([`x86_64`]); other machines have libffi.
+
+#[cfg(all(test, feature = "libffi", target_arch = "x86_64", unix))]
+mod compare;
+#[cfg(any(all(test, feature = "libffi"), not(all(target_arch = "x86_64", unix))))]
+mod libffi;
+#[cfg(all(target_arch = "x86_64", unix))]
+mod x86_64;
 
 use std::ffi::c_void;
-use std::mem::MaybeUninit;
-use std::ptr;
 
-use libffi_sys as ffi;
+#[cfg(not(all(target_arch = "x86_64", unix)))]
+use self::libffi::Passing;
+#[cfg(all(target_arch = "x86_64", unix))]
+use self::x86_64::Passing;
 
-use crate::signature::{CSignature, CStruct, CType, Scalar};
+use crate::signature::{CSignature, CType, Scalar};
 
 /// Which registers a function wants its arguments in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,26 +28,9 @@ pub enum Convention {
     Win64,
 }
 
-impl Convention {
-    /// libffi's number for it; `None` where it cannot be had.
-    fn abi(self) -> Option<ffi::ffi_abi> {
-        match self {
-            Convention::Native => Some(ffi::ffi_abi_FFI_DEFAULT_ABI),
-            #[cfg(all(target_arch = "x86_64", unix))]
-            Convention::Win64 => Some(ffi::ffi_abi_FFI_GNUW64),
-            #[cfg(not(all(target_arch = "x86_64", unix)))]
-            Convention::Win64 => None,
-        }
-    }
-}
-
 /// Everything about the calls of a function that does not change from one to the next.
 pub struct CallPlan {
-    cif: ffi::ffi_cif,
-    /// What `cif` points to.
-    _types: Types,
-    /// Where the arguments are that take room.
-    offsets: Box<[usize]>,
+    passing: Passing,
     args_size: usize,
     result_size: usize,
     /// Where truth values are in the arguments, and in the result.
@@ -48,76 +39,6 @@ pub struct CallPlan {
     lends: bool,
 }
 
-/// Descriptions that point to each other. They are boxed, so that they stay where they are.
-#[derive(Default)]
-struct Types {
-    records: Vec<Box<ffi::ffi_type>>,
-    elements: Vec<Box<[*mut ffi::ffi_type]>>,
-}
-
-impl Types {
-    fn list(&mut self, types: Vec<*mut ffi::ffi_type>) -> *mut *mut ffi::ffi_type {
-        let mut list = types.into_boxed_slice();
-        let first = list.as_mut_ptr();
-        self.elements.push(list);
-        first
-    }
-
-    fn record(&mut self, size: usize, align: usize, mut elements: Vec<*mut ffi::ffi_type>) -> *mut ffi::ffi_type {
-        elements.push(ptr::null_mut());
-        let elements = self.list(elements);
-        // With a size, it is taken as it is, so gaps are where we say.
-        let record = ffi::ffi_type { size, alignment: align as u16, type_: ffi::ffi_type_enum_STRUCT as u16, elements };
-        let mut record = Box::new(record);
-        let address = ptr::from_mut(&mut *record);
-        self.records.push(record);
-        address
-    }
-
-    /// `None` for what takes no room: C passes nothing then.
-    fn of(&mut self, ty: &CType) -> Option<*mut ffi::ffi_type> {
-        match ty {
-            CType::Scalar(scalar) => Some(scalar_type(*scalar)),
-            CType::Struct(described) if described.size == 0 => None,
-            CType::Struct(described) if in_memory(described) => {
-                // More than four words are never passed in registers, and neither is a struct that has such a field.
-                let large = self.record(64, 1, vec![scalar_type(Scalar::U8); 64]);
-                Some(self.record(described.size, described.align, vec![large]))
-            }
-            CType::Struct(described) => {
-                let elements = described.fields.iter().filter_map(|field| self.of(&field.ty)).collect();
-                Some(self.record(described.size, described.align, elements))
-            }
-        }
-    }
-}
-
-/// Does System V for x86-64 want it in memory, because a field is not aligned? libffi knows no such structs.
-fn in_memory(described: &CStruct) -> bool {
-    let mut misaligned = false;
-    described.each_scalar(0, &mut |offset, scalar| misaligned |= !offset.is_multiple_of(scalar.size()));
-    misaligned && cfg!(all(target_arch = "x86_64", unix))
-}
-
-fn scalar_type(scalar: Scalar) -> *mut ffi::ffi_type {
-    match scalar {
-        Scalar::Bool | Scalar::U8 => &raw mut ffi::ffi_type_uint8,
-        Scalar::I8 => &raw mut ffi::ffi_type_sint8,
-        Scalar::I16 => &raw mut ffi::ffi_type_sint16,
-        Scalar::U16 => &raw mut ffi::ffi_type_uint16,
-        Scalar::I32 => &raw mut ffi::ffi_type_sint32,
-        Scalar::U32 => &raw mut ffi::ffi_type_uint32,
-        Scalar::I64 => &raw mut ffi::ffi_type_sint64,
-        Scalar::U64 => &raw mut ffi::ffi_type_uint64,
-        Scalar::F32 => &raw mut ffi::ffi_type_float,
-        Scalar::F64 => &raw mut ffi::ffi_type_double,
-        Scalar::Ptr => &raw mut ffi::ffi_type_pointer,
-    }
-}
-
-/// So many arguments need no memory of the heap.
-const FEW: usize = 16;
-
 impl CallPlan {
     /// Prepares calls.
     ///
@@ -125,32 +46,6 @@ impl CallPlan {
     ///
     /// Why there can be none, for a person.
     pub fn new(signature: &CSignature, convention: Convention) -> Result<CallPlan, String> {
-        let abi = convention.abi().ok_or("this machine does not know the calling convention of Windows on x86-64")?;
-        let mut types = Types::default();
-        let (mut offsets, mut passed, mut fixed) = (Vec::new(), Vec::new(), 0);
-        for (index, field) in signature.args.fields.iter().enumerate() {
-            let Some(ty) = types.of(&field.ty) else { continue };
-            offsets.push(field.offset);
-            passed.push(ty);
-            fixed += usize::from(signature.fixed.is_none_or(|fixed| index < fixed));
-        }
-        let returned = signature.returns.as_ref().and_then(|ty| types.of(ty));
-        let returned = returned.unwrap_or(&raw mut ffi::ffi_type_void);
-        let count = passed.len();
-        let passed = types.list(passed);
-        let mut cif = MaybeUninit::<ffi::ffi_cif>::zeroed();
-        // SAFETY: the descriptions are complete, and live as long as the plan.
-        let status = unsafe {
-            match signature.fixed {
-                Some(_) if fixed > 0 => {
-                    ffi::ffi_prep_cif_var(cif.as_mut_ptr(), abi, fixed as u32, count as u32, returned, passed)
-                }
-                _ => ffi::ffi_prep_cif(cif.as_mut_ptr(), abi, count as u32, returned, passed),
-            }
-        };
-        if status != ffi::ffi_status_FFI_OK {
-            return Err("libffi cannot call functions of this signature".to_owned());
-        }
         let mut bools = [Vec::new(), Vec::new()];
         let note = |bools: &mut Vec<usize>, offset, scalar| {
             if scalar == Scalar::Bool {
@@ -166,10 +61,7 @@ impl CallPlan {
             None => {}
         }
         Ok(CallPlan {
-            // SAFETY: libffi has filled it.
-            cif: unsafe { cif.assume_init() },
-            _types: types,
-            offsets: offsets.into(),
+            passing: Passing::new(signature, convention)?,
             args_size: signature.args.size,
             result_size: signature.returns.as_ref().map_or(0, CType::size),
             bools: bools.map(Vec::into),
@@ -189,8 +81,7 @@ impl CallPlan {
 
     /// A bound for the bytes of stack that passing the arguments takes.
     pub fn stack_size(&self) -> usize {
-        // In order, and copies of what is large.
-        2 * self.args_size + 8 * self.offsets.len() + (4 << 10)
+        self.passing.stack_size(self.args_size)
     }
 
     /// Calls a function.
@@ -210,29 +101,9 @@ impl CallPlan {
             in_args.iter().for_each(|&offset| copy[offset] = u8::from(copy[offset] != 0));
             args = copy.as_ptr();
         }
-        let (mut few, mut many) = ([ptr::null_mut(); FEW], Vec::new());
-        let values = match few.get_mut(..self.offsets.len()) {
-            Some(few) => few,
-            None => {
-                many.resize(self.offsets.len(), ptr::null_mut());
-                &mut many[..]
-            }
-        };
-        for (value, &offset) in values.iter_mut().zip(&self.offsets) {
-            // SAFETY: as above.
-            *value = unsafe { args.add(offset) }.cast_mut().cast();
-        }
-        // Small results are written as whole registers.
-        let mut registers = [0u64; 4];
-        let direct = self.result_size > size_of_val(&registers);
-        let written = if direct { result.cast::<c_void>() } else { registers.as_mut_ptr().cast() };
-        // SAFETY: per the contract; the plan is complete. libffi only reads it.
+        // SAFETY: per the contract.
         unsafe {
-            let code: unsafe extern "C" fn() = std::mem::transmute(code);
-            ffi::ffi_call((&raw const self.cif).cast_mut(), Some(code), written, values.as_mut_ptr());
-            if !direct {
-                result.copy_from_nonoverlapping(registers.as_ptr().cast(), self.result_size);
-            }
+            self.passing.call(code, args, result);
             for &offset in in_result {
                 let truth = result.add(offset);
                 *truth = u8::from(*truth != 0);
@@ -351,7 +222,7 @@ mod tests {
         }
         let signature = CSignature::parse("I32,F64,{U64,U64},F32,I64->F64").unwrap();
         let plan = CallPlan::new(&signature, Convention::Win64).unwrap();
-        let mut args = vec![0; 48];
+        let mut args = [0; 48];
         args[..4].copy_from_slice(&1i32.to_ne_bytes());
         args[8..16].copy_from_slice(&2.0f64.to_ne_bytes());
         args[16..24].copy_from_slice(&4u64.to_ne_bytes());
@@ -365,11 +236,24 @@ mod tests {
     }
 
     #[test]
-    fn two_hundred_arguments_are_passed() {
-        // Only the first and the last are looked at: registers and the end of the stack.
-        let text = format!("{}->F64", ["F64"; 200].join(","));
-        let plan = plan(&text);
-        assert_eq!(plan.args_size(), 1600);
-        assert!(plan.stack_size() > 3200);
+    fn what_has_no_register_goes_onto_the_stack_in_order() {
+        const COUNT: usize = 200;
+        let mut buffer = [0u8; 4096];
+        let format = format!("{}\0", "%d %.1f ".repeat(COUNT));
+        let mut args = Vec::new();
+        for word in [buffer.as_mut_ptr() as usize, buffer.len(), format.as_ptr() as usize] {
+            args.extend(word.to_ne_bytes());
+        }
+        for n in 0..COUNT as i32 {
+            args.extend(n.to_ne_bytes());
+            args.extend([0; 4]);
+            args.extend((f64::from(n) / 2.0).to_ne_bytes());
+        }
+        let text = format!("Ptr,U64,Ptr;{}->I32", ["I32,F64"; COUNT].join(","));
+        assert!(plan(&text).stack_size() > 8 * (2 * COUNT - 11));
+        let length: [u8; 4] = call(&text, libc::snprintf as *const c_void, &args);
+        let expected: String = (0..COUNT).map(|n| format!("{n} {:.1} ", n as f64 / 2.0)).collect();
+        assert_eq!(i32::from_ne_bytes(length) as usize, expected.len());
+        assert_eq!(&buffer[..expected.len()], expected.as_bytes());
     }
 }

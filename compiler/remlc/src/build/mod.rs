@@ -1,11 +1,14 @@
-//! `remlc build`: compile to an executable file.
+//! `remlc build`: compile to an executable file, with the native libraries that a `reml.json` names. Without a program, only that is looked after.
+
+mod native;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use reml_diagnostics::{Diagnostic, Span, codes};
+use reml_driver::ffi_build::{Asked, Bindings};
 use reml_driver::link;
-use reml_driver::pipeline::Compilation;
+use reml_driver::pipeline::{Compilation, Options};
 use reml_driver::system::OsSystem;
 
 use crate::FAILURE;
@@ -26,6 +29,21 @@ pub struct Args {
     /// Write what other tools want to know of the executable to FILE: triple, data layout, versions, digest
     #[arg(long, value_name = "FILE")]
     emit_metadata: Option<PathBuf>,
+    /// The file that names native libraries and headers; without a program, it is all that is checked [default: the program's `reml.json`]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Generate the bindings that the configuration asks for; without a program, nothing else
+    #[arg(long)]
+    emit_bindgen: bool,
+    /// Where generated bindings are kept [default: what `REML_CACHE_DIR` says, or a folder of the user's]
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+    /// Generate bindings anew, and keep none
+    #[arg(long, conflicts_with = "cache_dir")]
+    no_cache: bool,
+    /// One more argument for the linker; may be given more than once
+    #[arg(long, value_name = "ARG", allow_hyphen_values = true)]
+    link_arg: Vec<String>,
     #[command(flatten)]
     compile: Compile,
     #[command(flatten)]
@@ -37,7 +55,22 @@ pub struct Args {
 /// Exit status after Ctrl-C, as shells have it: 128 and the signal's number.
 const INTERRUPTED: i32 = 130;
 
+impl Args {
+    fn native(&self, bindings: Bindings) -> Asked {
+        Asked {
+            config: self.config.clone(),
+            bindings,
+            cache_dir: self.cache_dir.clone(),
+            no_cache: self.no_cache,
+            link_args: self.link_arg.clone(),
+        }
+    }
+}
+
 pub fn execute(args: Args) -> ExitCode {
+    if native::is_alone(&args) {
+        return native::execute(&args);
+    }
     // While the linker runs, Ctrl-C ends the linker too, and then the ordinary way out removes its files.
     let _ = ctrlc::set_handler(|| {
         if !link::interrupt() {
@@ -51,7 +84,8 @@ pub fn execute(args: Args) -> ExitCode {
         Ok(pipeline) => pipeline,
         Err(problem) => return report::refusal(&problem),
     };
-    let mut compilation = Compilation::new(&OsSystem, args.compile.options(true, &args.output));
+    let options = args.compile.options(true, &args.output);
+    let mut compilation = Compilation::new(&OsSystem, Options { ffi: args.native(Bindings::Generate), ..options });
     let mut fine = compilation.check(&input) && compilation.lower();
     let executable = args.output_file.clone().unwrap_or_else(|| default_output(&input, &compilation));
     if fine {
