@@ -1,7 +1,7 @@
 //! Does remlc get through the scenarios of `tooling/ci/scenario-matrix.toml`, and does the matrix have all of them?
 //!
 //! Each row is a test. At the end there is a page of what they show, which `REML_REPORT=FILE` keeps as Markdown. Its `ffi_bridge.audit_pass_rate` is the share of
-//! the events of foreign calls, in the logs of the commands, that are whole and tell of a success.
+//! the events of foreign calls, in the logs of the commands, that say all that they must: those of calls that have failed, as some are meant to, also why.
 
 mod support;
 
@@ -83,7 +83,7 @@ enum How {
 #[derive(Default)]
 struct Outcome {
     what: &'static str,
-    /// Events of foreign calls, and those among them that are whole and tell of a success.
+    /// Events of foreign calls, and those among them that say all that such an event must say.
     calls: (usize, usize),
 }
 
@@ -220,6 +220,7 @@ impl Row {
                 "stdout" => ran.stdout.clone(),
                 "stderr" => ran.stderr.clone(),
                 "log of the run" => support::audit::events(&log)?,
+                "the call on record" => support::audit::of_call(&log, &self.program[0])?,
                 "whole log" => support::audit::whole(&log)?,
                 file => {
                     let text = std::fs::read_to_string(out.join(file));
@@ -244,18 +245,30 @@ fn is_there(name: &str) -> bool {
     }
 }
 
-/// The events of foreign calls in a log, and those among them that are whole and tell of a success.
+/// The events of foreign calls in a log, and those among them that say all that such an event must say.
 fn foreign_calls(log: &Path) -> Result<(usize, usize), Failed> {
     let text = std::fs::read_to_string(log).unwrap_or_default();
     let (mut calls, mut passed) = (0, 0);
     for line in text.lines() {
         let event: Value = serde_json::from_str(line)?;
-        let call = &event["envelope"]["metadata"]["ffi"];
-        if call["event"] == "ffi.call" {
-            let whole = ["library", "symbol", "effect_flags", "status"].iter().all(|key| !call[*key].is_null());
-            calls += 1;
-            passed += usize::from(whole && (call["status"] == "success" || call["status"] == "stubbed"));
+        let (envelope, metadata) = (&event["envelope"], &event["envelope"]["metadata"]);
+        let call = &metadata["ffi"];
+        if call["event"] != "ffi.call" {
+            continue;
         }
+        let named = ["library", "symbol", "effect_flags"].iter().all(|key| !call[*key].is_null());
+        let wrapped = call["wrapper"].is_null() || !metadata["ffi.wrapper"]["name"].is_null();
+        let told = match call["status"].as_str() {
+            Some("success") => true,
+            Some("stubbed") => !call["capability_stage"].is_null(),
+            Some("failed") => {
+                let error = &envelope["change_set"]["error"];
+                metadata["error.code"] == "ffi.call.failed" && error["kind"].is_string() && error["message"].is_string()
+            }
+            _ => false,
+        };
+        calls += 1;
+        passed += usize::from(named && wrapped && told);
     }
     Ok((calls, passed))
 }
