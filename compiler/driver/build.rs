@@ -55,7 +55,7 @@ fn collect(directory: &Path, files: &mut Vec<PathBuf>) {
 /// it is part of every program built. The target directory is private, so the outer cargo's lock is not waited for.
 fn runtime_archive(root: &Path, out: &Path) {
     // The runtime and the crates of the house that it consists of: executables must not keep an older gate.
-    for part in ["audit", "capability", "rt"] {
+    for part in ["audit", "capability", "ffi", "rt"] {
         let part = root.join("runtime").join(part);
         println!("cargo::rerun-if-changed={}", part.join("src").display());
         println!("cargo::rerun-if-changed={}", part.join("Cargo.toml").display());

@@ -7,7 +7,7 @@
 use std::mem::offset_of;
 
 use cranelift_codegen::ir::{
-    AbiParam, ArgumentPurpose, ExtFuncData, ExternalName, InstBuilder, MemFlagsData, Signature, StackSlotData,
+    AbiParam, ArgumentPurpose, ExtFuncData, ExternalName, Inst, InstBuilder, MemFlagsData, Signature, StackSlotData,
     StackSlotKind, Type, Value, condcodes::IntCC, types,
 };
 use reml_middle::c_abi::{CSignature, CStruct, CValue, CWord};
@@ -99,31 +99,13 @@ impl Translator<'_, '_> {
             }
         }
         let call = match (&foreign.callee, pointer) {
-            (_, Some(pointer)) => {
-                let signature = self.code.builder.import_signature(signature);
-                self.code.builder.ins().call_indirect(signature, pointer, &values)
-            }
+            (_, Some(pointer)) => self.call_address(pointer, signature, &values, foreign.variadic),
             (ForeignCallee::Symbol(symbol), None) if symbol.weak || self.needs_vector_count(foreign.variadic) => {
                 let address = self.code.foreign_address(id);
                 if symbol.weak {
                     self.code.check_present(address, &symbol.name);
                 }
-                let signature = self.code.builder.import_signature(signature);
-                if self.needs_vector_count(foreign.variadic) {
-                    let context = self.code.context();
-                    self.code.store(Region::Handlers, address, context, offset_of!(Context, foreign_code) as i32);
-                    let symbol = Symbol::Runtime(runtime_index("reml_variadic"));
-                    let name = self.code.builder.func.declare_imported_user_function(symbol.to_name());
-                    let func = self.code.builder.import_function(ExtFuncData {
-                        name: ExternalName::user(name),
-                        signature,
-                        colocated: plan.target.near_runtime,
-                        patchable: false,
-                    });
-                    self.code.builder.ins().call(func, &values)
-                } else {
-                    self.code.builder.ins().call_indirect(signature, address, &values)
-                }
+                self.call_address(address, signature, &values, foreign.variadic)
             }
             _ => {
                 let func = self.code.func_ref(Symbol::Foreign(id));
@@ -142,6 +124,24 @@ impl Translator<'_, '_> {
                 results
             }
         }
+    }
+
+    fn call_address(&mut self, address: Value, signature: Signature, values: &[Value], variadic: bool) -> Inst {
+        let signature = self.code.builder.import_signature(signature);
+        if !self.needs_vector_count(variadic) {
+            return self.code.builder.ins().call_indirect(signature, address, values);
+        }
+        let context = self.code.context();
+        self.code.store(Region::Handlers, address, context, offset_of!(Context, foreign_code) as i32);
+        let symbol = Symbol::Runtime(runtime_index("reml_variadic"));
+        let name = self.code.builder.func.declare_imported_user_function(symbol.to_name());
+        let func = self.code.builder.import_function(ExtFuncData {
+            name: ExternalName::user(name),
+            signature,
+            colocated: self.code.plan.target.near_runtime,
+            patchable: false,
+        });
+        self.code.builder.ins().call(func, values)
     }
 
     /// On x86-64, C functions with `...` are told how many vector registers hold arguments.

@@ -32,4 +32,4 @@ pub mod testing;
 pub mod toolchain;
 pub mod watch;
 
-pub use reml_rt::hold_standard_streams;
+pub use reml_rt::{hold_standard_streams, ignore_signals_of_writing};

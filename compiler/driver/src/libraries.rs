@@ -1,39 +1,21 @@
 //! Where are the libraries that foreign functions come from?
 //!
 //! `@link(name = "z")` names a library as linkers do. It is looked for in the folders of `REML_LIBRARY_PATH`, in those that `pkg-config` tells, and
-//! where the system keeps its libraries; there also under a name with a version, `libz.so.1`, because the plain name is only installed with
-//! headers. Before those of the system come the folders that a `reml.json` names (`ffi_build`). To run a program, libraries are loaded into this
-//! process; to build one, the linker is given what was found.
+//! where the system keeps its libraries ([`reml_ffi::search`]). Before the system come the folders that a `reml.json` names (`ffi_build`). To run a
+//! program, libraries are loaded into this process; to build one, the linker is given what was found.
 
 use std::collections::BTreeMap;
-use std::ffi::{CStr, CString};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use reml_diagnostics::{Diagnostic, codes};
+use reml_ffi::Library;
+use reml_ffi::search::{self, Files, Form, PATH_VARIABLE, SYSTEM_FOLDERS};
 use reml_middle::core::{ForeignCallee, ForeignSymbol, Program};
 use reml_semantics::typed::{ForeignLibrary, LibraryKind};
 
 use crate::ffi_build::Linkage;
 use crate::system::System;
-
-/// The folders in which libraries are looked for first, separated by `:`.
-const PATH_VARIABLE: &str = "REML_LIBRARY_PATH";
-
-/// Where Linux distributions and macOS keep libraries.
-const SYSTEM_FOLDERS: &[&str] = &[
-    "/usr/local/lib",
-    "/lib/x86_64-linux-gnu",
-    "/usr/lib/x86_64-linux-gnu",
-    "/lib/aarch64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/lib64",
-    "/usr/lib64",
-    "/lib",
-    "/usr/lib",
-    "/opt/homebrew/lib",
-];
 
 /// Foreign functions by name, in this process.
 pub type Symbols = BTreeMap<Box<str>, usize>;
@@ -54,67 +36,54 @@ fn libraries(program: &Program) -> Vec<&ForeignLibrary> {
     found
 }
 
+/// The files that the compiler sees.
+struct Seen<'s>(&'s dyn System);
+
+impl Files for Seen<'_> {
+    fn is_file(&self, path: &Path) -> bool {
+        self.0.is_file(path)
+    }
+
+    fn entries(&self, folder: &Path) -> Vec<PathBuf> {
+        self.0.entries(folder).unwrap_or_default()
+    }
+}
+
 /// A library, and the folders to look for it in.
 pub struct Search<'l> {
     library: &'l ForeignLibrary,
     folders: Vec<PathBuf>,
-    /// What may be linked in instead of being loaded, as `reml.json` does not say which it is.
+    /// An archive serves as well, as `reml.json` does not say which it is.
     either: bool,
 }
 
 impl<'l> Search<'l> {
     pub fn new(library: &'l ForeignLibrary, linkage: &Linkage, system: &dyn System) -> Result<Self, Box<Diagnostic>> {
-        let path = system.env(PATH_VARIABLE).unwrap_or_default();
-        let mut folders: Vec<PathBuf> = path.split(':').filter(|part| !part.is_empty()).map(PathBuf::from).collect();
+        let mut folders = search::named_folders(&system.env(PATH_VARIABLE).unwrap_or_default());
         folders.extend(linkage.folders.iter().cloned());
         if let Some(package) = &library.pkg_config {
             folders.extend(pkg_config(library, package)?);
         }
-        folders.extend(SYSTEM_FOLDERS.iter().map(PathBuf::from));
+        folders.extend(search::system_folders());
         Ok(Search { library, folders, either: linkage.has(library) })
     }
 
     /// The files that it may be, the best first.
     pub fn candidates(&self, system: &dyn System) -> Vec<PathBuf> {
-        let name = &*self.library.name;
-        if name.contains('/') {
-            return vec![PathBuf::from(name)];
-        }
-        let stem = name.strip_prefix("lib").filter(|_| name.contains(".so") || name.contains(".dylib"));
-        let exact = stem.map(|_| name.to_owned());
-        let (prefix, extension) = match self.library.kind {
-            LibraryKind::Static => (format!("lib{name}.a"), "a"),
-            LibraryKind::Dynamic if cfg!(target_os = "macos") => (format!("lib{name}.dylib"), "dylib"),
-            LibraryKind::Dynamic => (format!("lib{name}.so"), "so"),
+        let forms: &[Form] = match self.library.kind {
+            _ if self.either => &[Form::Shared, Form::Archive],
+            LibraryKind::Static => &[Form::Archive],
+            LibraryKind::Dynamic => &[Form::Shared],
         };
-        let mut found = Vec::new();
-        for folder in &self.folders {
-            let plain = folder.join(exact.as_ref().unwrap_or(&prefix));
-            if system.is_file(&plain) {
-                found.push(plain);
-            }
-            if extension == "so" && exact.is_none() {
-                found.extend(self.versions(folder, &format!("{prefix}."), system));
-            }
-            let archive = folder.join(format!("lib{name}.a"));
-            if self.either && system.is_file(&archive) {
-                found.push(archive);
-            }
-        }
+        // As linkers do, all that a folder has is preferred to what the next one has.
+        let folders = self.folders.iter().map(std::slice::from_ref);
+        let in_folder = |folder| {
+            forms.iter().flat_map(move |&form| search::candidates(&self.library.name, form, folder, &Seen(system)))
+        };
+        let mut found: Vec<PathBuf> = folders.flat_map(in_folder).collect();
+        // A name that is a path is one file, whatever the folders are.
+        found.dedup();
         found
-    }
-
-    /// `libz.so.1`, `libz.so.1.3`: the newest first.
-    fn versions(&self, folder: &Path, prefix: &str, system: &dyn System) -> Vec<PathBuf> {
-        let version = |path: &PathBuf| -> Option<Vec<u64>> {
-            let rest = path.file_name()?.to_str()?.strip_prefix(prefix)?;
-            rest.split('.').map(|part| part.parse().ok()).collect()
-        };
-        let entries = system.entries(folder).unwrap_or_default();
-        let mut found: Vec<(Vec<u64>, PathBuf)> =
-            entries.into_iter().filter_map(|path| Some((version(&path)?, path))).collect();
-        found.sort_by(|a, b| b.cmp(a));
-        found.into_iter().map(|(_, path)| path).collect()
     }
 
     fn missing(&self, tried: &[String]) -> Box<Diagnostic> {
@@ -163,35 +132,6 @@ fn pkg_config(library: &ForeignLibrary, package: &str) -> Result<Vec<PathBuf>, B
     }
 }
 
-/// A library in this process, for good: what the program has been given may be used until the end.
-#[derive(Clone, Copy)]
-struct Handle(*mut libc::c_void);
-
-impl Handle {
-    fn open(path: &Path) -> Result<Handle, String> {
-        let name = CString::new(path.as_os_str().as_bytes()).map_err(|_| "a name with a zero byte".to_owned())?;
-        // SAFETY: loading a library runs its initialisers, which is what the program asks for.
-        let handle = unsafe { libc::dlopen(name.as_ptr(), libc::RTLD_NOW | libc::RTLD_LOCAL) };
-        if handle.is_null() {
-            // SAFETY: `dlerror` gives a C string after a failure, or null.
-            let said = unsafe { libc::dlerror() };
-            return Err(match said.is_null() {
-                true => "it cannot be loaded".to_owned(),
-                // SAFETY: not null, so a C string.
-                false => unsafe { CStr::from_ptr(said) }.to_string_lossy().into_owned(),
-            });
-        }
-        Ok(Handle(handle))
-    }
-
-    fn symbol(self, name: &str) -> Option<usize> {
-        let name = CString::new(name).ok()?;
-        // SAFETY: the handle is open, or stands for the process; the name is a C string.
-        let address = unsafe { libc::dlsym(self.0, name.as_ptr()) };
-        (!address.is_null()).then_some(address.addr())
-    }
-}
-
 /// Loads the libraries of a program, and finds its foreign functions. `unresolved` may know more of a function that nobody has than its declaration
 /// says.
 pub fn load(
@@ -233,7 +173,7 @@ pub fn load(
 struct Opened<'a> {
     linkage: &'a Linkage,
     system: &'a dyn System,
-    handles: BTreeMap<&'a str, Handle>,
+    handles: BTreeMap<&'a str, Library>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -252,18 +192,19 @@ impl<'a> Opened<'a> {
 
     fn address(&self, symbol: &ForeignSymbol) -> Option<usize> {
         let own = symbol.library.as_ref().and_then(|library| self.handles.get(&*library.name).copied());
-        let everywhere = std::iter::once(Handle(libc::RTLD_DEFAULT)).chain(self.handles.values().copied());
-        own.into_iter().chain(everywhere).find_map(|handle| handle.symbol(&symbol.name))
+        let everywhere = std::iter::once(Library::everywhere()).chain(self.handles.values().copied());
+        let address = own.into_iter().chain(everywhere).find_map(|library| library.address(&symbol.name));
+        address.map(|address| address.as_ptr().addr())
     }
 }
 
-fn load_library(library: &ForeignLibrary, linkage: &Linkage, system: &dyn System) -> Result<Handle, Box<Diagnostic>> {
+fn load_library(library: &ForeignLibrary, linkage: &Linkage, system: &dyn System) -> Result<Library, Box<Diagnostic>> {
     let search = Search::new(library, linkage, system)?;
     let mut tried = Vec::new();
     for path in search.candidates(system) {
         let loaded = match path.extension().is_some_and(|extension| extension == "a") {
             true => load_static(&path, system),
-            false => Handle::open(&path),
+            false => Library::open(&path),
         };
         match loaded {
             Ok(handle) => return Ok(handle),
@@ -272,7 +213,7 @@ fn load_library(library: &ForeignLibrary, linkage: &Linkage, system: &dyn System
     }
     // The loader has folders of its own.
     if library.kind == LibraryKind::Dynamic
-        && let Ok(handle) = Handle::open(Path::new(&format!("lib{}.so", library.name)))
+        && let Ok(handle) = Library::open(Path::new(&format!("lib{}.so", library.name)))
     {
         return Ok(handle);
     }
@@ -289,7 +230,7 @@ fn compiler(system: &dyn System) -> Command {
 }
 
 /// Makes a library that can be loaded of one that can only be linked.
-fn load_static(archive: &Path, system: &dyn System) -> Result<Handle, String> {
+fn load_static(archive: &Path, system: &dyn System) -> Result<Library, String> {
     let folder = tempfile::tempdir().map_err(|problem| crate::link::describe(&problem))?;
     let shared = folder.path().join("library.so");
     let output = compiler(system)
@@ -304,7 +245,7 @@ fn load_static(archive: &Path, system: &dyn System) -> Result<Handle, String> {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(said.lines().next().unwrap_or("the linker failed").to_owned());
     }
-    Handle::open(&shared)
+    Library::open(&shared)
 }
 
 fn missing_symbol(symbol: &ForeignSymbol) -> Diagnostic {

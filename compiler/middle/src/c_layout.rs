@@ -144,6 +144,36 @@ impl CLayout {
         }
     }
 
+    /// What C sees of the type, in the words of `Core.Ffi.Types`: pointers are `Ptr`, whatever they point to, and an array inside of a struct is its
+    /// elements.
+    pub fn description(&self) -> String {
+        match &self.shape {
+            CShape::Void => String::from("Void"),
+            CShape::Scalar(prim) | CShape::Enum(prim, _) => String::from(match prim {
+                Prim::Bool => "Bool",
+                Prim::I8 => "I8",
+                Prim::U8 => "U8",
+                Prim::I16 => "I16",
+                Prim::U16 => "U16",
+                Prim::I32 => "I32",
+                Prim::U32 => "U32",
+                Prim::I64 | Prim::Isize => "I64",
+                Prim::U64 | Prim::Usize => "U64",
+                Prim::F32 => "F32",
+                Prim::F64 => "F64",
+                Prim::RawPtr => "Ptr",
+                Prim::Char | Prim::Str | Prim::Never => unreachable!("C has no such type"),
+            }),
+            CShape::Record(fields) => {
+                let packed = fields.iter().any(|field| field.offset % field.layout.align != 0);
+                let fields: Vec<String> = fields.iter().map(|field| field.layout.description()).collect();
+                format!("{}{{{}}}", if packed { "Packed" } else { "" }, fields.join(","))
+            }
+            CShape::Array(element, len) => vec![element.description(); *len as usize].join(","),
+            CShape::Union(_) => format!("Union({},{})", self.size, self.align),
+        }
+    }
+
     /// Calls `f` with the offset and the type of each scalar; those of a union's members all.
     pub fn each_scalar(&self, offset: u32, f: &mut impl FnMut(u32, Prim)) {
         match &self.shape {

@@ -24,6 +24,12 @@ pub enum CPrim {
     Store,
     /// `c_call<Args, Ret>(code: RawPtr, args: Args) -> Ret`
     Call,
+    /// `c_call_variadic<Args, Ret>(code: RawPtr, args: Args) -> Ret`: the function takes `...`, and what goes there is promoted already.
+    CallVariadic,
+    /// `c_signature<Args, Ret>() -> Str`: what C sees of the types, such as `I32,Ptr->F64`.
+    Signature,
+    /// `c_wrapper<F, Args, Out>(function: (Args) -> Out) -> F`: the same function, which takes its arguments one by one.
+    Wrapper,
     /// `c_callback_entry<Args, Ret>() -> RawPtr`
     CallbackEntry,
     /// `c_callback_stack<Args, Ret>() -> Int`: how many words of its arguments C passes on the stack.
@@ -40,6 +46,9 @@ impl CPrim {
             "c_load" => CPrim::Load,
             "c_store" => CPrim::Store,
             "c_call" => CPrim::Call,
+            "c_call_variadic" => CPrim::CallVariadic,
+            "c_signature" => CPrim::Signature,
+            "c_wrapper" => CPrim::Wrapper,
             "c_callback_entry" => CPrim::CallbackEntry,
             "c_callback_stack" => CPrim::CallbackStack,
             "c_callback_code" => CPrim::CallbackCode,

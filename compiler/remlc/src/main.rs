@@ -93,6 +93,7 @@ enum Command {
 
 fn main() -> ExitCode {
     panic::install_hook();
+    reml_driver::ignore_signals_of_writing();
     let cli = Cli::parse();
     // The parser and later passes recurse as deep as programs nest.
     reml_driver::stack::with_large_stack(|| match cli.command {

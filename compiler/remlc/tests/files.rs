@@ -258,6 +258,20 @@ fn main() {
 }
 
 #[test]
+fn a_file_may_not_become_too_large() {
+    let source = r#"
+fn main(args: List<Str>) {
+  let path = args.head().unwrap() ++ "/file"
+  println("{}", IO.write_file(path, "a".repeat(100_000)).is_err())
+}
+"#;
+    for mode in SHELL_MODES {
+        let (ran, _scratch) = shell(r#"ulimit -f 20 && exec "$@""#, source, mode);
+        assert_eq!((ran.stdout.as_str(), ran.exit), ("true\n", Some(0)), "{mode:?}: {}", ran.stderr);
+    }
+}
+
+#[test]
 fn a_replaced_file_is_the_old_or_the_new_one() {
     check(
         r#"

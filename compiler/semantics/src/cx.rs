@@ -452,6 +452,7 @@ lang_traits! {
     eq = "Eq"; ord = "Ord"; hash = "Hash"; display = "Display"; debug = "Debug";
     index = "Index"; from = "From"; into_iterator = "IntoIterator"; from_array = "FromArray";
     into_json = "IntoJson"; delay = "Delay"; c_type = "CType"; c_function = "CFunction";
+    c_arguments = "CArguments"; c_result = "CResult"; ffi_function = "FfiFunction";
 }
 
 macro_rules! symbols {
@@ -471,6 +472,7 @@ symbols! {
     null = "null"; json_null = "Null"; self_value = "self"; self_type = "Self"; main = "main"; some = "Some"; none = "None"; ok = "Ok"; err = "Err";
     nil = "Nil"; cons = "Cons"; less = "Less"; greater = "Greater"; next = "next"; format = "format"; print = "print"; println = "println";
     eprint = "eprint"; eprintln = "eprintln"; panic = "panic"; assert = "assert"; lambda = "<lambda>";
+    call = "call";
 }
 
 impl<'a> Checker<'a> {

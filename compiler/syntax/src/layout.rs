@@ -15,7 +15,7 @@ pub fn mark(tokens: &mut [Token]) -> bool {
         let token = tokens[at];
         if token.has(LINE_START) && at > 0 {
             let next = tokens.get(at + 1);
-            if !goes_on_before(&token, next) && !goes_on_after(&tokens[at - 1]) {
+            if !goes_on_before(&token, next) && !goes_on_after(&tokens[..at], &token) {
                 tokens[at].flags |= BREAK;
             }
         }
@@ -41,14 +41,21 @@ pub fn goes_on_before(token: &Token, next: Option<&Token>) -> bool {
     }
 }
 
-/// A line that ends in this goes on in the next line: something must follow.
-fn goes_on_after(token: &Token) -> bool {
+/// Whether the line that ends with these tokens goes on in the next one, because something must follow.
+fn goes_on_after(tokens: &[Token], next: &Token) -> bool {
     use Kind::*;
+    let [before @ .., token] = tokens else { return false };
+    // The name of a member, whatever else its word would mean.
+    if token.kind.is_keyword() && before.last().is_some_and(|token| matches!(token.kind, Dot | ColonColon)) {
+        return false;
+    }
     match token.kind {
         LParen | LBracket | LBrace | Comma | Dot | Eq | ColonEq | Arrow | FatArrow | PipeGt | TildeGt | Plus
         | PlusPlus | Minus | Star | Slash | Percent | Caret | Shl | EqEq | Ne | Lt | Le | Ge | AndAnd | OrOr | Amp
-        | Bang | Colon | ColonColon | With | Then | Else | Do | In | As | If | While | Match | For | Handle
-        | Perform | Let | Var | Pub | Where | PlusEq | MinusEq | StarEq | SlashEq => true,
+        | Bang | Colon | ColonColon | With | Then | Else | Do | In | As | If | While | Match | For | Perform | Let
+        | Var | Pub | Where | PlusEq | MinusEq | StarEq | SlashEq => true,
+        // `let h = handle` is a name.
+        Handle => next.kind == LBrace,
         // `a >` goes on, `List<Int>` does not.
         Gt => !token.has(JOINED),
         _ => false,

@@ -21,6 +21,7 @@ use crate::heap::Heap;
 use crate::host::Mail;
 use crate::io::{Input, Output};
 use crate::io_effects::IoEffects;
+use crate::libraries::Libraries;
 use crate::reload::Reloading;
 use crate::resource::Resources;
 use crate::roots::RootIndex;
@@ -43,6 +44,7 @@ pub struct Runtime {
     pub taken: Cell<Taken>,
     pub resources: Resources,
     pub callbacks: Callbacks,
+    pub libraries: Libraries,
     pub io_effects: IoEffects,
     pub defers: RefCell<DeferStack>,
     pub frames: RefCell<FrameTables>,

@@ -141,21 +141,26 @@ pub fn end_on_output_error(cx: Cx, errno: i32) -> ! {
     leave(cx, 1)
 }
 
-/// `main` of an executable: runs the program and returns its exit status.
+/// Leaves it to the functions that write to tell of their errors, for a process that runs a program of its own accord.
 ///
 /// SIGPIPE is ignored, as in a Rust program: a closed standard output ends the program with status 141, and other closed pipes are
 /// errors that the program sees. So is SIGXFSZ: a file that would become larger than the process may make it is an error of writing.
+pub fn ignore_signals_of_writing() {
+    // SAFETY: ignoring a signal is always possible.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
+    }
+}
+
+/// `main` of an executable: runs the program and returns its exit status.
 ///
 /// # Safety
 /// `argc` and `argv` must be those of C's `main`, `info` as [`run_program`] needs it.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn reml_start(argc: c_int, argv: *const *const c_char, info: *const ProgramInfo) -> c_int {
     crate::io::hold_standard_streams();
-    // SAFETY: ignoring a signal is always possible.
-    unsafe {
-        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
-        libc::signal(libc::SIGXFSZ, libc::SIG_IGN);
-    }
+    ignore_signals_of_writing();
     let count = usize::try_from(argc).unwrap_or(0);
     let args = (1..count)
         // SAFETY: `argv` has `argc` C strings.

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::ptr;
 
+use reml_ffi::CallPlan;
 use tempfile::{TempDir, TempPath};
 
 use crate::abi::{ClosureInfo, Resource};
@@ -35,6 +36,8 @@ pub enum Content {
     Callback(Callback),
     /// What only C knows, and how it wants it back.
     Foreign(Foreign),
+    /// How functions of a signature are called.
+    CallPlan(Box<CallPlan>),
 }
 
 impl Content {
@@ -46,13 +49,14 @@ impl Content {
             Content::TempFolder(_) => "temporary folder",
             Content::Callback(_) => "callback",
             Content::Foreign(_) => "foreign object",
+            Content::CallPlan(_) => "signature",
         }
     }
 
     /// 0 or errno.
     fn close(self) -> i64 {
         match self {
-            Content::Reader(_) | Content::Callback(_) | Content::Foreign(_) => 0,
+            Content::Reader(_) | Content::Callback(_) | Content::Foreign(_) | Content::CallPlan(_) => 0,
             Content::Writer(mut writer) => writer.flush().map_or_else(i64::from, |()| 0),
             Content::TempFile(path) => path.close().map_or_else(|error| errno_of(&error), |()| 0),
             Content::TempFolder(folder) => folder.close().map_or_else(|error| errno_of(&error), |()| 0),

@@ -3,9 +3,9 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, audit, big, callback, capabilities, chars, crypto, defer, fiber, fiber_switch, files, foreign, handler,
-    heap, host, io, io_effects, machine, math, number, panic, platform, random, regex, reload, resource, security,
-    segments, stack, stream, string, taken, text, time, zone,
+    array, audit, big, callback, capabilities, chars, component, crypto, defer, fiber, fiber_switch, files, foreign,
+    foreign_calls, handler, heap, host, io, io_effects, libraries, machine, math, number, panic, platform, random,
+    regex, reload, resource, security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
@@ -90,6 +90,9 @@ table! {
         reml_char_to_lower
         reml_char_show
     ;
+    component:
+        reml_component_link
+    ;
     crypto:
         reml_sha256
         reml_ed25519_is_key
@@ -135,6 +138,13 @@ table! {
         reml_foreign_new
         reml_errno
         reml_set_errno
+    ;
+    foreign_calls:
+        reml_ffi_plan
+        reml_ffi_plan_facts
+        reml_ffi_invoker
+        reml_ffi_clock
+        reml_ffi_record
     ;
     handler:
         reml_handle
@@ -185,6 +195,11 @@ table! {
     ;
     io_effects:
         reml_io_effects_take
+    ;
+    libraries:
+        reml_library_open
+        reml_library_symbol
+        reml_library_said
     ;
     machine:
         reml_machine_pause
@@ -431,11 +446,13 @@ mod tests {
         (Power::EnvWrite, &["reml_env_set"]),
         (Power::Clock, &["reml_time_wall_seconds", "reml_time_wall_nanos"]),
         (Power::Random, &["reml_random_bytes"]),
+        (Power::Ffi, &["reml_component_link", "reml_library_open", "reml_library_symbol"]),
     ];
 
     /// Modules that reach the system, with those of their functions that need no leave: streams that the program was given, what it has opened already, its own end,
     /// the monotonic clock, and the zone that the machine is in. What `machine` has is native code, which is asked for before the program begins.
     const WITHOUT_LEAVE: &[(&str, &[&str])] = &[
+        ("component", &[]),
         ("files", &[]),
         (
             "io",
@@ -456,6 +473,7 @@ mod tests {
                 "reml_current_dir",
             ],
         ),
+        ("libraries", &["reml_library_said"]),
         ("random", &[]),
         (
             "resource",
@@ -502,6 +520,7 @@ mod tests {
         "fiber",
         "fiber_switch",
         "foreign",
+        "foreign_calls",
         "handler",
         "heap",
         "host",
@@ -540,8 +559,10 @@ mod tests {
         assert!(said.into_iter().all(|name| names.contains(name)), "a function is gone");
         // Only functions that are entered through a stub know which place in the program asks.
         let sources = [
+            include_str!("component.rs"),
             include_str!("files.rs"),
             include_str!("io.rs"),
+            include_str!("libraries.rs"),
             include_str!("random.rs"),
             include_str!("stream.rs"),
             include_str!("time.rs"),

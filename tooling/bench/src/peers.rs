@@ -1,6 +1,6 @@
 //! The languages compared, and how each turns a source file into something to run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A language that may be installed.
@@ -13,7 +13,8 @@ pub struct Peer {
 }
 
 pub enum Kind {
-    /// `tool args.. source -o output trailing..` or the like: `{in}` and `{out}` are replaced.
+    /// `tool args.. source -o output trailing..` or the like: `{in}` and `{out}` are replaced. With a source `NAME.ml` goes `NAME_ocaml.c`, if
+    /// there is one: stubs in C for what the language cannot call by itself.
     Compiled(&'static [&'static str]),
     /// Run by a tool.
     Interpreted(&'static str),
@@ -51,10 +52,18 @@ pub const RUST: Peer = Peer {
     kind: Kind::Compiled(&["rustc", "-O", "--edition", "2024", "{in}", "-o", "{out}"]),
 };
 
+/// A tool: that of the folder that `install-peers.sh` has filled, where there is one.
+fn tool(name: &str) -> PathBuf {
+    let folder = std::env::var_os("REML_BENCH_PEERS").map(PathBuf::from);
+    let folder = folder.unwrap_or_else(|| crate::home().join("../../target/peers"));
+    let own = folder.join("bin").join(name);
+    if own.exists() { own } else { name.into() }
+}
+
 impl Peer {
     pub fn installed(&self) -> bool {
-        let [tool, argument] = self.probe;
-        Command::new(tool)
+        let [name, argument] = self.probe;
+        Command::new(tool(name))
             .arg(argument)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -65,8 +74,8 @@ impl Peer {
     /// The command that runs `source`, built into `scratch` where needed. `None` when building fails.
     pub fn prepare(&self, source: &Path, scratch: &Path) -> Option<Command> {
         match &self.kind {
-            Kind::Interpreted(tool) => {
-                let mut command = Command::new(tool);
+            Kind::Interpreted(name) => {
+                let mut command = Command::new(tool(name));
                 command.arg(source);
                 Some(command)
             }
@@ -75,14 +84,21 @@ impl Peer {
                 let stem = source.file_stem()?.to_str()?;
                 let input = scratch.join(format!("{stem}.{}", self.extension));
                 std::fs::copy(source, &input).ok()?;
+                let mut inputs = vec![input];
+                let stubs = source.with_file_name(format!("{stem}_{}.c", self.name));
+                if stubs.exists() {
+                    let copy = scratch.join(stubs.file_name()?);
+                    std::fs::copy(&stubs, &copy).ok()?;
+                    inputs.push(copy);
+                }
                 let output = scratch.join(format!("{stem}-{}", self.name));
                 let fill = |word: &str| match word {
-                    "{in}" => input.clone().into_os_string(),
-                    "{out}" => output.clone().into_os_string(),
-                    word => word.into(),
+                    "{in}" => inputs.clone(),
+                    "{out}" => vec![output.clone()],
+                    word => vec![word.into()],
                 };
-                let status = Command::new(template[0])
-                    .args(template[1..].iter().map(|word| fill(word)))
+                let status = Command::new(tool(template[0]))
+                    .args(template[1..].iter().flat_map(|word| fill(word)))
                     .stdout(Stdio::null())
                     .stderr(Stdio::null())
                     .status()

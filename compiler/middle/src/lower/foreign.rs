@@ -40,6 +40,15 @@ enum Pass {
     Elements { mutable: bool },
 }
 
+/// What tells which C function is called.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Called {
+    /// Its declaration.
+    Declared(FnId),
+    /// An address.
+    Pointer { variadic: bool },
+}
+
 impl Lower<'_> {
     /// The C layout of a source type.
     fn c_layout(&mut self, ty: TypeId) -> Rc<CLayout> {
@@ -102,32 +111,30 @@ impl Lower<'_> {
         signature
     }
 
-    fn foreign_fn(&mut self, id: Option<FnId>, signature: CSignature) -> ForeignId {
-        if let Some(&known) = self.foreign_ids.get(&(id, signature.clone())) {
+    fn foreign_fn(&mut self, called: Called, signature: CSignature) -> ForeignId {
+        if let Some(&known) = self.foreign_ids.get(&(called, signature.clone())) {
             return known;
         }
-        let (callee, variadic) = match id.map(|id| &self.src.fns[id]) {
-            Some(def) => match &def.kind {
-                FnKind::Foreign(foreign) => {
-                    let symbol = ForeignSymbol {
-                        name: foreign.symbol.clone(),
-                        library: foreign.library.clone(),
-                        weak: foreign.weak,
-                        span: def.span,
-                    };
-                    (ForeignCallee::Symbol(symbol), foreign.variadic)
-                }
-                _ => unreachable!("only foreign functions are called as such"),
-            },
-            None => (ForeignCallee::Pointer, false),
+        let (callee, variadic) = match called {
+            Called::Declared(id) => {
+                let def = &self.src.fns[id];
+                let FnKind::Foreign(foreign) = &def.kind else {
+                    unreachable!("only foreign functions are called as such")
+                };
+                let symbol = ForeignSymbol {
+                    name: foreign.symbol.clone(),
+                    library: foreign.library.clone(),
+                    weak: foreign.weak,
+                    span: def.span,
+                };
+                let library = symbol.library.as_ref().map_or(LIBC, |library| &library.name);
+                self.note_native(library, Some(&symbol.name), def.module, &def.path, def.span);
+                (ForeignCallee::Symbol(symbol), foreign.variadic)
+            }
+            Called::Pointer { variadic } => (ForeignCallee::Pointer, variadic),
         };
-        if let (ForeignCallee::Symbol(symbol), Some(id)) = (&callee, id) {
-            let def = &self.src.fns[id];
-            let library = symbol.library.as_ref().map_or(LIBC, |library| &library.name);
-            self.note_native(library, Some(&symbol.name), def.module, &def.path, def.span);
-        }
         let foreign = self.foreign.push(ForeignFn { callee, signature: signature.clone(), variadic });
-        self.foreign_ids.insert((id, signature), foreign);
+        self.foreign_ids.insert((called, signature), foreign);
         foreign
     }
 
@@ -138,6 +145,17 @@ impl Lower<'_> {
         let id = self.callbacks.push(signature.clone());
         self.callback_ids.insert(signature, id);
         id
+    }
+
+    /// What C sees of a signature, such as `I32,Ptr->F64`.
+    fn c_signature_text(&mut self, args: TypeId, ret: TypeId) -> String {
+        let params = self.unpacked(args);
+        let params: Vec<String> = params.into_iter().map(|param| self.c_layout(param).description()).collect();
+        let ret = match self.types.is_never(ret) {
+            true => String::from("Void"),
+            false => self.c_layout(ret).description(),
+        };
+        format!("{}->{ret}", params.join(","))
     }
 
     /// The parameters that a type of arguments stands for: a tuple for several, `()` for none.
@@ -184,6 +202,40 @@ impl Lower<'_> {
         };
         code.end(End::Return(result));
         let modes = closure_modes(1, vars.len());
+        self.fill(func, vars, 1, modes, code);
+        func
+    }
+
+    /// A closure's code that takes arguments one by one, and hands them on as a tuple to the function that it captures.
+    fn spread_code(&mut self, function: TypeId, args: TypeId, out: TypeId) -> FuncId {
+        let inner = self.types.intern(Type::Fn { params: Box::new([args]), ret: out });
+        let key = WrapperKey::Spread(self.types.intern(Type::Tuple(Box::new([function, inner]))));
+        if let Some(&func) = self.wrappers.get(&key) {
+            return func;
+        }
+        let core_args = self.core_type(args);
+        let core_out = self.core_type(out);
+        let mut params = vec![(self.core_type(inner), Mode::Owned)];
+        let function_ty = self.core_type(function);
+        if let Type::Fn { params: own, .. } = self.types.get(function_ty) {
+            params.extend(own.iter().map(|&ty| (ty, Mode::Owned)));
+        }
+        let name = format!("spread<{}>", self.type_text(function));
+        let span = Span::NONE;
+        let mut code = FunctionBuilder::default();
+        let vars: Vec<Var> = params.iter().map(|&(ty, _)| code.var(ty, span)).collect();
+        let modes = closure_modes(1, params.len());
+        let func = self.reserve(&name, span, Signature { params, ret: core_out }, Inline::Auto);
+        self.wrappers.insert(key, func);
+        let given: Vec<Atom> = vars[1..].iter().map(|&var| Atom::Var(var)).collect();
+        let packed = match given[..] {
+            [] => Atom::Unit,
+            [only] => only,
+            _ => Atom::Var(code.emit(core_args, Op::Construct { variant: 0, args: given, token: None }, span)),
+        };
+        let call = Op::Call(Callee::Closure(Atom::Var(vars[0])), vec![packed]);
+        let result = Atom::Var(code.emit(core_out, call, span));
+        code.end(End::Return(result));
         self.fill(func, vars, 1, modes, code);
         func
     }
@@ -272,21 +324,16 @@ impl CCode<'_, '_> {
                 self.store(types[0], args[0], 0, args[1]);
                 Atom::Unit
             }
-            CPrim::Call => {
-                let params = self.l.unpacked(types[0]);
-                let arguments = match params.as_slice() {
-                    [_] if !matches!(self.l.types.get(types[0]), Type::Tuple(_)) => vec![args[1]],
-                    params => {
-                        let fields = params.iter().copied().enumerate();
-                        fields
-                            .map(|(index, param)| {
-                                let ty = self.l.core_type(param);
-                                self.emit(ty, Op::Field { base: args[1], variant: 0, index: index as u32 })
-                            })
-                            .collect()
-                    }
-                };
-                self.call_with(None, &params, types[1], Some(args[0]), arguments)
+            CPrim::Call => self.call_pointer(types, args[0], args[1], false),
+            CPrim::CallVariadic => self.call_pointer(types, args[0], args[1], true),
+            CPrim::Signature => {
+                let text = self.l.c_signature_text(types[0], types[1]);
+                Atom::Str(self.l.string(&text))
+            }
+            CPrim::Wrapper => {
+                let func = self.l.spread_code(types[0], types[1], types[2]);
+                let ty = self.l.core_type(types[0]);
+                self.emit(ty, Op::Closure(func, vec![args[0]]))
             }
             CPrim::CallbackEntry => {
                 let params = self.l.unpacked(types[0]);
@@ -317,6 +364,24 @@ impl CCode<'_, '_> {
 
     // Calls ---------------------------------------------------------------------------------------
 
+    /// Calls a function at an address. `types`: of the tuple of its arguments, and of its result.
+    fn call_pointer(&mut self, types: &[TypeId], code: Atom, tuple: Atom, variadic: bool) -> Atom {
+        let params = self.l.unpacked(types[0]);
+        let arguments = match params.as_slice() {
+            [_] if !matches!(self.l.types.get(types[0]), Type::Tuple(_)) => vec![tuple],
+            params => {
+                let fields = params.iter().copied().enumerate();
+                fields
+                    .map(|(index, param)| {
+                        let ty = self.l.core_type(param);
+                        self.emit(ty, Op::Field { base: tuple, variant: 0, index: index as u32 })
+                    })
+                    .collect()
+            }
+        };
+        self.call_with(Called::Pointer { variadic }, &params, types[1], Some(code), arguments)
+    }
+
     /// Calls a foreign function at these type arguments. Gives its result in Core, `&mut` parameters included.
     pub fn call(&mut self, id: FnId, types: &[TypeId], args: Vec<Atom>) -> Atom {
         let src = self.l.src;
@@ -326,13 +391,13 @@ impl CCode<'_, '_> {
             params.push(self.l.types.substitute(param.ty, types));
         }
         let ret = self.l.types.substitute(def.ret, types);
-        self.call_with(Some(id), &params, ret, None, args)
+        self.call_with(Called::Declared(id), &params, ret, None, args)
     }
 
     /// `code`: the address, when no symbol says what is called.
     fn call_with(
         &mut self,
-        id: Option<FnId>,
+        called: Called,
         params: &[TypeId],
         ret: TypeId,
         code: Option<Atom>,
@@ -389,7 +454,7 @@ impl CCode<'_, '_> {
             passed.insert(usize::from(code.is_some()) + params.len(), slot);
         }
         let low_ret = signature.ret.ty;
-        let foreign = self.l.foreign_fn(id, signature);
+        let foreign = self.l.foreign_fn(called, signature);
         let result = self.emit(low_ret, Op::CallForeign(foreign, passed));
         if self.l.types.is_never(ret) {
             return result;

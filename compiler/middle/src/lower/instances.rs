@@ -51,6 +51,8 @@ pub enum WrapperKey {
     Constructor(TypeId, u32),
     /// The code of a C callback, by the tuple of the function's type, its arguments and its result.
     Callback(TypeId),
+    /// A function that hands its arguments on as a tuple, by the tuple of its type and that of the function it calls.
+    Spread(TypeId),
 }
 
 impl<'a> Lower<'a> {

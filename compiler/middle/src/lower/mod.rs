@@ -155,7 +155,7 @@ struct Lower<'a> {
     runtime: PrimaryMap<core::RuntimeId, core::RuntimeFn>,
     runtime_ids: FxHashMap<(Box<str>, TypeId), core::RuntimeId>,
     foreign: PrimaryMap<core::ForeignId, core::ForeignFn>,
-    foreign_ids: FxHashMap<(Option<FnId>, CSignature), core::ForeignId>,
+    foreign_ids: FxHashMap<(foreign::Called, CSignature), core::ForeignId>,
     callbacks: PrimaryMap<core::CallbackId, CSignature>,
     callback_ids: FxHashMap<CSignature, core::CallbackId>,
     /// Of source types.

@@ -7,7 +7,8 @@
 use reml_diagnostics::{Diagnostic, Span, codes};
 
 use crate::cx::*;
-use crate::infer::ty::{Instance, Node, Row, Ty, Types};
+use crate::effects::{Bound, What, tags};
+use crate::infer::ty::{Instance, Node, Row, RowKind, Ty, Types};
 use crate::traits::Solved;
 use crate::typed::{CRepr, FnId, TypeDefId};
 use crate::types::Prim;
@@ -179,21 +180,8 @@ impl<'a> Checker<'a> {
     /// Solves `F: CFunction<Args, Ret>`, where `F` is a function: tells what its parameters and its result are. Whoever makes a callback answers
     /// for what it does, since nobody knows when C calls it.
     pub fn solve_c_function(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
-        let Node::Fn { sig, row } = self.t.get(subject) else {
-            let message = format!("C cannot call a `{}`", self.show(subject));
-            self.error_once(
-                Diagnostic::error(codes::FFI_SIGNATURE_INVALID, reference.span, message)
-                    .with_primary_label("a function is wanted here"),
-            );
-            return Solved::No;
-        };
-        let count = sig.len as usize - 1;
-        let params: Vec<Ty> = (0..count).map(|i| self.t.at(sig, i)).collect();
-        let ret = self.t.at(sig, count);
-        let args = match params.as_slice() {
-            [] => Types::UNIT,
-            &[only] => only,
-            several => self.t.tuple(several),
+        let Some((args, ret, row)) = self.function_parts(subject) else {
+            return self.no_function(reference, subject, "C cannot call");
         };
         if self.t.unify(reference.args[1], args).is_err() || self.t.unify(reference.args[2], ret).is_err() {
             self.report_missing_impl(reference, subject);
@@ -201,14 +189,89 @@ impl<'a> Checker<'a> {
         }
         let own = self.b.row();
         self.row_flows(row, own, reference.span);
-        for part in params.into_iter().chain([ret]) {
-            if self.t.resolve(part) != Types::UNIT
-                && let Some(trait_) = self.lang_traits.c_type
-            {
-                self.require(TraitRefTy { trait_, args: vec![part], span: reference.span }, reference.span);
+        self.solve_c_arguments(reference, args);
+        self.solve_c_result(reference, ret);
+        Solved::Yes
+    }
+
+    /// Solves `F: FfiFunction<Args, Ret, E>`: `F` is a function of the parameters `Args` that gives a `Result<Ret, E>`, and calls C.
+    pub fn solve_ffi_function(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
+        let Some((args, ret, row)) = self.function_parts(subject) else {
+            return self.no_function(reference, subject, "a foreign function cannot be used as");
+        };
+        let Some(result) = self.lang.result else { return Solved::No };
+        let wanted = self.t.adt(result, &[reference.args[2], reference.args[3]], Row::NONE);
+        if self.t.unify(reference.args[1], args).is_err() || self.t.unify(wanted, ret).is_err() {
+            let (found, wanted) = (self.show(ret), self.show(wanted));
+            self.error_once(
+                Diagnostic::error(
+                    codes::FFI_SIGNATURE_INVALID,
+                    reference.span,
+                    format!("a wrapped foreign function cannot give `{found}`"),
+                )
+                .with_primary_label(format!("it gives `{wanted}`"))
+                .with_help("handle the error where it is called: write `?`, or `match`"),
+            );
+            return Solved::No;
+        }
+        let called = What::Text("the foreign function that it calls");
+        match row.kind() {
+            RowKind::Var(row) => self.effect_event(row, tags::FFI, reference.span, called),
+            RowKind::Const(index) => {
+                let allowed = self.t.rows.constant_tags(index).clone();
+                let row = self.t.rows.fresh();
+                self.t.rows.bounds.push(Bound { row, allowed, span: reference.span });
+                self.effect_event(row, tags::FFI, reference.span, called);
             }
+            _ => {}
         }
         Solved::Yes
+    }
+
+    /// Solves `Args: CArguments`: a type that C knows, a tuple of such, or `()`.
+    pub fn solve_c_arguments(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
+        let parts: Vec<Ty> = match self.t.head(subject) {
+            Node::Tuple(items) => items.range().map(|i| self.t.at(items, i)).collect(),
+            _ => vec![subject],
+        };
+        parts.into_iter().for_each(|part| self.require_c_type(part, reference.span));
+        Solved::Yes
+    }
+
+    /// Solves `Ret: CResult`: a type that C knows, or `()`.
+    pub fn solve_c_result(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
+        if self.t.resolve(subject) != Types::UNIT {
+            self.require_c_type(subject, reference.span);
+        }
+        Solved::Yes
+    }
+
+    fn require_c_type(&mut self, ty: Ty, span: Span) {
+        if let Some(trait_) = self.lang_traits.c_type {
+            self.require(TraitRefTy { trait_, args: vec![ty], span }, span);
+        }
+    }
+
+    /// The parameters of a function type as a tuple (the parameter itself, when there is one), its result and its effects.
+    fn function_parts(&mut self, ty: Ty) -> Option<(Ty, Ty, Row)> {
+        let Node::Fn { sig, row } = self.t.get(ty) else { return None };
+        let count = sig.len as usize - 1;
+        let params: Vec<Ty> = (0..count).map(|i| self.t.at(sig, i)).collect();
+        let args = match params.as_slice() {
+            [] => Types::UNIT,
+            &[only] => only,
+            several => self.t.tuple(several),
+        };
+        Some((args, self.t.at(sig, count), row))
+    }
+
+    fn no_function(&mut self, reference: &TraitRefTy, subject: Ty, cannot: &str) -> Solved {
+        let message = format!("{cannot} a `{}`", self.show(subject));
+        self.error_once(
+            Diagnostic::error(codes::FFI_SIGNATURE_INVALID, reference.span, message)
+                .with_primary_label("a function is wanted here"),
+        );
+        Solved::No
     }
 
     /// `what`: what the type is of, `the parameter `x` of `f``; `owner`: the function whose type parameters it mentions.

@@ -730,22 +730,35 @@ impl<'a> Checker<'a> {
                 let AdtKind::Newtype(inner) = self.adts[def].kind else { return self.b.error(span) };
                 let inner = self.field_type(inner, list, row);
                 if !matches!(self.t.head(inner), Node::Fn { .. }) {
-                    return self.not_callable(callee, args, span);
+                    return self.call_other(callee, args, want, span);
                 }
                 let function = self.b.expr(ExprKind::Unwrap(callee), inner, span);
                 self.call_value(function, args, want, span)
             }
-            _ => self.not_callable(callee, args, span),
+            _ => self.call_other(callee, args, want, span),
         }
     }
 
-    fn not_callable(&mut self, callee: ExprId, args: &[Arg<'_>], span: Span) -> ExprId {
-        let text = self.show(self.b.ty(callee));
+    /// A call of what is no function.
+    fn call_other(&mut self, callee: ExprId, args: &[Arg<'_>], want: Want, span: Span) -> ExprId {
+        if let Some(call) = self.call_by_method(callee, args, want, span) {
+            return call;
+        }
+        let ty = self.b.ty(callee);
+        let text = self.show(ty);
         let at = self.b.span(callee);
-        self.report(
+        let mut diagnostic =
             Diagnostic::error(codes::TYPE_NOT_CALLABLE, at, format!("this is `{text}`, which cannot be called"))
-                .with_primary_label("not a function"),
-        );
+                .with_primary_label("not a function");
+        if let Node::Adt(def, ..) = self.t.head(ty)
+            && !self.is_core(self.adts[def].module)
+        {
+            let help = format!(
+                "values of a type with a method `call` can be called: `impl {text} {{ fn call(self, ..) .. }}`"
+            );
+            diagnostic = diagnostic.with_help(help);
+        }
+        self.report(diagnostic);
         self.give_up(args, span)
     }
 

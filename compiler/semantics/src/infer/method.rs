@@ -278,6 +278,10 @@ impl<'a> Checker<'a> {
                 );
                 self.give_up(args, span)
             }
+            Method::Missing if self.callable_field(ty, name.name) => {
+                let field = self.field_of(receiver, name, self.b.span(receiver).to(name.span));
+                self.call_value(field, args, want, span)
+            }
             Method::Missing => {
                 self.unknown_method(ty, name);
                 self.give_up(args, span)
@@ -285,14 +289,42 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Inherent, then trait, then a field, then the type's module, then the scope.
+    /// Does the type have a field of this name whose type has a method `call`?
+    fn callable_field(&mut self, ty: Ty, name: Symbol) -> bool {
+        let Node::Adt(def, args, row) = self.t.head(ty) else { return false };
+        let AdtKind::Record(fields) = &self.adts[def].kind else { return false };
+        let Some(field) = fields.iter().find(|field| field.name == Some(name)) else { return false };
+        let field = self.field_type(field.ty, args, row);
+        matches!(self.t.head(field), Node::Adt(..))
+            && matches!(self.find_own_method(field, self.sym.call), Method::Fn(_) | Method::Trait(..))
+    }
+
     /// Can the function be called as a method? `fn Type.f(x: Type)` can, like a function of the type's module.
     fn has_receiver(&self, id: FnId) -> bool {
         let info = &self.fns[id];
         info.has_self || (info.container == Container::Module && !info.params.is_empty())
     }
 
+    /// Inherent, then trait, then a field, then the type's module, then the scope.
     fn find_method(&mut self, ty: Ty, name: Symbol) -> Method {
+        match self.find_own_method(ty, name) {
+            Method::Missing => {}
+            found => return found,
+        }
+        if let Some(LocalBinding::Fn(id)) = self.lookup_local(name) {
+            return Method::Fn(id);
+        }
+        if let Some(Value::Fn(id)) = self.lookup_value(self.b.module, name)
+            && self.first_param_fits(id, ty)
+            && !self.is_unchecked(id)
+        {
+            return Method::Fn(id);
+        }
+        Method::Missing
+    }
+
+    /// What belongs to the type, whatever is in scope.
+    fn find_own_method(&mut self, ty: Ty, name: Symbol) -> Method {
         if let Some(head) = self.head_of(ty)
             && let Some(found) = self.inherent.get(&(head, name))
         {
@@ -336,16 +368,43 @@ impl<'a> Checker<'a> {
         {
             return Method::Fn(id);
         }
-        if let Some(LocalBinding::Fn(id)) = self.lookup_local(name) {
-            return Method::Fn(id);
-        }
-        if let Some(Value::Fn(id)) = self.lookup_value(self.b.module, name)
-            && self.first_param_fits(id, ty)
-            && !self.is_unchecked(id)
-        {
-            return Method::Fn(id);
-        }
         Method::Missing
+    }
+
+    /// `value(a, b)` where the value is no function: its method `call`. One with a single parameter takes any number of arguments, as a
+    /// tuple. `None` if there is no such method.
+    pub fn call_by_method(&mut self, callee: ExprId, args: &[Arg<'_>], want: Want, span: Span) -> Option<ExprId> {
+        let ty = self.t.peel(self.b.ty(callee));
+        let at = self.b.span(callee);
+        let found = self.find_own_method(ty, self.sym.call);
+        let def = match found {
+            Method::Fn(id) => id,
+            Method::Trait(trait_, index) => self.traits[trait_].methods[index as usize].def,
+            Method::Field | Method::Ambiguous(_) | Method::Missing => return None,
+        };
+        let mut all = vec![Arg::done(callee, at)];
+        let as_tuple = self.fns[def].params.len() == 2 && args.len() != 1 && args.iter().all(|arg| arg.name.is_none());
+        if as_tuple {
+            let packed = self.packed_arguments(args, span);
+            all.push(Arg::done(packed, span));
+        } else {
+            all.extend(args);
+        }
+        Some(match found {
+            Method::Trait(trait_, index) => self.call_method(trait_, index, Some(ty), &all, want, at, span),
+            _ => self.call_fn(def, &all, want, at, span),
+        })
+    }
+
+    /// Several arguments, or none, as one value.
+    fn packed_arguments(&mut self, args: &[Arg<'_>], span: Span) -> ExprId {
+        if args.is_empty() {
+            return self.b.unit(span);
+        }
+        let values: Vec<ExprId> = args.iter().map(|arg| self.argument_value(arg.source)).collect();
+        let types: Vec<Ty> = values.iter().map(|&value| self.b.ty(value)).collect();
+        let ty = self.t.tuple(&types);
+        self.b.expr(ExprKind::Tuple(values), ty, span)
     }
 
     /// Does the type have a field of this name that may hold a function?

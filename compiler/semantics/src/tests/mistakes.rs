@@ -92,6 +92,31 @@ fn f(x: Int) -> Int = x(1)",
 }
 
 #[test]
+fn calls_of_values_that_are_no_functions() {
+    check(
+        "struct Pair { x: Int }
+impl Pair { fn call(self, both: (Int, Str)) -> Int = self.x }
+struct Plain { x: Int }
+struct Named { pair: Pair, plain: Plain }
+fn a(p: Pair) -> Int = p(1, \"b\")
+fn b(p: Pair) -> Int = p(1)
+fn c(p: Pair) -> Int = p(1, 2, 3)
+fn d(p: Pair) -> Int = p(x: 1, y: \"b\")
+fn e(p: Plain) -> Int = p(1)
+fn f(n: Named) -> Int = n.pair(1, \"b\")
+fn g(n: Named) -> Int = n.plain(1)",
+        expect![[r#"
+            6:26 [type.mismatch] method `call` expects `(Int, Str)` for `both`, found `{integer}`
+            7:24 [type.mismatch] method `call` expects `(Int, Str)` for `both`, found `({integer}, {integer}, {integer})`
+            8:26 [language.argument.unknown_name] there is no parameter named `x`
+            8:32 [language.argument.unknown_name] there is no parameter named `y`
+            9:25 [type.not_callable] this is `Plain`, which cannot be called
+            11:27 [language.name.unknown] `Named` has no method `plain`
+        "#]],
+    );
+}
+
+#[test]
 fn one_mistake_is_reported_once() {
     check(
         "fn main() {

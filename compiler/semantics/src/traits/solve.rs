@@ -104,6 +104,9 @@ impl<'a> Checker<'a> {
         match Some(reference.trait_) {
             trait_ if trait_ == self.lang_traits.c_type => return self.solve_c_type(reference, subject),
             trait_ if trait_ == self.lang_traits.c_function => return self.solve_c_function(reference, subject),
+            trait_ if trait_ == self.lang_traits.c_arguments => return self.solve_c_arguments(reference, subject),
+            trait_ if trait_ == self.lang_traits.c_result => return self.solve_c_result(reference, subject),
+            trait_ if trait_ == self.lang_traits.ffi_function => return self.solve_ffi_function(reference, subject),
             _ => {}
         }
         let Some(head) = self.head_of(subject) else { return Solved::Unknown };

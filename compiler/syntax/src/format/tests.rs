@@ -83,6 +83,21 @@ fn spaces() {
 }
 
 #[test]
+fn members_may_be_called_as_keywords() {
+    check(
+        "fn f(){let c=self.handle\nlet d=self\n.if\ng(self.with,K{in:1,do=2})\nhandle}\n",
+        expect![[r#"
+            fn f() {
+              let c = self.handle
+              let d = self.if
+              g(self.with, K { in: 1, do = 2 })
+              handle
+            }
+        "#]],
+    );
+}
+
+#[test]
 fn members_have_lines_of_their_own() {
     check(
         "trait T<A>:Eq where A:Ord{fn a(&self)->Str;fn b(self)->Int=1}\nimpl T for X{fn a(&self)->Str=\"\"}\neffect S<A>:io{operation get:()->A;operation put(a:A)->()}\nhandler h(i:Int) for S<Int>{operation get(resume){resume(i)} return x{x}}",

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::host;
 use super::index::{Best, Index};
+use super::library::library_name;
 use super::pattern::{Pattern, Shape, path_key};
 use super::power::{Power, Subject};
 use super::rule::{Contradiction, Effect, Rule, Source};
@@ -112,21 +113,30 @@ fn decide(index: &Index, subject: &Subject<'_>, best: &mut Best) -> Option<()> {
             let port = decimal(port, &mut digits);
             index.name(host, Some(port), |rank, effect, rule| best.offer(rank, effect, rule));
         }
-        Subject::Command { asked, path } => file(index, asked, path, None, best)?,
-        Subject::Library { asked, path, symbol } => file(index, asked, path, symbol.map(str::as_bytes), best)?,
+        Subject::Command { asked, path } => file(index, asked, path, None, |name| name, best)?,
+        Subject::Library { asked, path, symbol } => {
+            file(index, asked, path, symbol.map(str::as_bytes), library_name, best)?;
+        }
     }
     Some(())
 }
 
 /// A file that is used by its name or by its path. A name that is allowed is so where the system looks names up, not as
-/// the last part of any path; a name that is denied is denied wherever the file lies.
-fn file(index: &Index, asked: &str, path: Option<&Path>, symbol: Option<&[u8]>, best: &mut Best) -> Option<()> {
+/// the last part of any path; a name that is denied is denied wherever the file lies. `plain` is the form in which names are compared.
+fn file(
+    index: &Index,
+    asked: &str,
+    path: Option<&Path>,
+    symbol: Option<&[u8]>,
+    plain: impl Fn(&str) -> &str,
+    best: &mut Best,
+) -> Option<()> {
     let last_part = |path: &str| path.rfind('/').map_or(0, |slash| slash + 1);
     let by_name = !asked.contains('/');
     if asked.is_empty() || !by_name && path.is_none() {
         return None;
     }
-    let name = &asked.as_bytes()[last_part(asked)..];
+    let name = plain(&asked[last_part(asked)..]).as_bytes();
     index.name(name, symbol, |rank, effect, rule| {
         if by_name || effect == Effect::Deny {
             best.offer(rank, effect, rule);
@@ -136,6 +146,8 @@ fn file(index: &Index, asked: &str, path: Option<&Path>, symbol: Option<&[u8]>, 
         let key = resolved_key(path)?;
         index.path(key, symbol, best);
         let found = key.rsplit(|&byte| byte == b'/').next().unwrap_or_default();
+        // A name that is no text is in no rule.
+        let found = str::from_utf8(found).map_or(found, |found| plain(found).as_bytes());
         if found != name {
             index.name(found, symbol, |rank, effect, rule| {
                 if effect == Effect::Deny {

@@ -1,7 +1,7 @@
 //! What is a rule about? Patterns, read for the power that they belong to.
 //!
 //! A path covers itself and what lies below it; `parser_tests.*` all that begins so, in its folder. A name may begin or end with `*`. An address is a host and perhaps a
-//! port, a library perhaps has a symbol; commands and libraries are given by name or by path. `$TMP` begins a path in the folder for temporary files, wherever
+//! port, a library, by any of its names, perhaps has a symbol; commands and libraries are given by name or by path. `$TMP` begins a path in the folder for temporary files, wherever
 //! the system of the run has it.
 
 use std::fmt;
@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use reml_audit::visible;
 
 use super::host;
+use super::library::library_name;
 use super::power::{Form, Power};
 use super::resolve::resolve;
 
@@ -88,9 +89,9 @@ impl Pattern {
             Form::Library => match text.rsplit_once(':') {
                 Some((library, symbol)) if !symbol.contains('/') => {
                     let symbol = name(symbol).map_err(|why| fail(format!("the symbol after `:`: {why}")))?;
-                    file(library, base, Some(symbol)).map_err(fail)?
+                    file(linker_name(library).map_err(fail)?, base, Some(symbol)).map_err(fail)?
                 }
-                _ => file(text, base, None).map_err(fail)?,
+                _ => file(linker_name(text).map_err(fail)?, base, None).map_err(fail)?,
             },
         };
         Ok(Pattern { text: text.to_owned(), shape })
@@ -180,6 +181,27 @@ fn name(text: &str) -> Result<Name, String> {
         return Err("it is empty".to_owned());
     }
     Ok(Name { literal: literal.as_bytes().to_vec(), star })
+}
+
+/// What the names of ways below the language begin with.
+const NATIVE: &str = "native.";
+
+/// The part of a pattern that is about a library, as libraries are asked about.
+fn linker_name(text: &str) -> Result<&str, String> {
+    if text.contains('/') {
+        return Ok(text);
+    }
+    match text.strip_suffix('*') {
+        Some(beginning) => match beginning.strip_prefix("lib") {
+            // Ways below the language are no libraries.
+            Some(rest) if NATIVE.starts_with(rest) || rest.starts_with(NATIVE) => Err(format!(
+                "names of libraries are compared without `lib`, and `{rest}*` is about `{NATIVE}*` as well; write the names out"
+            )),
+            Some(rest) => Ok(&text[text.len() - rest.len() - 1..]),
+            None => Ok(text),
+        },
+        None => Ok(library_name(text)),
+    }
 }
 
 /// A command or a library, with the symbol that was split off.
@@ -281,6 +303,8 @@ mod tests {
             (Power::Connect, "[::1]", "0:0::1"),
             (Power::Run, "./tool", "/base/tool"),
             (Power::Ffi, "./x.so:cos", "/base/x.so:cos"),
+            (Power::Ffi, "libz.so.1:crc32", "z:crc32"),
+            (Power::Ffi, "libsql*", "sql*"),
         ] {
             assert_eq!(parsed(power, a), parsed(power, b), "{a} and {b}");
         }
@@ -317,6 +341,10 @@ mod tests {
         assert!(why(Power::Connect, "db-*").starts_with("`*` can end an address"));
         assert!(why(Power::Connect, "*.1.2.3.4").starts_with("an address is given from its beginning"));
         assert_eq!(why(Power::Connect, "[::1"), "the `[` of the address has no `]`");
+        assert_eq!(
+            why(Power::Ffi, "lib*:f"),
+            "names of libraries are compared without `lib`, and `*` is about `native.*` as well; write the names out"
+        );
         assert_eq!(why(Power::Ffi, "x.so:"), "the symbol after `:`: it is empty");
     }
 }

@@ -114,8 +114,19 @@ fn symbols_of_libraries() {
     assert_eq!(call("libm.so.6", None, Some("tan")), "?");
     // A rule about one symbol does not allow to load the library, whose code runs when it is loaded.
     assert_eq!(call("libm.so.6", None, None), "?");
+    // However it is spelled.
+    for name in ["m", "libm", "libm.so"] {
+        assert_eq!(call(name, Some("/lib/libm.so.6"), Some("cos")), "+libm.so.6:cos");
+    }
     assert_eq!(call("/opt/x.so", Some("/opt/x.so"), Some("good")), "+/opt/x.so");
     assert_eq!(call("/opt/x.so", Some("/opt/x.so"), Some("evil")), "-/opt/x.so:evil");
+    let grants = policy(&["--allow-ffi", "--deny-ffi=m"]);
+    let load = |asked: &str, path: &str| {
+        decided(&grants, Power::Ffi, Subject::Library { asked, path: Some(Path::new(path)), symbol: None })
+    };
+    assert_eq!(load("/opt/libm.so.6", "/opt/libm.so.6"), "-m");
+    assert_eq!(load("math", "/opt/libm.so"), "-m");
+    assert_eq!(load("mm", "/opt/libmm.so"), "+*");
 }
 
 #[test]

@@ -441,3 +441,50 @@ fn value(lex) =
         "#]],
     );
 }
+
+#[test]
+fn a_member_with_the_name_of_a_keyword_ends_its_line() {
+    check(
+        "fn f() {
+  let c = self.handle
+  let d = self.if
+  g(self.with)
+  x.in := self.do
+  Tool::match
+  c
+}",
+        expect![[r#"
+            (fn
+              f
+              (params)
+              (block
+                (let c (. self handle))
+                (let d (. self if))
+                (do (call g (. self with)))
+                (:= (. x in) (. self do))
+                (do Tool::match)
+                c))
+        "#]],
+    );
+}
+
+#[test]
+fn handle_is_a_name_unless_an_operand_follows() {
+    check(
+        "fn f() {
+  let h = handle
+  g(h)
+  handle
+  {
+    g(h)
+  } with log()
+  handle
+}",
+        expect![[r#"
+            (fn
+              f
+              (params)
+              (block (let h handle) (do (call g h)) (do (handle (block (call g h)) (with (call log)))) handle))
+        "#]],
+    );
+}
