@@ -56,7 +56,7 @@ impl Files for Seen<'_> {
 pub struct Search<'l> {
     library: &'l ForeignLibrary,
     folders: Vec<PathBuf>,
-    /// What may be linked in instead of being loaded, as `reml.json` does not say which it is.
+    /// An archive serves as well, as `reml.json` does not say which it is.
     either: bool,
 }
 
@@ -74,8 +74,8 @@ impl<'l> Search<'l> {
     /// The files that it may be, the best first.
     pub fn candidates(&self, system: &dyn System) -> Vec<PathBuf> {
         let forms: &[Form] = match self.library.kind {
+            _ if self.either => &[Form::Shared, Form::Archive],
             LibraryKind::Static => &[Form::Archive],
-            LibraryKind::Dynamic if self.either => &[Form::Shared, Form::Archive],
             LibraryKind::Dynamic => &[Form::Shared],
         };
         search::candidates(&self.library.name, forms, &self.folders, &Seen(system))

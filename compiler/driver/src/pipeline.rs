@@ -101,6 +101,8 @@ pub struct Compilation<'s> {
     /// What was done for native libraries: bindings generated, libraries linked.
     pub records: Vec<Record>,
     project: Option<Project>,
+    /// What the packages that the program's depends on are linked with.
+    linkages: Vec<Linkage>,
     target: Target,
     package_name: Option<String>,
     /// The name of the module that the program begins with; known after `check`.
@@ -152,6 +154,7 @@ impl<'s> Compilation<'s> {
             phase: "Parsing",
             records: Vec::new(),
             project: None,
+            linkages: Vec::new(),
             target: Target::default(),
             package_name: None,
             root: None,
@@ -261,10 +264,12 @@ impl<'s> Compilation<'s> {
             contract,
             manifests,
             folders,
+            dependencies,
         } = loaded;
         let own = modules.iter().zip(&files).filter(|(module, _)| !module.is_core);
         self.own_files = own.map(|(_, &file)| file).collect();
         self.folders = folders;
+        self.find_linkages(&dependencies);
         self.package_name = package_name;
         self.permissions = permissions;
         if let Some(root) = root {
@@ -346,9 +351,22 @@ impl<'s> Compilation<'s> {
         !self.diagnostics.iter().any(|problem| problem.is_error() && problem.code.0.starts_with("ffi.bindgen."))
     }
 
+    /// Reads the `reml.json` of each package that the program's depends on. Their bindings are theirs: they have to be there.
+    fn find_linkages(&mut self, dependencies: &[PathBuf]) {
+        for folder in dependencies {
+            let Some(path) = ffi_build::find(folder, self.system) else { continue };
+            let (asked, system) = (FfiBuild::default(), self.system);
+            let opened = ffi_build::open(&path, &asked, None, system, &mut self.sources, &mut self.diagnostics);
+            self.linkages.extend(opened.project.as_ref().map(Project::linkage));
+        }
+    }
+
+    /// What the program is linked with: first what its own section says, which its libraries may be made of.
     fn linkage(&self) -> Linkage {
         let alone = || Linkage { extra_args: self.options.ffi.link_args.clone(), ..Linkage::default() };
-        self.project.as_ref().map_or_else(alone, Project::linkage)
+        let mut linkage = self.project.as_ref().map_or_else(alone, Project::linkage);
+        self.linkages.iter().for_each(|other| linkage.extend(other));
+        linkage
     }
 
     /// The functions marked `@test`, with their full names; known after `check`.

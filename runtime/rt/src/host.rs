@@ -324,8 +324,6 @@ pub extern "C" fn reml_host_close_list(cx: Cx) {
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
-    use std::ptr;
-
     use super::*;
     use crate::abi::PANIC_EXIT;
     use crate::panic;
