@@ -59,7 +59,7 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
         denials.iter().for_each(|denial| report(format_args!("error[{}]: {denial}", gate::CODE)));
         return RunOutcome { exit_code: 1, live_objects: None };
     }
-    crash::prepare(cx, info);
+    crash::prepare(cx);
     cx.runtime().reloading.begin(options.versions.clone());
     let Some(stack) = Stack::new(cx, options.stack_size) else {
         report(format_args!("error: cannot reserve memory for the stack"));

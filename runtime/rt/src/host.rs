@@ -117,7 +117,7 @@ impl Hosted {
         unsafe { program.load(info) };
         let cx = program.cx();
         cx.runtime().mail.hosted.set(true);
-        crash::prepare(cx, info);
+        crash::prepare(cx);
         let stack = Stack::new(cx, options.stack_size).ok_or("there is no memory for the program's stack")?;
         Ok(Hosted { stack, program, main: info.main, flags: info.flags, begun: false, ended: false, thread: None })
     }
