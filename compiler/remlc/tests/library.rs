@@ -10,6 +10,9 @@ const LAWS: &str = "compiler/remlc/tests/library";
 const ALLOW_CHANGE_SET: [&str; 2] =
     ["--allow-env=REML_COLLECTIONS_CHANGE_SET_PATH", "--allow-env-write=REML_COLLECTIONS_CHANGE_SET_PATH"];
 
+/// Components that are linked to.
+const ALLOW_COMPONENTS: &str = "--allow-ffi=wit.demo.laws";
+
 fn laws_hold(flags: &[&str]) {
     let mut command = remlc();
     command
@@ -17,6 +20,7 @@ fn laws_hold(flags: &[&str]) {
         .args(flags)
         .args(ALLOW_SCRATCH)
         .args(ALLOW_CHANGE_SET)
+        .arg(ALLOW_COMPONENTS)
         .arg(format!("--allow-read={LAWS}"))
         .arg(LAWS);
     let ran = run(&mut command, "").unwrap();
