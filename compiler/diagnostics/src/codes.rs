@@ -304,6 +304,11 @@ codes! {
     BINDGEN_TYPE = "ffi.bindgen.unknown_type";
     BINDGEN_GENERATE = "ffi.bindgen.generate_failed";
     BINDGEN_OVERWRITE = "ffi.bindgen.output_overwrite";
+    WIT_PARSE = "ffi.wit.parse_failed";
+    WIT_WORLD = "ffi.wit.world_unknown";
+    WIT_UNSUPPORTED = "ffi.wit.unsupported";
+    WIT_GENERATE = "ffi.wit.generate_failed";
+    WIT_OVERWRITE = "ffi.wit.output_overwrite";
     RUNTIME_OVERFLOW = "E7100";
     RUNTIME_CAST_RANGE = "E7101";
     RUNTIME_CAST_FLOAT = "E7102";

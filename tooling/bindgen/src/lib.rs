@@ -12,9 +12,9 @@ mod compile_commands;
 mod compiler;
 mod config;
 mod emit;
-mod files;
+pub mod files;
 mod manifest;
-mod names;
+pub mod names;
 mod records;
 pub mod report;
 mod scope;
@@ -33,6 +33,7 @@ use crate::report::{Log, Report};
 
 pub use cli::{Arguments, execute};
 pub use config::Overrides;
+pub use emit::module_name;
 pub use manifest::input_hash;
 
 /// The version that goes into hashes and is told to those who ask.
