@@ -314,6 +314,11 @@ codes! {
     FFI_BUILD_OUTSIDE = "ffi.build.path_outside_project";
     FFI_BUILD_FRAMEWORK = "ffi.build.framework_unsupported";
     FFI_BUILD_LINK = "ffi.build.link_failed";
+    WIT_PARSE = "ffi.wit.parse_failed";
+    WIT_WORLD = "ffi.wit.world_unknown";
+    WIT_UNSUPPORTED = "ffi.wit.unsupported";
+    WIT_GENERATE = "ffi.wit.generate_failed";
+    WIT_OVERWRITE = "ffi.wit.output_overwrite";
     RUNTIME_OVERFLOW = "E7100";
     RUNTIME_CAST_RANGE = "E7101";
     RUNTIME_CAST_FLOAT = "E7102";

@@ -29,6 +29,7 @@ mod telemetry;
 mod test;
 mod timings;
 mod toolchain;
+mod wit;
 
 use std::process::ExitCode;
 
@@ -73,6 +74,8 @@ enum Command {
     Config(config::Args),
     /// Generate declarations of foreign functions from C headers.
     Bindgen(bindgen::Args),
+    /// Generate bindings for components that are described in WIT.
+    Wit(wit::Args),
     /// Read audit logs: events, whether they are intact, which permissions were needed.
     Audit(audit::Args),
     /// List capabilities, and change how settled those of a package are.
@@ -107,6 +110,7 @@ fn main() -> ExitCode {
         Command::Manifest(args) => manifest::execute(args),
         Command::Config(args) => config::execute(args),
         Command::Bindgen(args) => bindgen::execute(args),
+        Command::Wit(args) => wit::execute(args),
         Command::Audit(args) => audit::execute(args),
         Command::Capability(args) => capability::execute(args),
         Command::Bridge(args) => bridge::execute(&args),

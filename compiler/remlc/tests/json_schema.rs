@@ -77,6 +77,13 @@ fn goldens_with_audit_events_and_bindings() {
             &path.display().to_string(),
         );
     }
+    let (wit, mut manifests) = (validator("wit-manifest"), Vec::new());
+    files(&root().join("examples"), ".manifest.json", &mut manifests);
+    manifests.retain(|path| !path.ends_with("bindings.manifest.json"));
+    assert!(!manifests.is_empty());
+    for path in manifests {
+        check(&wit, &serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap(), &path.display().to_string());
+    }
 }
 
 #[test]
@@ -322,6 +329,7 @@ fn schemas_refuse_what_is_wrong() {
         "constraint-graph",
         "manifest-dump",
         "toolchain-report",
+        "wit-manifest",
     ];
     for name in names {
         assert!(!validator(name).is_valid(&json!({})), "{name}");

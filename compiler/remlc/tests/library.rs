@@ -12,6 +12,9 @@ const ALLOW_CHANGE_SET: [&str; 2] =
 /// Functions of C that tests call; `libm:sin` is one that they may not call.
 const ALLOW_FFI: [&str; 3] = ["--allow-ffi=libc", "--allow-ffi=libm:cos", "--allow-ffi=libno_such_library_anywhere"];
 
+/// Components that are linked to.
+const ALLOW_COMPONENTS: &str = "--allow-ffi=wit.demo.laws";
+
 fn laws_hold(flags: &[&str]) {
     let mut command = remlc();
     command
@@ -20,6 +23,7 @@ fn laws_hold(flags: &[&str]) {
         .args(ALLOW_SCRATCH)
         .args(ALLOW_CHANGE_SET)
         .args(ALLOW_FFI)
+        .arg(ALLOW_COMPONENTS)
         .arg(format!("--allow-read={LAWS}"))
         .arg(LAWS);
     let ran = run(&mut command, "").unwrap();

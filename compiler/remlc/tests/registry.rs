@@ -258,6 +258,31 @@ fn special(code: &str) -> Option<Case> {
             case.env.push(("CC", "false"));
             case
         }
+        "ffi.wit.parse_failed" => wit(
+            "package shop:catalog;\n\ninterface store {\n  find: func(name: string) -> itme;\n  record item { name: string }\n}\n",
+            &[],
+            &["shop.wit"],
+        ),
+        "ffi.wit.world_unknown" => wit(
+            "package shop:catalog;\n\ninterface store {\n  size: func() -> u32;\n}\n\n\
+             world shop { export store; }\nworld shopper { import store; }\n",
+            &[],
+            &["shop.wit", "--world", "shoper"],
+        ),
+        "ffi.wit.unsupported" => wit(
+            "package shop:catalog;\n\ninterface store {\n  size: func() -> u32;\n  watch: func() -> stream<u32>;\n}\n\n\
+             world shopper { import store; }\n",
+            &[],
+            &["shop.wit", "--output", "shopper.reml"],
+        ),
+        "ffi.wit.generate_failed" => {
+            wit(SHOP_WIT, &[("shopper.reml/file", "")], &["shop.wit", "--output", "shopper.reml"])
+        }
+        "ffi.wit.output_overwrite" => wit(
+            SHOP_WIT,
+            &[("shopper.reml", "fn main() = println(\"by hand\")\n")],
+            &["shop.wit", "--output", "shopper.reml"],
+        ),
         "build.linker.missing" | "build.linker.failed" => {
             let mut case = Case::new(&[("main.reml", HELLO)], &["build", "main.reml", "-o", "main"]);
             case.env.push(("CC", if code == "build.linker.missing" { "no-such-compiler" } else { "false" }));
@@ -332,6 +357,16 @@ fn linked(ffi: &str, files: &[(&'static str, &str)], command: &str) -> Case {
     }
     case.env.push(("REML_CACHE_DIR", "cache"));
     case
+}
+
+const SHOP_WIT: &str =
+    "package shop:catalog;\n\ninterface store {\n  size: func() -> u32;\n}\n\nworld shopper { import store; }\n";
+
+/// A file of WIT that bindings are made for.
+fn wit(text: &str, files: &[(&'static str, &'static str)], args: &[&str]) -> Case {
+    let mut all: Vec<(&str, &[u8])> = files.iter().map(|&(name, text)| (name, text.as_bytes())).collect();
+    all.push(("shop.wit", text.as_bytes()));
+    Case::new(&all, &[&["wit", "import"], args].concat())
 }
 
 /// Files that `remlc config lint` finds something in.

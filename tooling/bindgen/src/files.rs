@@ -85,7 +85,7 @@ pub fn stage(path: &Path, text: &str) -> Result<Staged, String> {
         return Err("it may only be read".to_owned());
     }
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".reml-bindgen-");
+    builder.prefix(".reml-");
     // Temporary files are private; this one shall become an ordinary one.
     #[cfg(unix)]
     let builder = builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));

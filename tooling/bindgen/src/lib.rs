@@ -16,9 +16,9 @@ mod compiler;
 mod config;
 mod dependencies;
 mod emit;
-mod files;
+pub mod files;
 mod manifest;
-mod names;
+pub mod names;
 mod records;
 pub mod report;
 mod scope;
@@ -39,6 +39,7 @@ use crate::report::{Log, Report};
 pub use cli::{Arguments, execute};
 pub use config::Overrides;
 pub use dependencies::Dependencies;
+pub use emit::module_name;
 pub use manifest::input_hash;
 
 /// The version that goes into hashes and is told to those who ask.
