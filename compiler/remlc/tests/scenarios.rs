@@ -260,7 +260,7 @@ fn foreign_calls(log: &Path) -> Result<(usize, usize), Failed> {
         let wrapped = call["wrapper"].is_null() || !metadata["ffi.wrapper"]["name"].is_null();
         let told = match call["status"].as_str() {
             Some("success") => true,
-            Some("stubbed") => !call["capability_stage"].is_null(),
+            Some("stubbed") => call["capability"].is_string() && call["stage"].is_string(),
             Some("failed") => {
                 let error = &envelope["change_set"]["error"];
                 metadata["error.code"] == "ffi.call.failed" && error["kind"].is_string() && error["message"].is_string()
