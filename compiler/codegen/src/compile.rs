@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{DebugTag, ExternalName, Function, LibCall, UserFuncName, UserStackMap};
+use cranelift_codegen::ir::{DebugTag, ExternalName, Function, LibCall, SourceLoc, UserFuncName, UserStackMap};
 use cranelift_codegen::{Context, FinalizedRelocTarget, MachDebugTagPos};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use reml_middle::core::ForeignId;
@@ -171,6 +171,8 @@ impl<'p> Worker<'p> {
         let name = symbol.to_name();
         self.context.func =
             Function::with_name_signature(UserFuncName::User(name.clone()), signature::of_symbol(self.plan, symbol));
+        // Cranelift keeps places as distances from the first one, if not told otherwise, and takes a distance of -1 for none.
+        self.context.func.params.ensure_base_srcloc(SourceLoc::new(0));
         let builder = FunctionBuilder::new(&mut self.context.func, &mut self.builder);
         match symbol {
             Symbol::Func(id) => translate(builder, self.plan, id, false),

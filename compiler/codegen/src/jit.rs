@@ -1,5 +1,6 @@
 //! Compiles a program into this process and runs it.
 
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 use cranelift_entity::SecondaryMap;
@@ -186,7 +187,7 @@ pub fn load_at(
         // Whoever runs the program here brings the gate along.
         policy: std::ptr::null(),
         policy_len: 0,
-        native: native.as_ptr(),
+        native: NonNull::from(native.as_bytes()).cast(),
         native_len: native.len() as u64,
     };
     let code = CodeSummary::of(&plan, &compiled);

@@ -9,7 +9,7 @@ use std::fmt::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 
-use reml_capability::policy::Policy;
+use reml_capability::policy::{Policy, Power, Subject};
 pub use reml_codegen::jit::{Guest, Loaded};
 use reml_diagnostics::Diagnostic;
 use reml_diagnostics::render::{Human, Renderer};
@@ -168,7 +168,8 @@ pub fn embed(path: &Path, text: &str, release: bool, asked: &Asked, system: &dyn
         }
         let policy = compilation.policy(asked)?;
         compilation.enter(ENTRY);
-        let code = if compilation.lower() { compilation.load() } else { None };
+        let permits = |subject: &Subject<'_>| policy.permits(Power::Ffi, subject);
+        let code = if compilation.lower() { compilation.load(&permits) } else { None };
         let code = code.ok_or_else(|| report(&compilation))?;
         Ok(Embedded { code: Arc::new(code), functions, policy })
     })

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::ptr::NonNull;
 
+use reml_capability::policy::Subject;
 use reml_diagnostics::{Diagnostic, codes};
 use reml_ffi::Library;
 use reml_ffi::search::{self, Files, Form, PATH_VARIABLE, SYSTEM_FOLDERS};
@@ -55,7 +56,7 @@ impl Files for Seen<'_> {
 pub struct Search<'l> {
     library: &'l ForeignLibrary,
     folders: Vec<PathBuf>,
-    /// What may be linked in instead of being loaded, as `reml.json` does not say which it is.
+    /// An archive serves as well, as `reml.json` does not say which it is.
     either: bool,
 }
 
@@ -73,8 +74,8 @@ impl<'l> Search<'l> {
     /// The files that it may be, the best first.
     pub fn candidates(&self, system: &dyn System) -> Vec<PathBuf> {
         let forms: &[Form] = match self.library.kind {
+            _ if self.either => &[Form::Shared, Form::Archive],
             LibraryKind::Static => &[Form::Archive],
-            LibraryKind::Dynamic if self.either => &[Form::Shared, Form::Archive],
             LibraryKind::Dynamic => &[Form::Shared],
         };
         search::candidates(&self.library.name, forms, &self.folders, &Seen(system))
@@ -126,14 +127,36 @@ fn pkg_config(library: &ForeignLibrary, package: &str) -> Result<Vec<PathBuf>, B
     }
 }
 
-/// Loads the libraries of a program, and finds its foreign functions. `unresolved` may know more of a function that nobody has than its declaration
-/// says.
+/// Whether the gate of a run will grant the use of native code.
+pub type Permits<'p> = &'p dyn Fn(&Subject<'_>) -> bool;
+
+/// Whether a program will begin, as far as its native code is concerned.
+fn may_begin(program: &Program, permits: Permits<'_>) -> bool {
+    program
+        .native
+        .iter()
+        .all(|used| permits(&Subject::Library { asked: &used.library, path: None, symbol: used.symbol.as_deref() }))
+}
+
+/// Stands for the foreign functions of a program that does not begin.
+extern "C" fn not_loaded() {
+    unreachable!("a program that may not use its native code does not begin");
+}
+
+/// Loads the libraries of a program, and finds its foreign functions. Loading runs what a library does when it is loaded, so none is where
+/// the program is going to be denied some of its native code: then it does not begin. `unresolved` may know more of a function that nobody has than its
+/// declaration says.
 pub fn load(
     program: &Program,
     linkage: &Linkage,
     system: &dyn System,
+    permits: Permits<'_>,
     unresolved: &dyn Fn(&ForeignSymbol) -> Option<Diagnostic>,
 ) -> Result<Symbols, Vec<Diagnostic>> {
+    if !may_begin(program, permits) {
+        let address = not_loaded as *const () as usize;
+        return Ok(symbols(program).map(|symbol| (symbol.name.clone(), address)).collect());
+    }
     let mut opened = Opened { linkage, system, handles: BTreeMap::new(), diagnostics: Vec::new() };
     libraries(program).into_iter().for_each(|library| opened.open(library));
     let mut found = Symbols::new();

@@ -89,6 +89,8 @@ pub struct Loaded {
     pub manifests: Vec<(FileId, Option<Node>)>,
     /// Where the program's own modules may lie.
     pub folders: Vec<Folder>,
+    /// The folders of the packages that the program's depends on.
+    pub dependencies: Vec<PathBuf>,
 }
 
 /// A folder with modules of a program.
@@ -170,10 +172,12 @@ pub fn load(
             contract: Vec::new(),
             manifests: Vec::new(),
             folders: Vec::new(),
+            dependencies: Vec::new(),
         },
     };
     loader.program(input);
     loader.find_folders(input);
+    loader.loaded.dependencies = loader.package_roots.iter().skip(1).cloned().collect();
     loader.loaded
 }
 

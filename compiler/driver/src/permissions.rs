@@ -123,8 +123,11 @@ fn of_manifest(asked: &Asked, permissions: &Permissions, here: &Path) -> Result<
     };
     let section = Section { file: permissions.file.display().to_string(), name: asked.set.clone() };
     let folder = permissions.file.parent().unwrap_or(Path::new(""));
-    // Entries were checked when the manifest was read.
-    Ok(manifest::rules(section, entries, &normal(&here.join(folder))).unwrap_or_default())
+    manifest::rules(section, entries, &normal(&here.join(folder))).map_err(|errors| {
+        let errors: Vec<String> =
+            errors.iter().map(|error| format!("{}: {error}", permissions.file.display())).collect();
+        errors.join("\n")
+    })
 }
 
 #[cfg(test)]
@@ -206,5 +209,9 @@ mod tests {
         assert_eq!(problem(&asked(&[], Some("cd"))), "`app/reml.toml` has no set of permissions `cd`; there are: ci");
         assert!(problem(&asked(&["--allow-raed"], None)).contains("there is nothing called `raed`"));
         assert!(problem(&asked(&["--allow-read=a", "--deny-read=a"], None)).contains("a"));
+        assert_eq!(
+            problem(&asked(&["--deny-clock=moon"], None)),
+            "`--deny-clock=moon`: `moon` is not a pattern: the power `clock` is about `wall` and nothing else"
+        );
     }
 }

@@ -30,7 +30,7 @@ use crate::config::key_path::{self, Origin};
 use crate::contract;
 use crate::ffi_build::record::{self, Record};
 use crate::ffi_build::{self, Asked as FfiBuild, Linkage, Project, Uses};
-use crate::libraries;
+use crate::libraries::{self, Permits};
 use crate::link::{Failure, Refusal, describe};
 pub use crate::load::Folder;
 use crate::load::{self, Loaded};
@@ -101,6 +101,8 @@ pub struct Compilation<'s> {
     /// What was done for native libraries: bindings generated, libraries linked.
     pub records: Vec<Record>,
     project: Option<Project>,
+    /// What the packages that the program's depends on are linked with.
+    linkages: Vec<Linkage>,
     target: Target,
     package_name: Option<String>,
     /// The name of the module that the program begins with; known after `check`.
@@ -112,6 +114,8 @@ pub struct Compilation<'s> {
     typed: Option<typed::Program>,
     /// What runs instead of `main`: a test, or what answers a host.
     entry: Option<FnId>,
+    /// It calls functions for a host.
+    dispatches: bool,
     core: Option<core::Program>,
 }
 
@@ -150,6 +154,7 @@ impl<'s> Compilation<'s> {
             phase: "Parsing",
             records: Vec::new(),
             project: None,
+            linkages: Vec::new(),
             target: Target::default(),
             package_name: None,
             root: None,
@@ -158,6 +163,7 @@ impl<'s> Compilation<'s> {
             folders: Vec::new(),
             typed: None,
             entry: None,
+            dispatches: false,
             core: None,
         }
     }
@@ -258,10 +264,12 @@ impl<'s> Compilation<'s> {
             contract,
             manifests,
             folders,
+            dependencies,
         } = loaded;
         let own = modules.iter().zip(&files).filter(|(module, _)| !module.is_core);
         self.own_files = own.map(|(_, &file)| file).collect();
         self.folders = folders;
+        self.find_linkages(&dependencies);
         self.package_name = package_name;
         self.permissions = permissions;
         if let Some(root) = root {
@@ -343,9 +351,22 @@ impl<'s> Compilation<'s> {
         !self.diagnostics.iter().any(|problem| problem.is_error() && problem.code.0.starts_with("ffi.bindgen."))
     }
 
+    /// Reads the `reml.json` of each package that the program's depends on. Their bindings are theirs: they have to be there.
+    fn find_linkages(&mut self, dependencies: &[PathBuf]) {
+        for folder in dependencies {
+            let Some(path) = ffi_build::find(folder, self.system) else { continue };
+            let (asked, system) = (FfiBuild::default(), self.system);
+            let opened = ffi_build::open(&path, &asked, None, system, &mut self.sources, &mut self.diagnostics);
+            self.linkages.extend(opened.project.as_ref().map(Project::linkage));
+        }
+    }
+
+    /// What the program is linked with: first what its own section says, which its libraries may be made of.
     fn linkage(&self) -> Linkage {
         let alone = || Linkage { extra_args: self.options.ffi.link_args.clone(), ..Linkage::default() };
-        self.project.as_ref().map_or_else(alone, Project::linkage)
+        let mut linkage = self.project.as_ref().map_or_else(alone, Project::linkage);
+        self.linkages.iter().for_each(|other| linkage.extend(other));
+        linkage
     }
 
     /// The functions marked `@test`, with their full names; known after `check`.
@@ -380,9 +401,10 @@ impl<'s> Compilation<'s> {
         program.fns.iter().filter_map(named).collect()
     }
 
-    /// Lowers this function at the top level instead of `main`.
+    /// Lowers this function at the top level, which calls others for a host, instead of `main`.
     pub(crate) fn enter(&mut self, name: &str) {
         self.entry = self.functions().into_iter().find(|(function, _)| function == name).map(|(_, id)| id);
+        self.dispatches = true;
     }
 
     /// Lowers this test instead of `main`.
@@ -403,6 +425,7 @@ impl<'s> Compilation<'s> {
         let release = self.options.release;
         let options = LowerOptions {
             entry: self.entry,
+            dispatches: self.dispatches,
             target: metadata::describe(&self.target).to_string(),
             lineage: self.options.lineage.clone(),
         };
@@ -470,27 +493,29 @@ impl<'s> Compilation<'s> {
         }
     }
 
-    /// Compiles the lowered program into this process, ready to run.
-    pub fn load(&mut self) -> Option<jit::Loaded> {
-        let loaded = self.placed_in_memory(jit::load)?;
+    /// Compiles the lowered program into this process, ready to run. Libraries are loaded if the program's run `permits` all of its native code.
+    pub fn load(&mut self, permits: Permits<'_>) -> Option<jit::Loaded> {
+        let loaded = self.placed_in_memory(permits, jit::load)?;
         self.generated(&loaded.code);
         Some(loaded)
     }
 
     /// The same for the first version of a program that is replaced while it runs.
-    pub fn load_first(&mut self, versions: &Versions) -> Option<jit::Loaded> {
-        let loaded = self.placed_in_memory(|program, sources, options| versions.first(program, sources, options))?;
+    pub fn load_first(&mut self, permits: Permits<'_>, versions: &Versions) -> Option<jit::Loaded> {
+        let first = |program: &_, sources: &_, options: &_| versions.first(program, sources, options);
+        let loaded = self.placed_in_memory(permits, first)?;
         self.generated(&loaded.code);
         Some(loaded)
     }
 
     /// The same for a later version, which was lowered for the lineage of the ticket. `Some(false)`: it has to be compiled for another one.
-    pub fn offer(&mut self, versions: &Versions, ticket: &Ticket) -> Option<bool> {
-        self.placed_in_memory(|program, sources, options| versions.offer(ticket, program, sources, options))
+    pub fn offer(&mut self, permits: Permits<'_>, versions: &Versions, ticket: &Ticket) -> Option<bool> {
+        self.placed_in_memory(permits, |program, sources, options| versions.offer(ticket, program, sources, options))
     }
 
     fn placed_in_memory<T>(
         &mut self,
+        permits: Permits<'_>,
         load: impl FnOnce(&core::Program, &SourceMap, &CodegenOptions) -> Result<T, CodegenError>,
     ) -> Option<T> {
         let program = self.core.take().expect("loading comes after lowering");
@@ -498,7 +523,7 @@ impl<'s> Compilation<'s> {
         let (project, sources) = (self.project.as_ref(), &self.sources);
         let uses = project.map(|_| Uses::of(&program)).unwrap_or_default();
         let unresolved = |symbol: &core::ForeignSymbol| uses.unresolved(&symbol.name, &project?.section, sources);
-        let foreign = match libraries::load(&program, &linkage, self.system, &unresolved) {
+        let foreign = match libraries::load(&program, &linkage, self.system, permits, &unresolved) {
             Ok(foreign) => foreign,
             Err(diagnostics) => {
                 self.diagnostics.extend(diagnostics);

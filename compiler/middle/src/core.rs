@@ -81,6 +81,8 @@ pub struct Program {
     pub native: Vec<NativeUse>,
     /// `() -> i32`: initialises globals, runs `main`, prints its result, drops globals; the exit status.
     pub entry: FuncId,
+    /// A function that calls those of the program for its host. As in the entry, calls stay calls there, so that denials and backtraces name who was called.
+    pub dispatcher: Option<FuncId>,
     /// The files of the standard library, in the order of their places. Code inlined from them is reported at the call.
     pub library: Vec<Span>,
     /// Set when the program may be replaced, or replaces what runs: what other versions will do is not known then.

@@ -10,6 +10,7 @@ use reml_audit::{Timestamp, Uuid};
 use reml_bridge::RuntimeBridgeDescriptor;
 use reml_bridge::events::{ReloadRecord, ReloadStatus};
 use reml_capability::gate::Gate;
+use reml_capability::policy::{self, Power};
 use reml_driver::pipeline::{Changes, Compilation, Event, Options, Versions};
 use reml_driver::stack::with_large_stack;
 use reml_driver::system::OsSystem;
@@ -60,13 +61,14 @@ impl Reloader {
         watch.add(first.folders())?;
         // It is set once, here.
         self.reporter.gate.set(Arc::clone(gate)).ok();
+        let gate = Arc::clone(gate);
         let versions = Arc::clone(&self.versions);
         let mut seen = Seen { fine: true, texts: first.own_texts() };
         panic::end_only(thread::current().id());
         self.reporter.say("watching the source files");
         let compile = move || {
             while watch.wait() {
-                let compile = || with_large_stack(|| self.compile(&mut seen, &mut watch));
+                let compile = || with_large_stack(|| self.compile(&mut seen, &mut watch, &gate));
                 // A mistake of the compiler's, which has been reported, is none of the program's.
                 if std::panic::catch_unwind(AssertUnwindSafe(compile)).is_err() {
                     self.reporter.rejected("remlc has panicked");
@@ -78,7 +80,8 @@ impl Reloader {
     }
 
     /// Compiles what is there now, unless it is what was seen before.
-    fn compile(&self, seen: &mut Seen, watch: &mut Watch) {
+    fn compile(&self, seen: &mut Seen, watch: &mut Watch, gate: &Gate) {
+        let permits = |subject: &policy::Subject<'_>| gate.permits(Power::Ffi, subject);
         loop {
             let ticket = self.versions.ticket();
             let options = Options { lineage: Some(ticket.lineage.clone()), ..self.options.clone() };
@@ -92,7 +95,7 @@ impl Reloader {
                 report::plain_error(&problem);
             }
             let offered = match checked && compilation.lower() {
-                true => compilation.offer(&self.versions, &ticket),
+                true => compilation.offer(&permits, &self.versions, &ticket),
                 false => None,
             };
             // Another version has come into force meanwhile: this one has to fit to that.

@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use reml_capability::policy::{self, Power};
 use reml_driver::pipeline::{Compilation, Options, RunOptions};
 use reml_driver::system::OsSystem;
 
@@ -49,16 +50,17 @@ pub fn execute(args: Args) -> ExitCode {
     if fine {
         compilation.emit_code();
     }
+    let gate = args.permissions.gate(&compilation, pipeline.sink());
+    let permits = |subject: &policy::Subject<'_>| gate.as_ref().is_ok_and(|gate| gate.permits(Power::Ffi, subject));
     let loaded = match &reloader {
         _ if !fine => None,
-        Some(reloader) => compilation.load_first(&reloader.versions),
-        None => compilation.load(),
+        Some(reloader) => compilation.load_first(&permits, &reloader.versions),
+        None => compilation.load(&permits),
     };
     report::emitted(&mut compilation);
     let written = telemetry::emit(&args.compile.emit_telemetry, &compilation, &subject);
     report::diagnostics(&compilation, &subject, &args.output);
     let shown = written & report::progress(&compilation, &subject, &args.output);
-    let gate = args.permissions.gate(&compilation, pipeline.sink());
     let refusal = gate.as_ref().err().filter(|_| loaded.is_some());
     let completed = loaded.is_some() && refusal.is_none();
     if let Err(problem) = pipeline.end(&compilation, completed, refusal.map(String::as_str)) {

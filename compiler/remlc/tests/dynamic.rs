@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use reml_audit::Value as Json;
-use support::c::{C_HEADER, Type, Value, World, field_name, library, output, printed};
+use support::c::{C_HEADER, Type, Value, World, field_name, library, printed};
 use support::{Ran, remlc, run, scratch};
 
 /// The variant of `FfiType` for a type of `support::c::SCALARS`.

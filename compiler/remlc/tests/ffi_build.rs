@@ -842,3 +842,23 @@ fn scripts_have_the_section_beside_them() {
     let ran = run(command.current_dir(&elsewhere), "").unwrap();
     assert_eq!((ran.exit, &*ran.stdout), (Some(0), "8\n"), "{}", ran.stderr);
 }
+
+#[test]
+fn packages_bring_their_libraries_along() {
+    let project = Project::ring();
+    project.write("native.c", "int ring_size(void) { return 8; }\n");
+    project.compile("native.c", "lib/libring.so");
+    project.write("src/lib.reml", "use ring.ring_size\n\npub fn size() -> Int = unsafe { ring_size() as Int }\n");
+    let manifest = "[project]\nname = \"user\"\nversion = \"0.1.0\"\n\n[dependencies]\nrings = { path = \"..\" }\n\n[permissions]\nffi = [\"ring\"]\n";
+    project.write("user/reml.toml", manifest);
+    project.write("user/src/main.reml", "use rings.size\n\nfn main() = println(\"{}\", size())\n");
+    let missing = project.remlc(&["run", "user"]);
+    assert!(missing.exit == Some(1) && missing.stderr.contains("--config"), "{}", missing.stderr);
+    assert_eq!(project.emit().status(), "success");
+    let ran = project.remlc(&["run", "user"]);
+    assert_eq!((ran.exit, &*ran.stdout), (Some(0), "8\n"), "{}", ran.stderr);
+    let built = project.remlc(&["build", "user", "-o", "app"]);
+    assert_eq!((built.exit, &*built.stderr), (Some(0), ""));
+    let ran = run(&mut Command::new(project.path("app")), "").unwrap();
+    assert_eq!((ran.exit, &*ran.stdout), (Some(0), "8\n"), "{}", ran.stderr);
+}

@@ -12,13 +12,17 @@ const STACK: &str = "1000000";
 
 /// Runs a program in both modes; it prints `expected`.
 fn check(source: &str, expected: &str) {
+    check_in(&[&["run"], &["run", "--release"]], source, expected);
+}
+
+fn check_in(modes: &[&[&str]], source: &str, expected: &str) {
     let scratch = support::scratch();
     let file = scratch.path().join("program.reml");
     std::fs::write(&file, source).expect("the scratch directory can be written");
-    for mode in [&["run"][..], &["run", "--release"]] {
+    for mode in modes {
         let start = Instant::now();
         let mut command = support::remlc();
-        command.env("REML_STACK_SIZE", STACK).args(mode).arg(&file);
+        command.env("REML_STACK_SIZE", STACK).args(*mode).arg(&file);
         let ran = support::run(&mut command, "").expect("runs");
         assert_eq!((ran.stdout.trim(), ran.exit), (expected, Some(0)), "{mode:?}: {}", ran.stderr);
         assert!(start.elapsed() < LIMIT, "{mode:?} took {:?}", start.elapsed());
@@ -251,6 +255,40 @@ fn main() -> Int = ping(10000000, [1], |x| x) + bounce(10000000, [|x| x])
 }
 
 /// Every field that is assigned puts the element back, and every one that is read takes another look at it.
+#[test]
+fn variables_of_modules_are_updated_where_they_are() {
+    let source = "var xs: [Int] = []
+var offset = 0
+fn next(i: Int) -> Int = i + offset
+fn push(i: Int) { xs.push(next(i)) }
+fn double(i: Int) { xs[i] := next(xs[i] * 2) }
+fn main() -> Int = {
+  for i in 0..200000 { push(i) }
+  for i in 0..200000 { double(i) }
+  offset := 1
+  xs[199999] + next(0)
+}
+";
+    check_in(&[&["run"], &["run", "--release"], &["run", "--hot-reload", "-q"]], source, "399999");
+    check(
+        "struct Table { rows: [[Int]], size: Int }
+var table = Table { rows: [[], []], size: 0 }
+fn next(i: Int) -> Int = i + table.size
+fn grow(i: Int) {
+  table.rows[i % 2].push(next(i))
+  table.rows[i % 2][i / 2] := next(i)
+  table.rows[0].swap(0, i / 2)
+}
+fn main() -> Int = {
+  for i in 0..200000 { grow(i) }
+  table.size := 1
+  table.rows[1][99999] + next(0)
+}
+",
+        "200000",
+    );
+}
+
 #[test]
 fn elements_are_read_while_they_are_updated() {
     check(

@@ -101,3 +101,15 @@ fn main() = println(\"{:?}\", Parse.run(a, \"(x\"))
     let place = place(text);
     assert!(place.ends_with("(main.reml:4:22)"), "{place}");
 }
+
+#[test]
+fn where_the_first_place_of_a_function_is_behind_the_one_of_the_panic() {
+    let text = "var n = 3\n\nfn main() {\n  let first = [n][n]\n  println(\"{first}\")\n}\n";
+    assert_eq!(place(text), "main.main (main.reml:4:15)");
+}
+
+#[test]
+fn in_a_method_of_a_trait_for_a_type_of_the_library() {
+    let text = "fn main() {\n  let ages = Map.from_list([(\"Ada\", 36)])\n  println(\"{}\", ages[\"Bob\"])\n}\n";
+    assert_eq!(place(text), "main.main (main.reml:3:17)");
+}

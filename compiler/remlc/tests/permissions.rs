@@ -327,6 +327,64 @@ fn native_code_is_asked_for_before_the_program_begins() {
 }
 
 #[test]
+fn calls_by_an_address_are_asked_for_where_they_are() {
+    let main = r#"use Core.Unsafe.Ptr.{bind_fn_ptr}
+
+fn main() {
+  let twice = bind_fn_ptr(|x: i32| x * 2)
+  println("{}", unsafe { twice.raw.call(21) })
+}
+"#;
+    let here = folder(&[("main.reml", main)]);
+    let ran = everywhere(here.path(), &["--allow-ffi=libc"], &[]);
+    assert_eq!(
+        ran.stderr,
+        "error[runtime.capability.denied]: `main.main` may not use the native code `native.fn_ptr`: nothing allows it\n  \
+           at main.main (main.reml:5:36)\n  \
+           help: to allow it, give `remlc` the flag `--allow-ffi=native.fn_ptr`, or write `ffi = [\"native.fn_ptr\"]` in `[permissions]` of `reml.toml`\n"
+    );
+    assert_eq!((&*ran.stdout, ran.exit), ("", Some(1)));
+    let ran = everywhere(here.path(), &["--allow-ffi=native.fn_ptr"], &[]);
+    assert_eq!((&*ran.stdout, &*ran.stderr, ran.exit), ("42\n", "", Some(0)));
+}
+
+#[test]
+fn a_library_whose_functions_are_denied_is_not_loaded() {
+    let main = r#"@link(name = "speaks")
+extern "C" fn answer() -> i32
+
+@test
+fn answers() { println("{}", unsafe { answer() }) }
+
+fn main() { println("{}", unsafe { answer() }) }
+"#;
+    let library = "#include <unistd.h>\n__attribute__((constructor)) static void begin(void) { write(1, \"loaded\\n\", 7); }\n\
+                   int answer(void) { return 42; }\n";
+    let here = folder(&[("main.reml", main), ("speaks.c", library)]);
+    let mut cc = Command::new("cc");
+    cc.current_dir(here.path()).args(["-shared", "-fPIC", "-w", "-o", "libspeaks.so", "speaks.c"]);
+    assert_eq!(support::run(&mut cc, "").expect("it runs").exit, Some(0));
+    let run = |args: &[&str]| {
+        let mut command = remlc();
+        command.current_dir(here.path()).env("REML_LIBRARY_PATH", here.path()).args(args).arg("main.reml");
+        support::run(&mut command, "").expect("it runs")
+    };
+    for command in ["run", "test"] {
+        let ran = run(&[command]);
+        let said = ran.stdout + &ran.stderr;
+        assert_eq!(ran.exit, Some(1), "{said}");
+        assert!(said.contains("may not use the native code `speaks:answer`") && !said.contains("loaded"), "{said}");
+        let ran = run(&[command, "--allow-ffi=speaks"]);
+        assert_eq!(ran.exit, Some(0), "{}", ran.stderr);
+    }
+    let ran = run(&["run", "--allow-ffi=speaks"]);
+    assert_eq!((&*ran.stdout, &*ran.stderr), ("loaded\n42\n", ""));
+    // What is only reported is done.
+    let ran = run(&["run", "--report-only"]);
+    assert_eq!(ran.stdout, "loaded\n42\n");
+}
+
+#[test]
 fn native_code_that_is_used_is_recorded_once_where_it_is_declared() {
     let main = "extern \"C\" fn abs(n: i32) -> i32\n\nfn main() {\n  for n in [-1, -2] { println(\"{}\", unsafe { abs(n) }) }\n}\n";
     let here = folder(&[("main.reml", main)]);

@@ -295,3 +295,31 @@ fn changes_of_stages_are_recorded_or_not_made() {
     assert_eq!((&metadata["capability"], &metadata["stage"]), (&"console".into(), &"beta".into()));
     assert_eq!(metadata["capability.stage.from"], "experimental");
 }
+
+/// What performs `ForeignCall` has to say that it is an experiment, until it is none.
+#[test]
+fn calls_of_c_as_an_effect_are_settled_step_by_step() {
+    let folder = scratch();
+    let write = |demand: &str| {
+        let main = format!(
+            "use Core.Capability.{{Experimental}}\nuse Core.Ffi.{{FfiError}}\nuse Core.Ffi.ForeignCall.{{ForeignCall, with_stub}}\n\n\
+             {demand}fn ping() -> Result<Bytes, FfiError> ! {{ForeignCall}} = do ForeignCall.call(\"ping\", [1])\n\n\
+             fn main() {{\n  println(\"{{:?}}\", with_stub(Experimental, |_, payload| Ok(payload), || ping()))\n}}\n"
+        );
+        fs::write(folder.path().join("src/main.reml"), main).unwrap();
+    };
+    fs::create_dir(folder.path().join("src")).unwrap();
+    fs::write(folder.path().join("reml.toml"), "[project]\nname = \"app\"\nversion = \"0.1.0\"\n").unwrap();
+    write("");
+    let enable = "capability enable foreign-call --stage experimental";
+    let commands = [enable, "check .", "run -Zalgebraic-effects .", "capability stage promote foreign-call --to beta"];
+    transcript("foreign_call_unasked", folder.path(), &commands);
+    write("@requires_capability(stage = \"at_least:experimental\")\n");
+    let commands = [
+        "check .",
+        "capability stage promote foreign-call --to beta",
+        "capability stage promote foreign-call --to stable",
+        "run .",
+    ];
+    transcript("foreign_call_stages", folder.path(), &commands);
+}

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use reml_audit::{Event, Sink};
-use reml_capability::gate::Gate;
+use reml_capability::gate::{Gate, Grantor};
 use reml_driver::embedding::{self, Embedded, Guest, HostFunction, HostValue, Loaded as Code, Step};
 use reml_driver::permissions::Asked;
 use reml_driver::pipeline::RunOptions;
@@ -115,7 +115,7 @@ impl State {
     pub fn load(&mut self, path: &Path, text: &str) -> Result<(), String> {
         self.loaded = None;
         let Embedded { code, functions, policy } = embedding::embed(path, text, true, &self.asked, &OsSystem)?;
-        let gate = Arc::new(Gate::new(policy, self.log.clone()));
+        let gate = Arc::new(Gate::new(policy, self.log.clone()).with_grantor(Grantor::Host("reml_permit")));
         self.loaded = Some(Loaded { code, functions, gate, guest: None });
         Ok(())
     }

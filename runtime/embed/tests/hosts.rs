@@ -130,6 +130,24 @@ fn uses_are_recorded() {
     assert!(verified.is_intact(), "{verified:?}");
 }
 
+/// A crash in C code goes to whoever handles it, and is reported if nobody does.
+#[test]
+fn handlers_of_the_host_come_first() {
+    use std::os::unix::process::ExitStatusExt;
+    let folder = tempfile::tempdir().expect("there is a place for temporary files");
+    let source = root().join("runtime/embed/tests/crash.c");
+    let host = compile(&source, Linked::Shared, folder.path()).expect("it compiles");
+    let run = |arguments: &[&str]| {
+        let run = Command::new(&host).args(arguments).env_remove("REML_AUDIT").output().expect("it starts");
+        (run.status, String::from_utf8_lossy(&run.stderr).into_owned())
+    };
+    let (status, text) = run(&["handle"]);
+    assert_eq!((status.code(), &*text), (Some(7), "the host has seen it\n"));
+    let (status, text) = run(&[]);
+    assert_eq!(status.signal(), Some(libc::SIGSEGV), "{text}");
+    assert!(text.starts_with("crash: the foreign function `strlen` of `libc` ended with SIGSEGV"), "{text}");
+}
+
 #[test]
 fn machines_without_code_are_told_apart() {
     let folder = tempfile::tempdir().expect("there is a place for temporary files");

@@ -120,6 +120,7 @@ int main(void) {
     show("effect", context, reml_call(context, "asks", NULL, 0, NULL));
     show("record", context, reml_call(context, "point", values, 1, NULL));
     show("denied", context, reml_call(context, "home", NULL, 0, NULL));
+    puts(reml_last_error(context));
     values[0] = integer(5);
     show("add", context, reml_call(context, "add", values, 1, &result));
     show("a panic", context, reml_call(context, "element", values, 1, NULL));

@@ -155,7 +155,7 @@ mod tests {
             "/b/libz.a",
             "/b/liblibx.so",
         ]);
-        let found = candidates(name, form, &named_folders("/a::/b"), &files);
+        let found = candidates(name, &[form], &named_folders("/a::/b"), &files);
         found.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(" ")
     }
 

@@ -11,6 +11,8 @@
 //! A parameter is borrowed or consumed as its entry says; results are owned. Values that are flattened into several
 //! machine words do not cross this border.
 
+use std::ptr::NonNull;
+
 /// First word of every heap object.
 #[repr(C)]
 pub struct Header {
@@ -246,8 +248,27 @@ pub struct ProgramInfo {
     pub policy: *const u8,
     pub policy_len: u64,
     /// What the program has that is not of the language, as [`native`](crate::native) prints it.
-    pub native: *const u8,
+    pub native: NonNull<u8>,
     pub native_len: u64,
+}
+
+#[cfg(test)]
+impl ProgramInfo {
+    /// A program that is this function and nothing else.
+    pub fn of_test(main: extern "C" fn(crate::context::Cx) -> i32) -> ProgramInfo {
+        ProgramInfo {
+            main: main as *const u8,
+            invoke: std::ptr::null(),
+            drop_closure: std::ptr::null(),
+            drop_resource: std::ptr::null(),
+            frames: std::ptr::null(),
+            flags: 0,
+            policy: std::ptr::null(),
+            policy_len: 0,
+            native: NonNull::dangling(),
+            native_len: 0,
+        }
+    }
 }
 
 /// Report objects still alive at a normal exit: a line on stderr and exit status [`LEAK_EXIT`].

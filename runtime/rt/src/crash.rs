@@ -13,18 +13,17 @@ use std::fmt::{self, Write};
 use std::io::{Read, Write as _};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::UnixStream;
-use std::path::Path;
 use std::ptr;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use reml_audit::{Event, EventKind, Sink};
 use reml_capability::policy::Power;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::abi::ProgramInfo;
 use crate::callback;
 use crate::context::Cx;
+use crate::foreign_calls::call_site;
 use crate::frames::{self, FrameTables, Place, Walk};
 use crate::gate;
 use crate::panic::StderrWriter;
@@ -247,15 +246,12 @@ struct Failure {
 
 impl Failure {
     fn event(&self) -> Event {
-        let site = self.place.and_then(|place| {
-            let source = place.source?;
-            Some(format!("{}:{}", Path::new(source.file).file_stem()?.display(), source.line))
-        });
+        let site = self.place.and_then(|place| Some(call_site(place.function, place.source?)));
         let call = json!({
             "event": "ffi.call",
             "library": self.library,
             "symbol": self.symbol,
-            "call_site": site,
+            "call_site": site.and_then(|text| text.parse::<Value>().ok()),
             "effect_flags": ["ffi", "unsafe"],
             "status": "failed",
         });
@@ -284,9 +280,9 @@ unsafe impl Sync for Shared {}
 // SAFETY: as above; what it refers to lives as long as the program, whose end waits for the thread.
 unsafe impl Send for Shared {}
 
-/// Gets ready to tell the log of crashes in C code, if there is a log, and such code.
-pub fn prepare(cx: Cx, info: &ProgramInfo) {
-    if info.native_len > 0
+/// Gets ready to tell the log of crashes in C code, if there is a log, and a call of such code in what has been loaded.
+pub fn prepare(cx: Cx) {
+    if cx.runtime().frames.borrow().foreign_calls().next().is_some()
         && let Some(recorder) = gate::sink(cx).and_then(|sink| Recorder::start(Arc::clone(sink)))
     {
         cx.runtime().recorder.set(recorder).ok();

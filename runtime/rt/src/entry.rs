@@ -59,7 +59,7 @@ pub unsafe fn run_program(info: &ProgramInfo, args: Vec<String>, options: &RunOp
         denials.iter().for_each(|denial| report(format_args!("error[{}]: {denial}", gate::CODE)));
         return RunOutcome { exit_code: 1, live_objects: None };
     }
-    crash::prepare(cx, info);
+    crash::prepare(cx);
     cx.runtime().reloading.begin(options.versions.clone());
     let Some(stack) = Stack::new(cx, options.stack_size) else {
         report(format_args!("error: cannot reserve memory for the stack"));
@@ -204,26 +204,11 @@ mod tests {
     use crate::string::{StrOwned, new_str};
     use std::ptr;
 
-    fn info(main: extern "C" fn(Cx) -> i32) -> ProgramInfo {
-        ProgramInfo {
-            main: main as *const u8,
-            invoke: ptr::null(),
-            drop_closure: ptr::null(),
-            drop_resource: ptr::null(),
-            frames: ptr::null(),
-            flags: 0,
-            policy: ptr::null(),
-            policy_len: 0,
-            native: "".as_ptr(),
-            native_len: 0,
-        }
-    }
-
     fn run(main: extern "C" fn(Cx) -> i32) -> RunOutcome {
         // SAFETY: `main` keeps the C convention, and needs no frames.
         unsafe {
             run_program(
-                &info(main),
+                &ProgramInfo::of_test(main),
                 vec!["a".to_string()],
                 &RunOptions { stack_size: Some(16 << 20), count_live: true, ..RunOptions::default() },
             )
@@ -346,18 +331,7 @@ mod tests {
             foreign_sites: ptr::null(),
             foreign_site_count: 0,
         };
-        let info = ProgramInfo {
-            main: panicking_main as *const u8,
-            invoke: invoke as *const u8,
-            drop_closure: ptr::null(),
-            drop_resource: ptr::null(),
-            frames: &frames,
-            flags: 0,
-            policy: ptr::null(),
-            policy_len: 0,
-            native: "".as_ptr(),
-            native_len: 0,
-        };
+        let info = ProgramInfo { invoke: invoke as *const u8, frames: &frames, ..ProgramInfo::of_test(panicking_main) };
         // SAFETY: the functions keep to `abi`, and the tables live until the end of the test.
         let outcome = unsafe {
             run_program(

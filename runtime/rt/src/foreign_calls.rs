@@ -145,8 +145,8 @@ impl CallSite {
     }
 }
 
-/// `"shop.orders:12"`.
-fn call_site(function: &str, source: Source<'_>) -> String {
+/// `"shop.orders:12"`, as JSON.
+pub fn call_site(function: &str, source: Source<'_>) -> String {
     let file = source.file.rsplit('/').next().unwrap_or_default();
     let stem = file.strip_suffix(".reml").unwrap_or(file);
     // The path of a function begins with that of its module, whose last name is the file's.

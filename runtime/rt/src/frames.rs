@@ -15,6 +15,8 @@ const LAST_FRAMES: usize = 5;
 /// Functions of the library, and its files: a place in both is less to blame than where it was called from. (A lambda
 /// inlined into a function of the library is not in a file of it.)
 const LIBRARY_PREFIX: &str = "Core.";
+/// Stands between a trait and the type it is implemented for.
+const IMPL: &str = " for ";
 const LIBRARY_FILES: &str = "Core/";
 
 #[derive(Default)]
@@ -193,9 +195,10 @@ impl Iterator for Walk {
     }
 }
 
-/// Is this a place in the library?
+/// Is this a place in the library? Methods of traits have no module in their names: `Index for Map.index`.
 pub fn is_library(function: &str, file: &str) -> bool {
-    function.starts_with(LIBRARY_PREFIX) && file.starts_with(LIBRARY_FILES)
+    let named = || function.starts_with(LIBRARY_PREFIX) || function.contains(IMPL);
+    file.starts_with(LIBRARY_FILES) && named()
 }
 
 /// The innermost place outside of the library; the innermost one, if there is none close by.

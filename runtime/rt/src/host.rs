@@ -117,7 +117,7 @@ impl Hosted {
         unsafe { program.load(info) };
         let cx = program.cx();
         cx.runtime().mail.hosted.set(true);
-        crash::prepare(cx, info);
+        crash::prepare(cx);
         let stack = Stack::new(cx, options.stack_size).ok_or("there is no memory for the program's stack")?;
         Ok(Hosted { stack, program, main: info.main, flags: info.flags, begun: false, ended: false, thread: None })
     }
@@ -324,28 +324,14 @@ pub extern "C" fn reml_host_close_list(cx: Cx) {
 
 #[cfg(all(test, target_arch = "x86_64"))]
 mod tests {
-    use std::ptr;
-
     use super::*;
     use crate::abi::PANIC_EXIT;
     use crate::panic;
 
     fn hosted(main: extern "C" fn(Cx) -> i32) -> Hosted {
-        let info = ProgramInfo {
-            main: main as *const u8,
-            invoke: ptr::null(),
-            drop_closure: ptr::null(),
-            drop_resource: ptr::null(),
-            frames: ptr::null(),
-            flags: 0,
-            policy: ptr::null(),
-            policy_len: 0,
-            native: ptr::null(),
-            native_len: 0,
-        };
         let options = RunOptions { stack_size: Some(1 << 20), ..RunOptions::default() };
         // SAFETY: `main` keeps the C convention, and needs no frames.
-        unsafe { Hosted::new(&info, &options) }.unwrap()
+        unsafe { Hosted::new(&ProgramInfo::of_test(main), &options) }.unwrap()
     }
 
     /// Adds what it is given to what it has, and asks the host for more when it is given nothing.

@@ -140,7 +140,7 @@ fn read(text: &str) -> impl Iterator<Item = NativeUse<'_>> {
 /// The program must be as `abi` says.
 pub unsafe fn decide(info: &ProgramInfo, gate: &Gate) -> Vec<Denial> {
     // SAFETY: per the contract.
-    let text = unsafe { std::slice::from_raw_parts(info.native, info.native_len as usize) };
+    let text = unsafe { std::slice::from_raw_parts(info.native.as_ptr(), info.native_len as usize) };
     let text = std::str::from_utf8(text).expect("the compiler has written it");
     read(text)
         .filter_map(|used| {

@@ -242,9 +242,11 @@ fn merge(read: Read, base: &Path, overrides: &Overrides, report: &mut Report) ->
     let output = text("output", &overrides.output);
     let manifest = text("manifest", &overrides.manifest);
     let compile_commands = text("compile_commands", &overrides.compile_commands);
+    // An empty list of headers asks for nothing, but an empty list of folders says that the compiler knows them all.
+    let has_folders = !include_paths.is_empty() || read.lists.contains_key("include_paths");
     for (key, found, flag) in [
         ("headers", !headers.is_empty(), "--header"),
-        ("include_paths", !include_paths.is_empty(), "--include-path"),
+        ("include_paths", has_folders, "--include-path"),
         ("output", output.is_some(), "--output"),
         ("manifest", manifest.is_some(), "--manifest"),
     ] {

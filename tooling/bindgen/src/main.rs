@@ -6,6 +6,9 @@ use clap::Parser;
 use reml_bindgen::Arguments;
 use reml_diagnostics::render::ColorChoice;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Generates `extern` declarations of Reml from C headers
 #[derive(Parser)]
 #[command(name = "reml-bindgen", version)]

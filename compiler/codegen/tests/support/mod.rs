@@ -40,6 +40,7 @@ impl Builder {
             native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
+            dispatcher: None,
             version: None,
         };
         Builder { program, int, i32, f64, bool, str, unit }

@@ -41,6 +41,14 @@ impl Linkage {
         }
     }
 
+    /// Adds what another package is linked with.
+    pub fn extend(&mut self, other: &Linkage) {
+        self.folders.extend(other.folders.iter().cloned());
+        self.libraries.extend(other.libraries.iter().filter(|library| !self.has(library)).cloned().collect::<Vec<_>>());
+        self.frameworks.extend(other.frameworks.iter().cloned());
+        self.extra_args.extend(other.extra_args.iter().cloned());
+    }
+
     /// Is it one of the section's?
     pub fn has(&self, library: &ForeignLibrary) -> bool {
         self.libraries.iter().any(|known| known.name == library.name)

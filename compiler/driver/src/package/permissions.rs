@@ -124,9 +124,8 @@ impl Reader<'_> {
                 let mut patterns = Vec::new();
                 for item in items.iter() {
                     let Some((text, range)) = self.text(item, &format!("an element of {what}")) else { continue };
-                    // Where relative paths start does not matter to whether they are patterns.
-                    match Pattern::parse(power, &text, Path::new("/")) {
-                        Ok(_) => patterns.push((text, self.line(range.start))),
+                    match Pattern::check(power, &text) {
+                        Ok(()) => patterns.push((text, self.line(range.start))),
                         Err(problem) => {
                             self.error(range, problem.to_string());
                         }

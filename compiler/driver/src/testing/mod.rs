@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use reml_capability::gate::Gate;
+use reml_capability::policy::{Power, Subject};
 use reml_diagnostics::render::{Human, Renderer};
 use reml_diagnostics::{Diagnostic, SourceMap, Span, codes};
 
@@ -302,8 +303,6 @@ impl<'s> Suite<'s> {
 }
 
 fn execute(program: &mut Compilation<'_>, case: &Case, options: &TestOptions) -> i32 {
-    let loaded = if program.lower() { program.load() } else { None };
-    let Some(loaded) = loaded else { return rejected(program) };
     let gate = match gate(program, case, options) {
         Ok(gate) => gate,
         Err(problem) => {
@@ -311,6 +310,9 @@ fn execute(program: &mut Compilation<'_>, case: &Case, options: &TestOptions) ->
             return 1;
         }
     };
+    let permits = |subject: &Subject<'_>| gate.permits(Power::Ffi, subject);
+    let loaded = if program.lower() { program.load(&permits) } else { None };
+    let Some(loaded) = loaded else { return rejected(program) };
     let outcome = loaded.run_with(&[], &RunOptions { gate: Some(Arc::clone(&gate)), ..RunOptions::default() });
     match gate.sink().map(|sink| sink.flush()) {
         Some(Err(problem)) => {

@@ -59,6 +59,8 @@ use traits::MethodTarget;
 pub struct LowerOptions {
     /// Runs this function instead of `main`.
     pub entry: Option<FnId>,
+    /// That function answers a host: it calls others for it.
+    pub dispatches: bool,
     /// What the program is compiled for, for the library to read.
     pub target: String,
     /// Makes a version of a program that can be replaced while it runs.
@@ -92,6 +94,7 @@ pub fn lower(
     let facts = options.lineage.is_some().then(|| lower.facts());
     let type_defs = lower.core_type_defs();
     let native = lower.native_uses();
+    let dispatcher = options.dispatches.then(|| lower.instance(main, &[]));
     let mut type_names = SecondaryMap::new();
     for (id, def) in &program.type_defs {
         type_names[id] = names.text(def.name).into();
@@ -108,6 +111,7 @@ pub fn lower(
         callbacks: lower.callbacks,
         native,
         entry,
+        dispatcher,
         library: program.library.clone(),
         version: None,
     };
@@ -162,6 +166,8 @@ struct Lower<'a> {
     c_layouts: FxHashMap<TypeId, Rc<CLayout>>,
     /// As they are met: instances of one function repeat them.
     native: Vec<core::NativeUse>,
+    /// Whether functions of the library call foreign ones by their addresses.
+    by_address: FxHashMap<FnId, bool>,
     /// By effect and the tuple of its type arguments; the position is the effect's number at run time.
     effects: Effects,
 
@@ -211,6 +217,7 @@ impl<'a> Lower<'a> {
             callback_ids: FxHashMap::default(),
             c_layouts: FxHashMap::default(),
             native: Vec::new(),
+            by_address: FxHashMap::default(),
             effects: Effects::default(),
             numbers: None,
             checks: Vec::new(),

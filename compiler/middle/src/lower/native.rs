@@ -3,17 +3,47 @@
 //! Only what is lowered counts, so that a file of foreign declarations asks for nothing but what is called.
 
 use reml_diagnostics::Span;
-use reml_semantics::typed::{self, ForeignContract, ModuleId};
+use reml_semantics::typed::{self, ExprKind, FnId, FnKind, ForeignContract, ModuleId};
 
 use super::Lower;
 use crate::core::NativeUse;
+use crate::prim::CPrim;
+
+/// Calling foreign functions by their addresses, which may be anything's: there is no library to ask about.
+pub const BY_ADDRESS: &str = "native.fn_ptr";
 
 impl Lower<'_> {
     /// Notes where a body goes below the language.
     pub fn note_escapes(&mut self, body: &typed::Body, module: ModuleId, path: &str) {
+        if self.src.modules[module].is_core {
+            return;
+        }
         for escape in &body.escapes {
             self.note_native(escape.capability, None, module, path, escape.span, None);
         }
+        for expr in body.exprs.values() {
+            if let ExprKind::Fn(id, _) = expr.kind
+                && self.calls_by_address(id)
+            {
+                self.note_native(BY_ADDRESS, None, module, path, expr.span, None);
+            }
+        }
+    }
+
+    /// Whether this is the library's function that calls what is at an address.
+    fn calls_by_address(&mut self, id: FnId) -> bool {
+        let def = &self.src.fns[id];
+        let FnKind::Reml(body) = &def.kind else { return false };
+        if !self.src.modules[def.module].is_core {
+            return false;
+        }
+        *self.by_address.entry(id).or_insert_with(|| {
+            body.exprs.values().any(|expr| match expr.kind {
+                ExprKind::Fn(id, _) => matches!(&self.src.fns[id].kind,
+                    FnKind::Primitive(name) if CPrim::by_name(name) == Some(CPrim::Call)),
+                _ => false,
+            })
+        })
     }
 
     /// What the standard library does is not the program's.

@@ -290,17 +290,18 @@ impl<'p> Inliner<'p> {
         if inside && !call.is_none() { call } else { span }
     }
 
-    /// Starts another function. The entry runs once and keeps its calls, so that backtraces show them.
-    pub fn start(&mut self, id: FuncId, function: &Function, entry: bool) {
+    /// Starts another function. One that `keeps_calls` has none inlined, so that backtraces show them: the entry runs once, and a dispatcher waits
+    /// for its host anyway.
+    pub fn start(&mut self, id: FuncId, function: &Function, keeps_calls: bool) {
         self.current = id;
         let own = size(&function.body);
         self.budget = match self.level {
-            _ if entry => 0,
+            _ if keeps_calls => 0,
             OptLevel::Debug => own / 2 + 60,
             OptLevel::Release => (own * 4 + 1200).min(own + 12_000),
         };
         self.makers_budget = match self.level {
-            OptLevel::Release if !entry => MAKERS,
+            OptLevel::Release if !keeps_calls => MAKERS,
             _ => 0,
         };
     }

@@ -125,7 +125,8 @@ fn optimise_function(
     inliner: &mut Inliner,
 ) {
     let mut function = std::mem::replace(&mut program.funcs[id], placeholder());
-    inliner.start(id, &function, id == program.entry);
+    let keeps_calls = id == program.entry || Some(id) == program.dispatcher;
+    inliner.start(id, &function, keeps_calls);
     // The copies of a computation share its cells: what those hold must not move into the frame.
     let promote = level == OptLevel::Release && !unwinds.may_copy(id);
     rewrite(program, &mut function, level, promote, variants, inliner);

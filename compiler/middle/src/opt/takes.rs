@@ -4,7 +4,7 @@
 //! - `x = array_get a, i; ..; array_take a, i` takes the element at once, and with `array_set a, i, y` at the end
 //!   it becomes `array_take` and `array_put`, unless `a` is mentioned in between.
 //!
-//! The first covers variables that lambdas capture (`xs.push(x)`), the second `grid[i] := f(grid[i])` and
+//! The first covers variables that lambdas capture and those of modules (`xs.push(x)`), the second `grid[i] := f(grid[i])` and
 //! `rows[i].cells := g(rows[i].cells)`.
 //!
 //! A panic in between would show the hole to deferred code. Cells that deferred code may look into are therefore
@@ -16,7 +16,7 @@ use reml_semantics::types::{Type, TypeId, TypeStore};
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::known::{PrimKey, prim_key};
-use crate::core::{Atom, Block, Callee, End, FuncId, Function, JoinId, Op, Program, Stmt, Var, VarInfo};
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, JoinId, Op, Program, Stmt, Var, VarInfo};
 use crate::layout::Layouts;
 use crate::prim::{PrimEffect, PrimOp};
 use crate::walk;
@@ -154,8 +154,14 @@ fn may_panic(op: &Op) -> bool {
 }
 
 fn cells(function: &mut Function, touches: &Touches, store: &TypeStore) {
-    let mut search =
-        Search { function, touches, bodies: FxHashMap::default(), made: EntitySet::new(), gets: Vec::new() };
+    let mut search = Search {
+        function,
+        touches,
+        bodies: FxHashMap::default(),
+        made: EntitySet::new(),
+        globals: FxHashMap::default(),
+        gets: Vec::new(),
+    };
     search.survey(&function.body);
     let mut takes: FxHashMap<Var, Vec<Atom>> = FxHashMap::default();
     for &(var, cell, block, at) in &search.gets {
@@ -225,6 +231,8 @@ struct Search<'a> {
     bodies: FxHashMap<JoinId, &'a Block>,
     /// Cells that this function has made.
     made: EntitySet<Var>,
+    /// Cells that were read from globals, which hold the same value from when they are initialised to the end.
+    globals: FxHashMap<Var, GlobalId>,
     /// Reads of cells: the variable, the cell, and where.
     gets: Vec<(Var, Var, &'a Block, usize)>,
 }
@@ -240,6 +248,9 @@ impl<'a> Search<'a> {
                 }
                 Stmt::Let(var, Op::Prim(PrimOp::CellNew, _)) => {
                     self.made.insert(*var);
+                }
+                Stmt::Let(var, Op::GlobalGet(global)) => {
+                    self.globals.insert(*var, *global);
                 }
                 Stmt::Join(join) => {
                     self.bodies.insert(join.id, &join.body);
@@ -270,7 +281,8 @@ impl Update<'_> {
     fn ends_in_set(&self, block: &Block, from: usize, seen: &mut FxHashSet<JoinId>) -> bool {
         for stmt in &block.stmts[from..] {
             match stmt {
-                Stmt::Let(_, Op::Prim(PrimOp::CellSet, args)) if args.first() == Some(&Atom::Var(self.cell)) => {
+                Stmt::Let(_, Op::Prim(PrimOp::CellSet, args)) if matches!(args.first(), Some(Atom::Var(cell)) if self.is_same(*cell)) =>
+                {
                     return true;
                 }
                 Stmt::Let(_, op) if !self.is_harmless(op) => return false,
@@ -306,6 +318,12 @@ impl Update<'_> {
             Op::Prim(prim, _) => !prim.may_unwind(),
             _ => true,
         }
+    }
+
+    /// Certainly the same cell.
+    fn is_same(&self, other: Var) -> bool {
+        let Search { globals, .. } = self.search;
+        other == self.cell || globals.contains_key(&other) && globals.get(&other) == globals.get(&self.cell)
     }
 
     /// Certainly not the same cell: a new cell is neither another new one nor one that was there before.

@@ -118,6 +118,7 @@ impl World {
             native: Vec::new(),
             entry: FuncId::from_u32(0),
             library: Vec::new(),
+            dispatcher: None,
             version: None,
         };
         World {

@@ -125,15 +125,21 @@ impl<'a> Cursor<'a> {
 
     /// The next token of this kind outside of brackets that open from here on; at most the end of the file.
     pub fn find(&self, kind: Kind) -> usize {
+        self.find_before(&[kind], usize::MAX)
+    }
+
+    /// The next token of one of these kinds; at most the one at `end`, or the end of the file. Nothing behind that is looked at.
+    pub fn find_before(&self, kinds: &[Kind], end: usize) -> usize {
+        let end = end.min(self.tokens.len() - 1);
         let mut at = self.at;
         // The `=` of `..=` is no `=`.
         let range_end = |at: usize| {
             self.tokens[at].kind == Kind::Eq && at > 0 && self.tokens[at - 1].kind == Kind::DotDot && self.is_joined(at)
         };
-        while at + 1 < self.tokens.len() && (self.tokens[at].kind != kind || range_end(at)) {
+        while at < end && (!kinds.contains(&self.tokens[at].kind) || range_end(at)) {
             at = self.mates[at].max(at) + 1;
         }
-        at.min(self.tokens.len() - 1)
+        at.min(end)
     }
 
     /// Whether an expression stands in parentheses that its tree does not show.

@@ -101,7 +101,7 @@ impl<'a> Formatter<'a> {
         let mut parts = Vec::new();
         let mut from = self.cursor.at;
         while from < end {
-            let bar = self.cursor.find(Kind::Bar).min(end);
+            let bar = self.cursor.find_before(&[Kind::Bar], end);
             // Or-patterns in parentheses are passed over by `find`.
             parts.push(self.flat_until(bar, Style::Pattern));
             if bar < end {

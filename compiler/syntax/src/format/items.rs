@@ -105,7 +105,7 @@ impl<'a> Formatter<'a> {
             Some(body) => self.body_start(body),
             None => self.closed_end(self.cursor.index_of(sig.span.end)),
         };
-        let open = self.cursor.find(Kind::LParen).min(end);
+        let open = self.cursor.find_before(&[Kind::LParen], end);
         let mut parts = vec![self.flat_until(open, Style::Type)];
         if self.cursor.kind() == Kind::LParen && self.cursor.at < end {
             let trailing = if sig.variadic { Trailing::None } else { Trailing::Broken };
@@ -118,7 +118,7 @@ impl<'a> Formatter<'a> {
     /// What stands between the parameters and the body, with the space before the body.
     fn signature_tail(&mut self, end: usize) -> Doc<'a> {
         let mut parts = Vec::new();
-        let constraints = self.cursor.find(Kind::Where).min(end);
+        let constraints = self.cursor.find_before(&[Kind::Where], end);
         if self.cursor.at < constraints {
             parts.extend([text(" "), self.flat_until(constraints, Style::Type)]);
         }
@@ -140,8 +140,8 @@ impl<'a> Formatter<'a> {
 
     /// A declaration's name, what it is declared with, and what follows, up to the token at `end`.
     fn head_with_parameters(&mut self, params: &[Param], end: usize) -> Doc<'a> {
-        let type_ = self.cursor.find(Kind::Colon).min(end);
-        let open = self.cursor.find(Kind::LParen).min(type_);
+        let type_ = self.cursor.find_before(&[Kind::Colon], end);
+        let open = self.cursor.find_before(&[Kind::LParen], type_);
         let name = self.flat_until(open, Style::Type);
         if open == type_ {
             return concat([name, self.flat_until(end, Style::Type)]);
@@ -232,7 +232,7 @@ impl<'a> Formatter<'a> {
             parts.extend(items.iter().map(|item| self.item(item, false)));
             return concat(parts);
         };
-        let constraints = self.cursor.find(Kind::Where).min(end);
+        let constraints = self.cursor.find_before(&[Kind::Where], end);
         let mut parts = vec![self.flat_until(constraints, Style::Type), self.constraints(end)];
         let mut items = items.iter();
         parts.push(self.members(|f| items.next().map_or_else(Doc::nil, |item| f.item(item, false))));
@@ -339,7 +339,7 @@ impl<'a> Formatter<'a> {
         }
         match &section.kind {
             SectionKind::Dsl { value, tails, .. } => {
-                let tail = self.cursor.find(Kind::PipeGt).min(self.cursor.index_of(section.span.end));
+                let tail = self.cursor.find_before(&[Kind::PipeGt], self.cursor.index_of(section.span.end));
                 let head = match value {
                     Some(_) => self.cursor.find(Kind::Eq),
                     None => tail,

@@ -83,6 +83,17 @@ fn spaces() {
 }
 
 #[test]
+fn a_long_file_takes_its_length() {
+    let declarations =
+        |count: usize| "extern \"C\" fn f(a: Int) -> Int\nstruct S {a: Int}\nenum T { A, B }\n".repeat(count);
+    let text = format!("extern \"C\" {{\n{}}}\n{}", "fn f(a: Int) -> Int;\n".repeat(40_000), declarations(40_000));
+    let start = std::time::Instant::now();
+    formatted(&text);
+    // Quadratic time is minutes.
+    assert!(start.elapsed().as_secs() < 20, "{:?}", start.elapsed());
+}
+
+#[test]
 fn members_may_be_called_as_keywords() {
     check(
         "fn f(){let c=self.handle\nlet d=self\n.if\ng(self.with,K{in:1,do=2})\nhandle}\n",

@@ -13,7 +13,7 @@ impl<'a> Formatter<'a> {
     pub fn type_decl(&mut self, decl: &TypeDecl) -> Doc<'a> {
         match &decl.kind {
             TypeDeclKind::Sum(variants) => {
-                let end = self.cursor.find(Kind::Eq).min(self.cursor.find(Kind::LBrace));
+                let end = self.cursor.find_before(&[Kind::Eq, Kind::LBrace], usize::MAX);
                 let head = self.flat_until(end, Style::Type);
                 if self.cursor.kind() == Kind::LBrace {
                     let mut variants = variants.iter();

@@ -25,6 +25,7 @@ struct Inner {
     function: String,
     reason: Reason,
     remedy: Remedy,
+    grantor: Grantor,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +44,16 @@ pub enum Reason {
     Unrecorded(AuditError),
 }
 
+/// Who could have allowed it, and so can next time.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Grantor {
+    /// Whoever calls `remlc` or writes the manifest.
+    #[default]
+    CommandLine,
+    /// A host that has loaded the program: the function that it gives flags to.
+    Host(&'static str),
+}
+
 /// What to do if it should be allowed.
 #[derive(Clone, Debug)]
 enum Remedy {
@@ -55,7 +66,13 @@ enum Remedy {
 }
 
 impl Denial {
-    pub(super) fn new(power: Power, subject: &Subject<'_>, origin: &Origin<'_>, reason: Reason) -> Denial {
+    pub(super) fn new(
+        power: Power,
+        subject: &Subject<'_>,
+        origin: &Origin<'_>,
+        reason: Reason,
+        grantor: Grantor,
+    ) -> Denial {
         let remedy = match &reason {
             Reason::Ungranted => Remedy::Allow,
             Reason::Withheld => Remedy::Own,
@@ -74,6 +91,7 @@ impl Denial {
                 function: origin.function.to_owned(),
                 reason,
                 remedy,
+                grantor,
             }),
         }
     }
@@ -116,14 +134,22 @@ impl Denial {
 
     /// What to do if the program should be allowed to.
     pub fn help(&self) -> Option<String> {
-        let Inner { power, subject, reason, remedy, .. } = &*self.inner;
+        let Inner { power, subject, reason, remedy, grantor, .. } = &*self.inner;
+        let to = match grantor {
+            Grantor::CommandLine => "give `remlc`".to_owned(),
+            Grantor::Host(function) => format!("have the host give `{function}`"),
+        };
+        let flag = || visible(&flags::print(Effect::Allow, *power, subject));
         match (remedy, reason) {
             (Remedy::Allow, _) if subject.contains(char::is_control) => Some(format!(
-                "to allow it, give `remlc` a flag `--allow-{power}` with a pattern for what is around it: patterns have no control characters"
+                "to allow it, {to} a flag `--allow-{power}` with a pattern for what is around it: patterns have no control characters"
             )),
+            (Remedy::Allow, _) if *grantor != Grantor::CommandLine => {
+                Some(format!("to allow it, {to} the flag `{}` before it loads the program", flag()))
+            }
             (Remedy::Allow, _) => Some(format!(
-                "to allow it, give `remlc` the flag `{}`, or write `{}` in `[permissions]` of `reml.toml`",
-                visible(&flags::print(Effect::Allow, *power, subject)),
+                "to allow it, {to} the flag `{}`, or write `{}` in `[permissions]` of `reml.toml`",
+                flag(),
                 manifest::print(*power, [&**subject])
             )),
             (Remedy::Own, Reason::Rule(Rule { source: Source::Program(policy), .. })) => {

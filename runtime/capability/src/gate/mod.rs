@@ -22,7 +22,7 @@ use arc_swap::ArcSwap;
 use reml_audit::{AuditError, EventKind, Field, Record, Sink};
 
 use crate::policy::{Decision, Mode, Policy, Power, Source, Subject};
-pub use denial::{Denial, Reason};
+pub use denial::{Denial, Grantor, Reason};
 pub use suggest::{Asked, Suggestion, asked, suggest};
 
 /// The place in the Reml source that asks.
@@ -58,6 +58,7 @@ struct Counters {
 pub struct Gate {
     /// The one that the run began with, then those that the program has put into force.
     policies: ArcSwap<Vec<Arc<Policy>>>,
+    grantor: Grantor,
     sink: Option<Arc<dyn Sink>>,
     counters: [Counters; Power::COUNT],
 }
@@ -71,7 +72,12 @@ impl Gate {
     /// Without a sink nothing is recorded.
     pub fn new(policy: Policy, sink: Option<Arc<dyn Sink>>) -> Gate {
         let policies = ArcSwap::from_pointee(vec![Arc::new(policy)]);
-        Gate { policies, sink, counters: Default::default() }
+        Gate { policies, grantor: Grantor::default(), sink, counters: Default::default() }
+    }
+
+    /// Denials say that this one could grant what was asked for.
+    pub fn with_grantor(self, grantor: Grantor) -> Gate {
+        Gate { grantor, ..self }
     }
 
     /// May the program do this, now? The answer is recorded before it is given, unless it is yes by default.
@@ -97,7 +103,7 @@ impl Gate {
             counters.unrecorded.fetch_add(1, Ordering::Relaxed);
             if policies.iter().any(|policy| policy.requires_audit()) {
                 counters.denied.fetch_add(1, Ordering::Relaxed);
-                return Err(Denial::new(power, subject, origin, Reason::Unrecorded(error)));
+                return Err(Denial::new(power, subject, origin, Reason::Unrecorded(error), self.grantor));
             }
         }
         let count = if decided.word == Word::Allowed { &counters.allowed } else { &counters.denied };
@@ -112,7 +118,12 @@ impl Gate {
             Decision::Ungranted if deciding > 0 => Reason::Withheld,
             Decision::Ungranted | Decision::Allowed(_) => Reason::Ungranted,
         };
-        Err(Denial::new(power, subject, origin, reason))
+        Err(Denial::new(power, subject, origin, reason, self.grantor))
+    }
+
+    /// Would a request be granted? Nothing is counted or recorded: this is for what has to be known before anything is done.
+    pub fn permits(&self, power: Power, subject: &Subject<'_>) -> bool {
+        self.policies.load().iter().all(|policy| policy.permits(power, subject))
     }
 
     /// Puts a further policy into force. It cannot be taken back, and takes away what it does not allow.

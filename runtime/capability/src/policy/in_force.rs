@@ -67,6 +67,11 @@ impl Policy {
         }
     }
 
+    /// Would this be done if it were asked for? How often something is done does not matter here, and nothing counts as done.
+    pub fn permits(&self, power: Power, subject: &Subject<'_>) -> bool {
+        self.mode == Mode::Report || self.grants.decide(power, subject).is_allowed()
+    }
+
     pub fn grants(&self) -> &Grants {
         &self.grants
     }

@@ -23,6 +23,7 @@ use reml_audit::visible;
 
 use super::pattern::{Pattern, PatternError};
 use super::power::Power;
+use super::resolve::Resolver;
 use super::rule::{Effect, Line, Rule, Section, Source};
 
 /// The key of the table that denies.
@@ -82,6 +83,7 @@ pub fn set_name(key: &str) -> Result<&str, String> {
 /// Everything that is wrong.
 pub fn rules(section: Section, entries: &[Entry], base: &Path) -> Result<Vec<Rule>, Vec<EntryError>> {
     let section = Arc::new(section);
+    let mut resolver = Resolver::new(base);
     let (mut rules, mut errors) = (Vec::new(), Vec::new());
     for (number, entry) in entries.iter().enumerate() {
         let Some(power) = Power::from_key(&entry.key) else {
@@ -98,7 +100,7 @@ pub fn rules(section: Section, entries: &[Entry], base: &Path) -> Result<Vec<Rul
             Value::Flag(true) => push(Pattern::any(), entry.line),
             Value::Patterns(patterns) => {
                 for (item, (text, line)) in patterns.iter().enumerate() {
-                    match Pattern::parse(power, text, base) {
+                    match Pattern::parse_among(power, text, &mut resolver) {
                         Ok(pattern) => push(pattern, *line),
                         Err(error) => errors.push(EntryError {
                             entry: number,

@@ -5,6 +5,7 @@
 //! the system of the run has it.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use reml_audit::visible;
@@ -12,7 +13,7 @@ use reml_audit::visible;
 use super::host;
 use super::library::library_name;
 use super::power::{Form, Power};
-use super::resolve::resolve;
+use super::resolve::{Resolver, resolve};
 
 /// What a rule is about. Equal patterns cover the same subjects, however they are written.
 #[derive(Clone, Debug)]
@@ -64,6 +65,28 @@ impl Pattern {
     ///
     /// See [`PatternError`].
     pub fn parse(power: Power, text: &str, base: &Path) -> Result<Pattern, PatternError> {
+        Pattern::read(power, text, &mut |path| resolve(path, base))
+    }
+
+    /// The same for one of many patterns.
+    ///
+    /// # Errors
+    ///
+    /// See [`PatternError`].
+    pub fn parse_among(power: Power, text: &str, resolver: &mut Resolver) -> Result<Pattern, PatternError> {
+        Pattern::read(power, text, &mut |path| resolver.resolve(path))
+    }
+
+    /// Is this a pattern, wherever its paths lead?
+    ///
+    /// # Errors
+    ///
+    /// See [`PatternError`].
+    pub fn check(power: Power, text: &str) -> Result<(), PatternError> {
+        Pattern::read(power, text, &mut |path| Ok(path.to_owned())).map(|_| ())
+    }
+
+    fn read(power: Power, text: &str, resolve: Resolve<'_>) -> Result<Pattern, PatternError> {
         let fail = |why: String| PatternError { text: text.to_owned(), why };
         if text.is_empty() {
             return Err(fail("it is empty".to_owned()));
@@ -82,16 +105,24 @@ impl Pattern {
             return Err(fail("the name of a variable has no `=`".to_owned()));
         }
         let shape = match power.form() {
-            Form::Path => Shape::Path { path: path(text, base).map_err(fail)?, symbol: None },
-            Form::Name => Shape::Name { first: name(text).map_err(fail)?, second: None },
+            Form::Path => Shape::Path { path: path(text, resolve).map_err(fail)?, symbol: None },
+            Form::Name => {
+                let first = name(text).map_err(fail)?;
+                let subjects = power.subjects();
+                if !subjects.is_empty() && !subjects.iter().any(|subject| first.covers(subject.as_bytes())) {
+                    let known: Vec<String> = subjects.iter().map(|subject| format!("`{subject}`")).collect();
+                    return Err(fail(format!("the power `{power}` is about {} and nothing else", known.join(", "))));
+                }
+                Shape::Name { first, second: None }
+            }
             Form::Address => address(text).map_err(fail)?,
-            Form::Command => file(text, base, None).map_err(fail)?,
+            Form::Command => file(text, resolve, None).map_err(fail)?,
             Form::Library => match text.rsplit_once(':') {
                 Some((library, symbol)) if !symbol.contains('/') => {
                     let symbol = name(symbol).map_err(|why| fail(format!("the symbol after `:`: {why}")))?;
-                    file(linker_name(library).map_err(fail)?, base, Some(symbol)).map_err(fail)?
+                    file(linker_name(library).map_err(fail)?, resolve, Some(symbol)).map_err(fail)?
                 }
-                _ => file(linker_name(text).map_err(fail)?, base, None).map_err(fail)?,
+                _ => file(linker_name(text).map_err(fail)?, resolve, None).map_err(fail)?,
             },
         };
         Ok(Pattern { text: text.to_owned(), shape })
@@ -131,6 +162,19 @@ impl fmt::Display for PatternError {
 
 impl std::error::Error for PatternError {}
 
+/// To what paths lead.
+type Resolve<'r> = &'r mut dyn FnMut(&Path) -> io::Result<PathBuf>;
+
+impl Name {
+    fn covers(&self, name: &[u8]) -> bool {
+        match self.star {
+            Star::None => name == self.literal,
+            Star::Front => name.ends_with(&self.literal),
+            Star::Back => name.starts_with(&self.literal),
+        }
+    }
+}
+
 /// Stands for the folder for temporary files.
 const TEMPORARY: &str = "$TMP";
 
@@ -140,7 +184,7 @@ pub(super) fn path_key(path: &Path) -> &[u8] {
     if bytes == b"/" { b"" } else { bytes }
 }
 
-fn path(text: &str, base: &Path) -> Result<Name, String> {
+fn path(text: &str, resolve: Resolve<'_>) -> Result<Name, String> {
     if let Some(folder) = text.strip_suffix("/*").or_else(|| text.strip_suffix("/**")) {
         return Err(format!("a path covers all that lies below it, without `*`; write `{folder}`"));
     }
@@ -149,7 +193,7 @@ fn path(text: &str, base: &Path) -> Result<Name, String> {
         && !beginning.is_empty()
         && !text[..text.len() - 1].contains('*')
     {
-        let folder = path(if folder.is_empty() { "/" } else { folder }, base)?;
+        let folder = path(if folder.is_empty() { "/" } else { folder }, resolve)?;
         return Ok(Name { literal: [&folder.literal, &b"/"[..], beginning.as_bytes()].concat(), star: Star::Back });
     }
     if text.contains('*') {
@@ -164,7 +208,7 @@ fn path(text: &str, base: &Path) -> Result<Name, String> {
     if let Ok(rest) = place.strip_prefix(TEMPORARY) {
         place = std::env::temp_dir().join(rest);
     }
-    let path = resolve(&place, base).map_err(|error| error.to_string())?;
+    let path = resolve(&place).map_err(|error| error.to_string())?;
     Ok(Name { literal: path_key(&path).to_vec(), star: Star::None })
 }
 
@@ -205,10 +249,10 @@ fn linker_name(text: &str) -> Result<&str, String> {
 }
 
 /// A command or a library, with the symbol that was split off.
-fn file(text: &str, base: &Path, symbol: Option<Name>) -> Result<Shape, String> {
+fn file(text: &str, resolve: Resolve<'_>, symbol: Option<Name>) -> Result<Shape, String> {
     let symbol = symbol.filter(|symbol| !symbol.literal.is_empty());
     if text.contains('/') {
-        return Ok(Shape::Path { path: path(text, base)?, symbol });
+        return Ok(Shape::Path { path: path(text, resolve)?, symbol });
     }
     Ok(Shape::Name { first: name(text)?, second: symbol })
 }
@@ -346,5 +390,8 @@ mod tests {
             "names of libraries are compared without `lib`, and `*` is about `native.*` as well; write the names out"
         );
         assert_eq!(why(Power::Ffi, "x.so:"), "the symbol after `:`: it is empty");
+        assert_eq!(why(Power::Clock, "moon"), "the power `clock` is about `wall` and nothing else");
+        assert_eq!(why(Power::Random, "o"), "the power `random` is about `os` and nothing else");
+        assert!(parsed(Power::Clock, "w*").is_ok() && parsed(Power::Random, "*s").is_ok());
     }
 }

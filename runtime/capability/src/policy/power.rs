@@ -104,6 +104,15 @@ impl Power {
         self.facts().capability
     }
 
+    /// All that there is to use the power on, where that is few things.
+    pub fn subjects(self) -> &'static [&'static str] {
+        match self {
+            Power::Clock => &["wall"],
+            Power::Random => &["os"],
+            _ => &[],
+        }
+    }
+
     /// What the program does with it, to be followed by the subject.
     pub fn deed(self) -> &'static str {
         self.facts().deed

@@ -1,6 +1,6 @@
 //! To what does a path lead?
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::ffi::OsString;
 use std::fs;
 use std::io;
@@ -55,6 +55,47 @@ pub fn resolve(path: &Path, base: &Path) -> io::Result<PathBuf> {
     Ok(done)
 }
 
+/// Resolves many paths. A folder that was met before is not looked at again, and nothing is looked for in one that does not exist.
+pub struct Resolver {
+    /// Where relative paths start; absolute.
+    base: PathBuf,
+    /// Folders, as they were written.
+    folders: HashMap<PathBuf, Folder>,
+}
+
+struct Folder {
+    path: PathBuf,
+    exists: bool,
+}
+
+impl Resolver {
+    pub fn new(base: &Path) -> Resolver {
+        Resolver { base: base.to_owned(), folders: HashMap::new() }
+    }
+
+    /// As [`resolve`].
+    ///
+    /// # Errors
+    ///
+    /// Links that lead in a circle.
+    pub fn resolve(&mut self, path: &Path) -> io::Result<PathBuf> {
+        let (Some(parent), Some(Component::Normal(name))) = (path.parent(), path.components().next_back()) else {
+            return resolve(path, &self.base);
+        };
+        if !self.folders.contains_key(parent) {
+            let found = resolve(parent, &self.base)?;
+            let exists = fs::symlink_metadata(&found).is_ok();
+            self.folders.insert(parent.to_owned(), Folder { path: found, exists });
+        }
+        let folder = &self.folders[parent];
+        let place = folder.path.join(name);
+        if folder.exists && fs::symlink_metadata(&place).is_ok_and(|found| found.is_symlink()) {
+            return resolve(path, &self.base);
+        }
+        Ok(place)
+    }
+}
+
 enum Part {
     Root(PathBuf),
     Parent,
@@ -105,5 +146,18 @@ mod tests {
         assert_eq!(resolved("", &base), "BASE");
         let circle = resolve(Path::new("circle/x"), &base).unwrap_err().to_string();
         assert_eq!(circle, "`circle/x` leads in a circle of symbolic links");
+
+        let mut resolver = Resolver::new(&base);
+        for _ in 0..2 {
+            for path in
+                ["a/b", "link/x", "link", "link/..", "dangling", "dangling/x", "real/deep/.", "/etc/x", "/", "", "."]
+            {
+                let together = resolver.resolve(Path::new(path)).unwrap();
+                assert_eq!(together, resolve(Path::new(path), &base).unwrap(), "{path}");
+            }
+            for path in ["circle", "circle/x"] {
+                assert!(resolver.resolve(Path::new(path)).is_err(), "{path}");
+            }
+        }
     }
 }

@@ -62,6 +62,7 @@ const TABLE: &[(&str, Stage, Scope, Kind)] = &[
     ("core.runtime.bridge", Stable, &["audit", "runtime"], Kind::Audit),
     ("native.intrinsic", Experimental, &["audit", "native", "unsafe"], Kind::Native),
     ("native.embed", Experimental, &["audit", "native", "unsafe"], Kind::Native),
+    ("native.fn_ptr", Beta, &["audit", "ffi", "unsafe"], Kind::Native),
     ("native.inline_asm", Experimental, &["audit", "native", "unsafe"], Kind::Native),
     ("native.llvm_ir", Experimental, &["audit", "native", "unsafe"], Kind::Native),
     ("core.async", Stable, &["audit", "io.async", "io.timer"], Kind::Async),
