@@ -170,8 +170,8 @@ impl Row {
 
     fn test(&self) -> Result<Outcome, Failed> {
         let blessed_later = |path: &str| support::blessing() && self.expected.iter().any(|(golden, _)| golden == path);
-        let paths = self.program.iter().chain(self.expected.iter().map(|(golden, _)| golden));
-        for path in paths.filter(|path| !root().join(path).exists() && !blessed_later(path)) {
+        let mut paths = self.program.iter().chain(self.expected.iter().map(|(golden, _)| golden));
+        if let Some(path) = paths.find(|path| !root().join(path).exists() && !blessed_later(path)) {
             return Err(format!("`{path}` does not exist").into());
         }
         match &self.how {
