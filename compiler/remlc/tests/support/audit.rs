@@ -48,8 +48,8 @@ pub fn of_call(log: &Path, scenario: &str) -> Result<String, String> {
     for key in ["ffi", "ffi.wrapper"] {
         if let Value::Object(told) = &call["envelope"]["metadata"][key] {
             let mut told = told.clone();
-            told.remove("call_site");
-            told.remove("latency_ns");
+            told.shift_remove("call_site");
+            told.shift_remove("latency_ns");
             metadata.insert(key.to_owned(), told.into());
         }
     }
