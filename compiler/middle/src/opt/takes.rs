@@ -281,8 +281,7 @@ impl Update<'_> {
     fn ends_in_set(&self, block: &Block, from: usize, seen: &mut FxHashSet<JoinId>) -> bool {
         for stmt in &block.stmts[from..] {
             match stmt {
-                Stmt::Let(_, Op::Prim(PrimOp::CellSet, args))
-                    if matches!(args.first(), Some(Atom::Var(cell)) if self.is_same(*cell)) =>
+                Stmt::Let(_, Op::Prim(PrimOp::CellSet, args)) if matches!(args.first(), Some(Atom::Var(cell)) if self.is_same(*cell)) =>
                 {
                     return true;
                 }
