@@ -7,6 +7,62 @@
 
 use crate::context::Cx;
 
+/// Puts the registers that calls preserve on the stack.
+#[cfg(target_arch = "x86_64")]
+macro_rules! save_registers {
+    () => {
+        concat!("push rbp\n", "push rbx\n", "push r12\n", "push r13\n", "push r14\n", "push r15\n",)
+    };
+}
+
+/// Takes them from there.
+#[cfg(target_arch = "x86_64")]
+macro_rules! restore_registers {
+    () => {
+        concat!("pop r15\n", "pop r14\n", "pop r13\n", "pop r12\n", "pop rbx\n", "pop rbp\n",)
+    };
+}
+
+/// Puts the registers that calls preserve on the stack, 160 bytes.
+#[cfg(target_arch = "aarch64")]
+macro_rules! save_registers {
+    () => {
+        concat!(
+            "sub sp, sp, #160\n",
+            "stp x19, x20, [sp]\n",
+            "stp x21, x22, [sp, #16]\n",
+            "stp x23, x24, [sp, #32]\n",
+            "stp x25, x26, [sp, #48]\n",
+            "stp x27, x28, [sp, #64]\n",
+            "stp x29, x30, [sp, #80]\n",
+            "stp d8, d9, [sp, #96]\n",
+            "stp d10, d11, [sp, #112]\n",
+            "stp d12, d13, [sp, #128]\n",
+            "stp d14, d15, [sp, #144]\n",
+        )
+    };
+}
+
+/// Takes them from there.
+#[cfg(target_arch = "aarch64")]
+macro_rules! restore_registers {
+    () => {
+        concat!(
+            "ldp x19, x20, [sp]\n",
+            "ldp x21, x22, [sp, #16]\n",
+            "ldp x23, x24, [sp, #32]\n",
+            "ldp x25, x26, [sp, #48]\n",
+            "ldp x27, x28, [sp, #64]\n",
+            "ldp x29, x30, [sp, #80]\n",
+            "ldp d8, d9, [sp, #96]\n",
+            "ldp d10, d11, [sp, #112]\n",
+            "ldp d12, d13, [sp, #128]\n",
+            "ldp d14, d15, [sp, #144]\n",
+            "add sp, sp, #160\n",
+        )
+    };
+}
+
 /// Calls `main(context)` on the stack that begins at `top`, with the pinned register set. Returns its result, or
 /// the status given to [`leave`].
 ///
@@ -17,12 +73,7 @@ use crate::context::Cx;
 #[unsafe(naked)]
 pub unsafe extern "C" fn enter(cx: Cx, main: *const u8, top: *mut u8) -> i32 {
     core::arch::naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        save_registers!(),
         "mov [rdi + {host}], rsp",
         "mov rsp, rdx",
         // The chain of frame pointers ends here.
@@ -30,12 +81,7 @@ pub unsafe extern "C" fn enter(cx: Cx, main: *const u8, top: *mut u8) -> i32 {
         "mov r15, rdi",
         "call rsi",
         "mov rsp, [r15 + {host}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
     )
@@ -51,12 +97,7 @@ pub unsafe extern "C" fn leave(cx: Cx, status: i32) -> ! {
     core::arch::naked_asm!(
         "mov eax, esi",
         "mov rsp, [rdi + {host}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
     )
@@ -71,24 +112,14 @@ pub unsafe extern "C" fn leave(cx: Cx, status: i32) -> ! {
 #[unsafe(naked)]
 pub unsafe extern "C" fn attempt(cx: Cx, main: *const u8) -> i32 {
     core::arch::naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        save_registers!(),
         "mov [rdi + {host}], rsp",
         "sub rsp, 8",
         "xor ebp, ebp",
         "mov r15, rdi",
         "call rsi",
         "mov rsp, [r15 + {host}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
     )
@@ -102,21 +133,11 @@ pub unsafe extern "C" fn attempt(cx: Cx, main: *const u8) -> i32 {
 #[unsafe(naked)]
 pub unsafe extern "C" fn pause(cx: Cx, status: i32) {
     core::arch::naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        save_registers!(),
         "mov [rdi + {paused}], rsp",
         "mov eax, esi",
         "mov rsp, [rdi + {host}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
         paused = const core::mem::offset_of!(crate::abi::Context, paused_stack),
@@ -131,20 +152,10 @@ pub unsafe extern "C" fn pause(cx: Cx, status: i32) {
 #[unsafe(naked)]
 pub unsafe extern "C" fn resume(cx: Cx) -> i32 {
     core::arch::naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        save_registers!(),
         "mov [rdi + {host}], rsp",
         "mov rsp, [rdi + {paused}]",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
         paused = const core::mem::offset_of!(crate::abi::Context, paused_stack),
@@ -159,12 +170,7 @@ pub unsafe extern "C" fn resume(cx: Cx) -> i32 {
 #[unsafe(naked)]
 pub unsafe extern "C" fn call(cx: Cx, function: *const u8, argument: *mut u8) {
     core::arch::naked_asm!(
-        "push rbp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
+        save_registers!(),
         "sub rsp, 8",
         "xor ebp, ebp",
         "mov r15, rdi",
@@ -172,12 +178,7 @@ pub unsafe extern "C" fn call(cx: Cx, function: *const u8, argument: *mut u8) {
         "mov rsi, rdx",
         "call rax",
         "add rsp, 8",
-        "pop r15",
-        "pop r14",
-        "pop r13",
-        "pop r12",
-        "pop rbx",
-        "pop rbp",
+        restore_registers!(),
         "ret",
     )
 }
@@ -190,17 +191,7 @@ pub unsafe extern "C" fn call(cx: Cx, function: *const u8, argument: *mut u8) {
 #[unsafe(naked)]
 pub unsafe extern "C" fn enter(cx: Cx, main: *const u8, top: *mut u8) -> i32 {
     core::arch::naked_asm!(
-        "sub sp, sp, #160",
-        "stp x19, x20, [sp]",
-        "stp x21, x22, [sp, #16]",
-        "stp x23, x24, [sp, #32]",
-        "stp x25, x26, [sp, #48]",
-        "stp x27, x28, [sp, #64]",
-        "stp x29, x30, [sp, #80]",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
+        save_registers!(),
         "mov x9, sp",
         "str x9, [x0, #{host}]",
         "mov sp, x2",
@@ -209,17 +200,7 @@ pub unsafe extern "C" fn enter(cx: Cx, main: *const u8, top: *mut u8) -> i32 {
         "blr x1",
         "ldr x9, [x21, #{host}]",
         "mov sp, x9",
-        "ldp x19, x20, [sp]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
     )
@@ -236,17 +217,7 @@ pub unsafe extern "C" fn leave(cx: Cx, status: i32) -> ! {
         "ldr x9, [x0, #{host}]",
         "mov w0, w1",
         "mov sp, x9",
-        "ldp x19, x20, [sp]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
     )
@@ -260,17 +231,7 @@ pub unsafe extern "C" fn leave(cx: Cx, status: i32) -> ! {
 #[unsafe(naked)]
 pub unsafe extern "C" fn attempt(cx: Cx, main: *const u8) -> i32 {
     core::arch::naked_asm!(
-        "sub sp, sp, #160",
-        "stp x19, x20, [sp]",
-        "stp x21, x22, [sp, #16]",
-        "stp x23, x24, [sp, #32]",
-        "stp x25, x26, [sp, #48]",
-        "stp x27, x28, [sp, #64]",
-        "stp x29, x30, [sp, #80]",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
+        save_registers!(),
         "mov x9, sp",
         "str x9, [x0, #{host}]",
         "mov x29, xzr",
@@ -278,17 +239,7 @@ pub unsafe extern "C" fn attempt(cx: Cx, main: *const u8) -> i32 {
         "blr x1",
         "ldr x9, [x21, #{host}]",
         "mov sp, x9",
-        "ldp x19, x20, [sp]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
     )
@@ -302,33 +253,13 @@ pub unsafe extern "C" fn attempt(cx: Cx, main: *const u8) -> i32 {
 #[unsafe(naked)]
 pub unsafe extern "C" fn pause(cx: Cx, status: i32) {
     core::arch::naked_asm!(
-        "sub sp, sp, #160",
-        "stp x19, x20, [sp]",
-        "stp x21, x22, [sp, #16]",
-        "stp x23, x24, [sp, #32]",
-        "stp x25, x26, [sp, #48]",
-        "stp x27, x28, [sp, #64]",
-        "stp x29, x30, [sp, #80]",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
+        save_registers!(),
         "mov x9, sp",
         "str x9, [x0, #{paused}]",
         "ldr x9, [x0, #{host}]",
         "mov w0, w1",
         "mov sp, x9",
-        "ldp x19, x20, [sp]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
         paused = const core::mem::offset_of!(crate::abi::Context, paused_stack),
@@ -343,32 +274,12 @@ pub unsafe extern "C" fn pause(cx: Cx, status: i32) {
 #[unsafe(naked)]
 pub unsafe extern "C" fn resume(cx: Cx) -> i32 {
     core::arch::naked_asm!(
-        "sub sp, sp, #160",
-        "stp x19, x20, [sp]",
-        "stp x21, x22, [sp, #16]",
-        "stp x23, x24, [sp, #32]",
-        "stp x25, x26, [sp, #48]",
-        "stp x27, x28, [sp, #64]",
-        "stp x29, x30, [sp, #80]",
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
+        save_registers!(),
         "mov x9, sp",
         "str x9, [x0, #{host}]",
         "ldr x9, [x0, #{paused}]",
         "mov sp, x9",
-        "ldp x19, x20, [sp]",
-        "ldp x21, x22, [sp, #16]",
-        "ldp x23, x24, [sp, #32]",
-        "ldp x25, x26, [sp, #48]",
-        "ldp x27, x28, [sp, #64]",
-        "ldp x29, x30, [sp, #80]",
-        "ldp d8, d9, [sp, #96]",
-        "ldp d10, d11, [sp, #112]",
-        "ldp d12, d13, [sp, #128]",
-        "ldp d14, d15, [sp, #144]",
-        "add sp, sp, #160",
+        restore_registers!(),
         "ret",
         host = const core::mem::offset_of!(crate::abi::Context, host_stack),
         paused = const core::mem::offset_of!(crate::abi::Context, paused_stack),

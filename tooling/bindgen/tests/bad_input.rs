@@ -122,6 +122,15 @@ fn mistakes_of_the_configuration_are_shown_there() {
 
     "#]],
     );
+    // The compiler may know where all headers are; but without headers there is nothing to do.
+    misconfigured(
+        "headers = []\ninclude_paths = []\noutput = \"lib.reml\"\nmanifest = \"lib.json\"\n",
+        expect![[r#"
+        error[ffi.bindgen.config_invalid]: `headers` is missing
+          help: write it in `reml-bindgen.toml`, or give `--header`
+
+    "#]],
+    );
     misconfigured(
         "headers = \"lib.h\"\nverbose = true\noutput = 3\n",
         expect![[r#"

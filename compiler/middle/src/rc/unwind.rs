@@ -5,13 +5,13 @@
 //! every call that may get there. The program is closed, so these calls are found: functions that abort or suspend, those that call
 //! them, and closures of a type of which some closure of the program may.
 //!
-//! What lies in memory must be whole during such a call: an element is not taken out of its array to be changed, but copied.
+//! What lies in memory must be whole during such a call: an element that would be missing in its array then is not taken out to be changed, but copied.
 
 use cranelift_entity::{EntityRef, PrimaryMap};
 use reml_semantics::types::{Type, TypeId, TypeStore};
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::core::{Atom, Block, Callee, End, FuncId, Function, Op, Stmt, Var, VarInfo};
+use crate::core::{Atom, Block, Callee, End, FuncId, Function, GlobalId, Op, Stmt, Var, VarInfo};
 use crate::prim::PrimOp;
 use crate::walk;
 
@@ -114,17 +114,21 @@ impl Unwinds {
     /// Leaves no holes in memory during calls that may be left.
     pub fn fill_holes(&self, function: &mut Function, types: &TypeStore) {
         let mut leaves = false;
+        let mut globals = FxHashMap::default();
         if self.any {
             each_block(&function.body, &mut |block| {
-                leaves |= block.stmts.iter().any(|stmt| match stmt {
-                    Stmt::Let(_, op) => self.may_leave(op, &function.vars),
-                    _ => false,
-                });
+                for stmt in &block.stmts {
+                    match stmt {
+                        Stmt::Let(var, Op::GlobalGet(global)) => drop(globals.insert(*var, *global)),
+                        Stmt::Let(_, op) => leaves |= self.may_leave(op, &function.vars),
+                        _ => {}
+                    }
+                }
             });
         }
         if leaves {
             let mut body = std::mem::replace(&mut function.body, Block::new(Vec::new(), End::Unreachable));
-            without_holes(&mut body, &mut function.vars, types);
+            Holes { unwinds: self, globals, types }.fill(&mut body, &mut function.vars);
             function.body = body;
         }
     }
@@ -161,28 +165,88 @@ fn each_block(block: &Block, f: &mut impl FnMut(&Block)) {
     }
 }
 
-fn without_holes(block: &mut Block, vars: &mut PrimaryMap<Var, VarInfo>, types: &TypeStore) {
-    let mut out = Vec::with_capacity(block.stmts.len());
-    for mut stmt in std::mem::take(&mut block.stmts) {
-        match &mut stmt {
-            Stmt::Let(var, Op::Prim(PrimOp::ArrayTake, args)) => {
-                let VarInfo { ty, span, .. } = vars[*var].clone();
-                let Type::Tuple(parts) = types.get(ty) else { unreachable!("the array and its element") };
-                let element = vars.push(VarInfo { ty: parts[1], name: None, span });
-                out.push(Stmt::Let(element, Op::Prim(PrimOp::ArrayGet, args.clone())));
-                let args = vec![args[0], Atom::Var(element)];
-                out.push(Stmt::Let(*var, Op::Construct { variant: 0, args, token: None }));
-                continue;
+/// Where holes are open during calls that may be left.
+struct Holes<'f> {
+    unwinds: &'f Unwinds,
+    /// Cells that were read from globals.
+    globals: FxHashMap<Var, GlobalId>,
+    types: &'f TypeStore,
+}
+
+impl Holes<'_> {
+    /// Is a cell that was taken from filled again in these statements, which follow, before anything may leave?
+    fn is_filled(&self, cell: Option<&Atom>, following: &[Stmt], vars: &PrimaryMap<Var, VarInfo>) -> bool {
+        let Some(Atom::Var(cell)) = cell else { return false };
+        let is_same = |other: Var| {
+            other == *cell || self.globals.contains_key(cell) && self.globals.get(&other) == self.globals.get(cell)
+        };
+        for stmt in following {
+            match stmt {
+                Stmt::Let(_, Op::Prim(PrimOp::CellSet, args)) if matches!(args[0], Atom::Var(it) if is_same(it)) => {
+                    return true;
+                }
+                Stmt::Let(_, op) if self.unwinds.may_leave(op, vars) => return false,
+                _ => {}
             }
-            Stmt::Let(_, Op::Prim(prim @ PrimOp::ArrayPut, _)) => *prim = PrimOp::ArraySetUnchecked,
-            Stmt::Let(_, Op::Prim(prim @ PrimOp::CellTake, _)) => *prim = PrimOp::CellGet,
-            Stmt::Join(join) => without_holes(&mut join.body, vars, types),
-            _ => {}
         }
-        out.push(stmt);
+        false
     }
-    block.stmts = out;
-    if let End::Switch(switch) = &mut block.end {
-        walk::switch_blocks_mut(switch).for_each(|block| without_holes(block, vars, types));
+
+    /// What fills the place that an element was taken from, if that is among these statements and nothing before it may leave. `taken` is the array
+    /// and the element.
+    fn filled_by(&self, taken: Var, following: &[Stmt], vars: &PrimaryMap<Var, VarInfo>) -> Option<Var> {
+        let mut array = None;
+        for stmt in following {
+            match stmt {
+                Stmt::Let(var, Op::Field { base, index: 0, .. }) if *base == Atom::Var(taken) => array = Some(*var),
+                Stmt::Let(var, Op::Prim(PrimOp::ArrayPut, args)) if array.map(Atom::Var) == Some(args[0]) => {
+                    return Some(*var);
+                }
+                Stmt::Let(_, op) if self.unwinds.may_leave(op, vars) => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    fn fill(&self, block: &mut Block, vars: &mut PrimaryMap<Var, VarInfo>) {
+        let stmts = std::mem::take(&mut block.stmts);
+        let mut puts = FxHashSet::default();
+        let keeps: Vec<bool> = stmts
+            .iter()
+            .enumerate()
+            .map(|(at, stmt)| match stmt {
+                Stmt::Let(_, Op::Prim(PrimOp::CellTake, args)) => self.is_filled(args.first(), &stmts[at + 1..], vars),
+                Stmt::Let(var, Op::Prim(PrimOp::ArrayTake, _)) => {
+                    self.filled_by(*var, &stmts[at + 1..], vars).is_some_and(|put| puts.insert(put))
+                }
+                Stmt::Let(var, Op::Prim(PrimOp::ArrayPut, _)) => puts.contains(var),
+                _ => false,
+            })
+            .collect();
+        let mut out = Vec::with_capacity(stmts.len());
+        for (mut stmt, keep) in stmts.into_iter().zip(keeps) {
+            match &mut stmt {
+                _ if keep => {}
+                Stmt::Let(var, Op::Prim(PrimOp::ArrayTake, args)) => {
+                    let VarInfo { ty, span, .. } = vars[*var].clone();
+                    let Type::Tuple(parts) = self.types.get(ty) else { unreachable!("the array and its element") };
+                    let element = vars.push(VarInfo { ty: parts[1], name: None, span });
+                    out.push(Stmt::Let(element, Op::Prim(PrimOp::ArrayGet, args.clone())));
+                    let args = vec![args[0], Atom::Var(element)];
+                    out.push(Stmt::Let(*var, Op::Construct { variant: 0, args, token: None }));
+                    continue;
+                }
+                Stmt::Let(_, Op::Prim(prim @ PrimOp::ArrayPut, _)) => *prim = PrimOp::ArraySetUnchecked,
+                Stmt::Let(_, Op::Prim(prim @ PrimOp::CellTake, _)) => *prim = PrimOp::CellGet,
+                Stmt::Join(join) => self.fill(&mut join.body, vars),
+                _ => {}
+            }
+            out.push(stmt);
+        }
+        block.stmts = out;
+        if let End::Switch(switch) = &mut block.end {
+            walk::switch_blocks_mut(switch).for_each(|block| self.fill(block, vars));
+        }
     }
 }
