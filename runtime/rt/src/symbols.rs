@@ -3,9 +3,9 @@
 //! The one list of link names. An executable finds them by name in the static library; the JIT asks here.
 
 use crate::{
-    array, audit, big, callback, capabilities, chars, component, crypto, defer, fiber, fiber_switch, files, foreign, handler,
-    heap, host, io, io_effects, machine, math, number, panic, platform, random, regex, reload, resource, security,
-    segments, stack, stream, string, taken, text, time, zone,
+    array, audit, big, callback, capabilities, chars, component, crypto, defer, fiber, fiber_switch, files, foreign,
+    handler, heap, host, io, io_effects, machine, math, number, panic, platform, random, regex, reload, resource,
+    security, segments, stack, stream, string, taken, text, time, zone,
 };
 
 /// Addresses are shared freely: they are code.
