@@ -1,5 +1,7 @@
 //! WIT that is imported and modules that are exported, in temporary folders.
 
+#![allow(dead_code, reason = "no test uses all of it")]
+
 use reml_diagnostics::render::{Renderer, Short};
 use reml_wit::{Export, Import, Report, export, import};
 
@@ -47,7 +49,6 @@ pub fn interface(body: &str) -> Ran {
 }
 
 /// Exports a module.
-#[allow(dead_code, reason = "not all tests export")]
 pub fn exported(text: &str) -> Ran {
     let mut report = Report::default();
     let made = export(text, "it", "it.reml", &Export::default(), &mut report);
