@@ -186,7 +186,7 @@ impl<'a> Checker<'a> {
             Linkage::Prim => FnKind::Primitive(name),
             Linkage::Rt => FnKind::Runtime(name),
             Linkage::Foreign => match &info.foreign {
-                Some(foreign) => FnKind::Foreign((**foreign).clone()),
+                Some(foreign) => FnKind::Foreign(foreign.clone()),
                 None => FnKind::Required,
             },
             Linkage::Reml | Linkage::Required => match body {

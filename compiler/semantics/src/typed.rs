@@ -254,7 +254,7 @@ pub enum FnKind {
     /// borrowed, others are consumed; the result is owned.
     Runtime(Box<str>),
     /// `extern "C" fn name`.
-    Foreign(ForeignDef),
+    Foreign(Box<ForeignDef>),
     /// A required trait method without a body; only reached through `Method`.
     Required,
 }
