@@ -452,7 +452,7 @@ lang_traits! {
     eq = "Eq"; ord = "Ord"; hash = "Hash"; display = "Display"; debug = "Debug";
     index = "Index"; from = "From"; into_iterator = "IntoIterator"; from_array = "FromArray";
     into_json = "IntoJson"; delay = "Delay"; c_type = "CType"; c_function = "CFunction";
-    c_arguments = "CArguments"; c_result = "CResult"; ffi_function = "FfiFunction";
+    c_arguments = "CArguments"; c_result = "CResult"; ffi_arguments = "FfiArguments"; ffi_function = "FfiFunction";
 }
 
 macro_rules! symbols {

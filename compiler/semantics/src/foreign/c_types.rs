@@ -198,9 +198,7 @@ impl<'a> Checker<'a> {
         }
         let own = self.b.row();
         self.row_flows(row, own, reference.span);
-        for part in self.parts_of_arguments(args) {
-            self.require_c_type(part, reference.span);
-        }
+        self.solve_c_arguments(reference, args);
         self.solve_c_result(reference, ret);
         Solved::Yes
     }
@@ -257,8 +255,16 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Solves `Args: CArguments`: a type that C knows or a text, a tuple of such, or `()`.
+    /// Solves `Args: CArguments`: a type that C knows, a tuple of such, or `()`.
     pub fn solve_c_arguments(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
+        for part in self.parts_of_arguments(subject) {
+            self.require_c_type(part, reference.span);
+        }
+        Solved::Yes
+    }
+
+    /// Solves `Args: FfiArguments`: the same, or texts among them.
+    pub fn solve_ffi_arguments(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
         for part in self.parts_of_arguments(subject) {
             if self.t.head(part) != Node::Prim(Prim::Str) {
                 self.require_c_type(part, reference.span);
@@ -290,7 +296,7 @@ impl<'a> Checker<'a> {
                 "nothing tells the type of what this foreign function gives".to_owned(),
                 "annotate the function, `let f: (f64) -> Result<f64, FfiError> = ..`, or what its result is bound to",
             )),
-            trait_ if trait_ == traits.c_arguments || trait_ == traits.ffi_function => Some((
+            trait_ if [traits.c_arguments, traits.ffi_arguments, traits.ffi_function].contains(&trait_) => Some((
                 "nothing tells the type of this foreign function".to_owned(),
                 "annotate it: `let f: (f64) -> Result<f64, FfiError> = ..`",
             )),

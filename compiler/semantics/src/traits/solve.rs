@@ -106,6 +106,7 @@ impl<'a> Checker<'a> {
             trait_ if trait_ == self.lang_traits.c_type => return self.solve_c_type(reference, subject),
             trait_ if trait_ == self.lang_traits.c_function => return self.solve_c_function(reference, subject),
             trait_ if trait_ == self.lang_traits.c_arguments => return self.solve_c_arguments(reference, subject),
+            trait_ if trait_ == self.lang_traits.ffi_arguments => return self.solve_ffi_arguments(reference, subject),
             trait_ if trait_ == self.lang_traits.c_result => return self.solve_c_result(reference, subject),
             trait_ if trait_ == self.lang_traits.ffi_function => return self.solve_ffi_function(reference, subject),
             _ => {}
