@@ -215,7 +215,6 @@ impl<'a> Checker<'a> {
     /// Solves `F: FfiFunction<Args, Ret, E>`: `F` is a function of the parameters `Args` that gives a `Result<Ret, E>`, and calls C.
     pub fn solve_ffi_function(&mut self, reference: &TraitRefTy, subject: Ty) -> Solved {
         let Some((args, ret, row)) = self.function_parts(subject) else {
-            self.know_nothing(reference);
             return self.no_function(reference, subject, "a wrapped foreign function is no");
         };
         let Some(result) = self.lang.result else { return Solved::No };
@@ -231,7 +230,6 @@ impl<'a> Checker<'a> {
                 .with_primary_label(format!("it gives `{wanted}`"))
                 .with_help("handle the error where it is called: write `?`, or `match`"),
             );
-            self.know_nothing(reference);
             return Solved::No;
         }
         let called = What::Text("the foreign function that it calls");
@@ -246,13 +244,6 @@ impl<'a> Checker<'a> {
             _ => {}
         }
         Solved::Yes
-    }
-
-    /// After a mistake, what a relation would have told is poisoned.
-    fn know_nothing(&mut self, reference: &TraitRefTy) {
-        for &part in &reference.args[1..] {
-            let _ = self.t.unify(part, Types::ERROR);
-        }
     }
 
     /// Solves `Args: CArguments`: a type that C knows, a tuple of such, or `()`.
