@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use object::read::archive::ArchiveFile;
 use object::{Object, ObjectSymbol};
+use reml_ffi::Library;
 use reml_semantics::typed::{FnKind, ForeignLibrary, LibraryKind, Program};
 use rustc_hash::FxHashSet;
 
@@ -55,35 +56,34 @@ impl Linkage {
     }
 
     /// Notes of foreign functions whose declaration names no library which of these has them. The first one counts, as it does to the linker. So the
-    /// gate is asked about the library that is called.
+    /// gate is asked about the library that is called. What neither they nor C's library have is expected of one that cannot be found, else of the first.
     pub fn attribute(&self, program: &mut Program, system: &dyn System) {
         let (modules, fns) = (&program.modules, &mut program.fns);
         let nameless = |kind: &FnKind| matches!(kind, FnKind::Foreign(foreign) if foreign.library.is_none());
         if self.libraries.is_empty() || !fns.values().any(|def| nameless(&def.kind) && !modules[def.module].is_core) {
             return;
         }
-        let known: Vec<(&ForeignLibrary, FxHashSet<Box<str>>)> =
+        let known: Vec<(&ForeignLibrary, Option<FxHashSet<Box<str>>>)> =
             self.libraries.iter().map(|library| (library, self.symbols(library, system))).collect();
+        let expected = known.iter().find(|(_, symbols)| symbols.is_none()).unwrap_or(&known[0]);
         for def in fns.values_mut().filter(|def| !modules[def.module].is_core) {
             let FnKind::Foreign(foreign) = &mut def.kind else { continue };
             if foreign.library.is_none() {
-                let owner = known.iter().find(|(_, symbols)| symbols.contains(&foreign.symbol));
+                let has =
+                    |symbols: &Option<FxHashSet<_>>| symbols.as_ref().is_some_and(|all| all.contains(&foreign.symbol));
+                let owner = known.iter().find(|(_, symbols)| has(symbols));
+                let is_of_system = || Library::everywhere().address(&foreign.symbol).is_some();
+                let owner = owner.or_else(|| (!is_of_system()).then_some(expected));
                 foreign.library = owner.map(|(library, _)| (*library).clone());
             }
         }
     }
 
-    /// What a library defines, read from its file without loading it.
-    fn symbols(&self, library: &ForeignLibrary, system: &dyn System) -> FxHashSet<Box<str>> {
-        let Ok(search) = Search::new(library, self, system) else { return FxHashSet::default() };
-        for path in search.candidates(system) {
-            // The plain name may be a script of the linker's; then one with a version is the library.
-            let symbols = system.read(&path).ok().and_then(|bytes| defined(&bytes));
-            if let Some(symbols) = symbols {
-                return symbols;
-            }
-        }
-        FxHashSet::default()
+    /// What a library defines, read from its file without loading it. `None`, if it cannot be found.
+    fn symbols(&self, library: &ForeignLibrary, system: &dyn System) -> Option<FxHashSet<Box<str>>> {
+        let search = Search::new(library, self, system).ok()?;
+        // The plain name may be a script of the linker's; then one with a version is the library.
+        search.candidates(system).iter().find_map(|path| defined(&system.read(path).ok()?))
     }
 
     /// What the linker is told.
