@@ -219,6 +219,16 @@ impl Derivation<'_> {
                     self.derive(&self.rules["expression"], fuel.saturating_sub(1));
                     self.emit(")");
                 }
+                // An expression that begins with a bracket would be taken for Json.
+                None if name == "jsonValue" => {
+                    let Form::Choice(forms) = &self.rules[name] else { panic!("Json is a choice") };
+                    let (begin, at) = (self.text.len(), if fuel == 0 { 0 } else { self.below(forms.len()) });
+                    self.derive(&forms[at], fuel.saturating_sub(1));
+                    if at + 1 == forms.len() && self.text[begin..].starts_with(['{', '[']) {
+                        self.text.insert_str(begin, "( ");
+                        self.emit(")");
+                    }
+                }
                 None => self.derive(&self.rules[name], fuel.saturating_sub(1)),
             },
             Form::Optional(inner) => {

@@ -83,12 +83,15 @@ impl<'a> Formatter<'a> {
         let close = self.cursor.mate(self.cursor.at);
         let open = self.cursor.next();
         let first = self.cursor.starts_line() && self.cursor.at < close;
-        let broken = first || arms.iter().any(|arm| self.starts_line_at(arm.span.start));
+        let mut broken = first || arms.iter().any(|arm| self.starts_line_at(arm.span.start));
         let bars = self.cursor.kind() == Kind::Bar;
         let mut lines = Vec::new();
         for (i, arm) in arms.iter().enumerate() {
             lines.push(if i > 0 && broken && self.cursor.blank_before() { blank() } else { line() });
             lines.push(self.arm(arm));
+            // Several separators end the arms of a `match` that ends the arm; a line break does, too.
+            let separators = [self.cursor.kind(), self.cursor.kind_at(1)];
+            broken |= separators.iter().all(|kind| matches!(kind, Kind::Comma | Kind::Semi));
             match arms.get(i + 1) {
                 Some(next) if self.starts_with_bar(arm) && self.starts_with_bar(next) => lines.push(self.kept_comma()),
                 Some(_) => lines.push(text(",")),

@@ -487,3 +487,16 @@ fn attributes_keep_their_spelling() {
         "##]],
     );
 }
+
+#[test]
+fn arms_of_an_inner_match_end_where_they_did() {
+    check(
+        "const a = match b { | C -> match d with | E -> 1 , ; | F -> 2 }\n",
+        expect![[r#"
+            const a = match b {
+              | C -> match d with | E -> 1
+              | F -> 2
+            }
+        "#]],
+    );
+}
