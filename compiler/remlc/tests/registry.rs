@@ -387,12 +387,12 @@ fn example(entry: &Entry) -> Option<Case> {
     if matches!(example.kind, ExampleKind::FailsToRun | ExampleKind::Panics | ExampleKind::Reports) {
         case.args[0] = "run".to_owned();
     }
+    // Some are about what C does, and what C has.
+    if matches!(example.kind, ExampleKind::FailsToRun | ExampleKind::Panics) {
+        case.args.insert(1, "--allow-ffi".to_owned());
+    }
     match example.kind {
-        ExampleKind::Panics => {
-            case.status = 101;
-            // Some panics are about what C does.
-            case.args.insert(1, "--allow-ffi".to_owned());
-        }
+        ExampleKind::Panics => case.status = 101,
         ExampleKind::Reports => case.status = 0,
         _ => {}
     }

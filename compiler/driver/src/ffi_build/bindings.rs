@@ -1,6 +1,7 @@
 //! Are the bindings of a project there, and as its headers want them? A build makes them, or takes them from the cache; everybody else
 //! only looks, and says what is to be done.
 
+use std::fs::File;
 use std::path::Path;
 use std::time::Instant;
 
@@ -130,7 +131,16 @@ impl Run<'_> {
         Status::Failed(codes::BINDGEN_GENERATE, message)
     }
 
+    /// Held while a build looks at the bindings of a project and replaces them: they are two files, of which another build would see one. Where there are no such locks, that
+    /// build fails.
+    fn alone(&self) -> Option<File> {
+        let folder = File::open(absolute(&self.section.root)).ok()?;
+        folder.lock().ok()?;
+        Some(folder)
+    }
+
     fn provide(&mut self, bindgen: &Bindgen) -> Result<Status, ()> {
+        let _alone = self.alone();
         let request = Request::new(&self.setting.options(self.section, bindgen), &mut self.report).ok_or(())?;
         let key = request.key();
         if let Some(Known::Same { input_hash, dependencies }) = self.cache.map(|cache| cache.known(&key))
