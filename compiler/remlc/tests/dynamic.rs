@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::process::Command;
 
 use reml_audit::Value as Json;
-use support::c::{C_HEADER, Type, Value, World, field_name, library, printed};
+use support::c::{C_HEADER, Function, Type, World, field_name, library, printed};
 use support::{Ran, remlc, run, scratch};
 
 /// The variant of `FfiType` for a type of `support::c::SCALARS`.
@@ -56,20 +56,9 @@ fn random_signatures_agree_with_c() {
     }
     let (mut calls, mut expected) = (String::new(), String::new());
     for index in 0..120 {
-        let params: Vec<Type> = (0..world.random.below(11)).map(|_| world.passed()).collect();
-        let ret = world.passed();
-        let given: Vec<Value> = params.iter().map(|ty| world.value(ty)).collect();
-        let result = world.value(&ret);
-        let c_params: Vec<String> =
-            params.iter().enumerate().map(|(at, ty)| format!("{} p{at}", world.c_type(ty))).collect();
-        let c_list = if c_params.is_empty() { "void".to_owned() } else { c_params.join(", ") };
-        let mut checks = String::new();
-        for (at, (ty, value)) in params.iter().zip(&given).enumerate() {
-            writeln!(checks, "  {} e{at} = {};", world.c_type(ty), world.c_value(ty, value)).unwrap();
-            world.c_compared(ty, &format!("p{at}"), &format!("e{at}"), &mut checks);
-        }
-        let (c_ret, c_result) = (world.c_type(&ret), world.c_value(&ret, &result));
-        writeln!(c, "{c_ret} f{index}({c_list}) {{\n{checks}  return {c_result};\n}}").unwrap();
+        let function = world.function();
+        world.define(&format!("f{index}"), &function, &mut c);
+        let Function { params, ret, given, result } = function;
 
         let types: Vec<String> = params.iter().map(ffi_type).collect();
         writeln!(calls, "fn test{index}(library: LibraryHandle) -> () {{").unwrap();

@@ -6,7 +6,7 @@ mod support;
 use std::fmt::Write as _;
 use std::process::Command;
 
-use support::c::{C_HEADER, SANITIZED, Type, Value, World, library, output, printed, running, sanitizer};
+use support::c::{C_HEADER, Function, SANITIZED, World, library, output, printed, running, sanitizer};
 use support::{remlc, run, scratch};
 
 #[test]
@@ -19,20 +19,11 @@ fn random_signatures_agree_with_c() {
     }
     let (mut declared, mut calls, mut expected) = (String::new(), String::new(), String::new());
     for index in 0..120 {
-        let params: Vec<Type> = (0..world.random.below(11)).map(|_| world.passed()).collect();
-        let ret = world.passed();
-        let given: Vec<Value> = params.iter().map(|ty| world.value(ty)).collect();
-        let result = world.value(&ret);
-        let c_params: Vec<String> =
-            params.iter().enumerate().map(|(at, ty)| format!("{} p{at}", world.c_type(ty))).collect();
-        let c_list = if c_params.is_empty() { "void".to_owned() } else { c_params.join(", ") };
-        let mut checks = String::new();
-        for (at, (ty, value)) in params.iter().zip(&given).enumerate() {
-            writeln!(checks, "  {} e{at} = {};", world.c_type(ty), world.c_value(ty, value)).unwrap();
-            world.c_compared(ty, &format!("p{at}"), &format!("e{at}"), &mut checks);
-        }
-        let (c_ret, c_result) = (world.c_type(&ret), world.c_value(&ret, &result));
-        writeln!(c, "{c_ret} f{index}({c_list}) {{\n{checks}  return {c_result};\n}}").unwrap();
+        let function = world.function();
+        world.define(&format!("f{index}"), &function, &mut c);
+        let (c_list, c_ret, c_result) =
+            (world.c_params(&function), world.c_type(&function.ret), world.c_value(&function.ret, &function.result));
+        let Function { params, ret, given, result } = function;
         // The same the other way round: C calls, and looks at what comes back.
         let c_given: Vec<String> = params.iter().zip(&given).map(|(ty, value)| world.c_value(ty, value)).collect();
         let mut compared = String::new();

@@ -209,16 +209,18 @@ impl Run<'_> {
         let differing = |index: usize| present[index].as_ref().is_some_and(|bytes| bytes != places[index].1);
         if let Some(index) = (0..places.len()).find(|&index| differing(index)) {
             let path = places[index].0.display().to_string();
-            let message = match self.is_of_another(bindgen, cache, &present) {
-                true => format!("`{path}` exists, and is overwritten"),
-                false => format!("`{path}` exists, and differs from what was generated"),
-            };
             let mut diagnostic = match self.is_of_another(bindgen, cache, &present) {
-                true => Diagnostic::warning(codes::BINDGEN_OVERWRITE, Span::NONE, message)
-                    .with_fact("ffi.bindgen.reason", "output_exists"),
-                false => Diagnostic::error(codes::BINDGEN_OVERWRITE, bindgen.span, message)
-                    .with_fact("ffi.bindgen.reason", "output_differs")
-                    .with_help("remove it to have it generated; what is written by hand belongs in another file"),
+                true => {
+                    let message = format!("`{path}` exists, and is overwritten");
+                    Diagnostic::warning(codes::BINDGEN_OVERWRITE, Span::NONE, message)
+                        .with_fact("ffi.bindgen.reason", "output_exists")
+                }
+                false => {
+                    let message = format!("`{path}` exists, and differs from what was generated");
+                    Diagnostic::error(codes::BINDGEN_OVERWRITE, bindgen.span, message)
+                        .with_fact("ffi.bindgen.reason", "output_differs")
+                        .with_help("remove it to have it generated; what is written by hand belongs in another file")
+                }
             };
             diagnostic.facts.push(("ffi.bindgen.path", path.into()));
             let refused = diagnostic.is_error();

@@ -58,6 +58,14 @@ pub struct World {
     pub structs: Vec<(Vec<Type>, bool)>,
 }
 
+/// What a function takes and gives, and what it is given and gives in a test.
+pub struct Function {
+    pub params: Vec<Type>,
+    pub ret: Type,
+    pub given: Vec<Value>,
+    pub result: Value,
+}
+
 impl World {
     pub fn new(seed: u64, count: usize) -> World {
         let mut world = World { random: Random(seed), structs: Vec::new() };
@@ -210,6 +218,33 @@ impl World {
                 items.join(" + \" \" + ")
             }
         }
+    }
+
+    /// A function of C that is called with values which somebody chose: it counts those that are others, and gives one back.
+    pub fn function(&mut self) -> Function {
+        let params: Vec<Type> = (0..self.random.below(11)).map(|_| self.passed()).collect();
+        let ret = self.passed();
+        let given: Vec<Value> = params.iter().map(|ty| self.value(ty)).collect();
+        let result = self.value(&ret);
+        Function { params, ret, given, result }
+    }
+
+    /// Its parameters, in C.
+    pub fn c_params(&self, function: &Function) -> String {
+        let params = function.params.iter().enumerate();
+        let params: Vec<String> = params.map(|(at, ty)| format!("{} p{at}", self.c_type(ty))).collect();
+        if params.is_empty() { "void".to_owned() } else { params.join(", ") }
+    }
+
+    /// Writes it in C.
+    pub fn define(&self, name: &str, function: &Function, c: &mut String) {
+        let mut checks = String::new();
+        for (at, (ty, value)) in function.params.iter().zip(&function.given).enumerate() {
+            writeln!(checks, "  {} e{at} = {};", self.c_type(ty), self.c_value(ty, value)).unwrap();
+            self.c_compared(ty, &format!("p{at}"), &format!("e{at}"), &mut checks);
+        }
+        let (ret, result) = (self.c_type(&function.ret), self.c_value(&function.ret, &function.result));
+        writeln!(c, "{ret} {name}({}) {{\n{checks}  return {result};\n}}", self.c_params(function)).unwrap();
     }
 
     /// C code that counts where two values differ.
